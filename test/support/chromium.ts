@@ -1,0 +1,89 @@
+/**
+ * One Chromium for every test: the system's, else Playwright's, else (as root on Debian) the package. Software WebGPU
+ * (SwiftShader) comes with it, for pages by a flag and for Node's `webgpu` through its Vulkan driver file. This file
+ * installs nothing unless `ensureChromium` is called, and never touches a profile of the person who runs it.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, realpathSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { type Browser, chromium, type LaunchOptions } from 'playwright'
+
+/** Software WebGPU, no sandbox (tests run as root in containers) and nothing that talks to the outside. */
+export const CHROMIUM_FLAGS: readonly string[] = [
+  '--no-sandbox',
+  '--headless=new',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--disable-quic',
+]
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+
+function inPath(): string | null {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    for (const name of NAMES) {
+      const path = join(folder, name)
+      if (folder !== '' && existsSync(path)) return path
+    }
+  }
+  return null
+}
+
+function playwrightOwn(): string | null {
+  const path = chromium.executablePath()
+  return existsSync(path) ? path : null
+}
+
+/** Path of a Chromium that is there already, or null. */
+export function findChromium(): string | null {
+  return inPath() ?? playwrightOwn()
+}
+
+function install(command: string, args: readonly string[]): void {
+  process.stderr.write(`> ${command} ${args.join(' ')}\n`)
+  spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+}
+
+/** Path of a Chromium, installed first where there is none. Throws with what a person can do when nothing works. */
+export function ensureChromium(): string {
+  const found = findChromium()
+  if (found !== null) return found
+  install('npx', ['playwright', 'install', 'chromium'])
+  const debianRoot = existsSync('/etc/debian_version') && process.getuid?.() === 0
+  if (findChromium() === null && debianRoot) {
+    install('apt-get', ['update', '-qq'])
+    install('apt-get', ['install', '-y', '-qq', 'chromium'])
+  }
+  const installed = findChromium()
+  if (installed === null)
+    throw new Error('No Chromium. Install one (Debian: `apt-get install chromium`) and run again.')
+  return installed
+}
+
+/** A browser with software WebGPU. The caller closes it. */
+export async function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
+  return chromium.launch({
+    executablePath: ensureChromium(),
+    headless: true,
+    ...options,
+    args: [...CHROMIUM_FLAGS, ...(options.args ?? [])],
+  })
+}
+
+/** SwiftShader's driver file beside the Chromium, for `VK_ICD_FILENAMES`; null where this Chromium ships none. */
+export function swiftShaderDriver(): string | null {
+  const path = findChromium()
+  if (path === null) return null
+  const real = realpathSync(path)
+  const folders = [dirname(real), '/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome']
+  return folders.map((folder) => join(folder, 'vk_swiftshader_icd.json')).find((file) => existsSync(file)) ?? null
+}
+
+/** First line of `chromium --version`, for reports. */
+export function chromiumVersion(): string {
+  return execFileSync(ensureChromium(), ['--version'], { encoding: 'utf8' }).trim()
+}

