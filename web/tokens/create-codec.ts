@@ -1,0 +1,102 @@
+/**
+ * Puts a `TokenCodec` together from the metadata of a GGUF file: special tokens are cut away first, the text between
+ * them goes to the vocabulary's own algorithm. The only file here that knows all parts; ids are those of llama.cpp.
+ */
+import type { Directory } from '../weights/directory.ts'
+import type { ChatMessage } from '../wire/chat.ts'
+import { MESSAGES_MAX, PROMPT_CHARACTERS_MAX } from '../wire/limits.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
+import { createByteLevelBpe, type EncodeText } from './byte-level-bpe.ts'
+import { compileTemplate } from './chat-template.ts'
+import type { TokenCodec } from './codec.ts'
+import { shieldMessages, tokenEdges } from './message-shield.ts'
+import { createSentencePiece } from './sentence-piece.ts'
+import { SpecialTokens } from './special-tokens.ts'
+import { CONTROL, readTokenizerFacts, type TokenizerFacts, UNKNOWN, USER_DEFINED } from './tokenizer-facts.ts'
+import { buildVocabularyBytes } from './vocabulary-bytes.ts'
+
+/** What UTF-8 cannot carry, each half of a broken pair by itself. */
+const LONE_SURROGATE = /\p{Surrogate}/gu
+
+function tokensOfType(facts: TokenizerFacts, wanted: readonly number[]): SpecialTokens {
+  const picked: [number, string][] = []
+  for (const [id, text] of facts.tokens.entries()) if (wanted.includes(facts.types[id] ?? 0)) picked.push([id, text])
+  return new SpecialTokens(picked)
+}
+
+/** Appends the ids of a text whose user-defined tokens count and whose control tokens do not. */
+type AppendPlain = (ids: number[], text: string, atStart: boolean) => void
+
+function plainEncoder(encodeText: EncodeText, userDefined: SpecialTokens): AppendPlain {
+  return (ids, text, atStart) => {
+    let start = atStart
+    for (const span of userDefined.partition(text)) {
+      if (span.kind === 'token') ids.push(span.id)
+      else for (const id of encodeText(span.text, start)) ids.push(id)
+      start = span.kind === 'token'
+    }
+  }
+}
+
+function chatEncoder(
+  facts: TokenizerFacts,
+  now: () => Date,
+  toIds: (rendered: string, restore: (text: string) => string) => readonly number[],
+): TokenCodec['encodeChat'] {
+  const { template } = facts
+  if (template === null) return () => fail('template-invalid', 'The file has none.')
+  const textOf = (id: number | null) => (id === null ? '' : (facts.tokens[id] ?? ''))
+  const render = compileTemplate({ source: template, bosToken: textOf(facts.bos), eosToken: textOf(facts.eos), now })
+  if (!render.ok) return () => render
+  const control = tokensOfType(facts, [CONTROL, UNKNOWN])
+  const edges = tokenEdges(control)
+  return (messages) => {
+    const characters = messages.reduce((sum, { content }) => sum + content.length, 0)
+    if (messages.length > MESSAGES_MAX || characters > PROMPT_CHARACTERS_MAX) {
+      return fail('context-full', `${messages.length} messages with ${characters} characters.`)
+    }
+    const wellFormed: ChatMessage[] = messages.map(({ role, content }) => ({ role, content: content.replace(LONE_SURROGATE, '\ufffd') }))
+    const shielded = shieldMessages(wellFormed, template, control, edges)
+    if (!shielded) return fail('template-invalid', 'The messages use every private-use character.')
+    const rendered = render.value(shielded.messages)
+    return rendered.ok ? ok(toIds(rendered.value, shielded.restore)) : rendered
+  }
+}
+
+/** Refusals: `gguf-invalid` (the metadata contradicts itself), `tokenizer-unsupported` (named). */
+export function createCodec(metadata: Directory['metadata'], now: () => Date = () => new Date()): Result<TokenCodec> {
+  const read = readTokenizerFacts(metadata)
+  if (!read.ok) return read
+  const facts = read.value
+  const { tokenizer } = facts
+  const encodeText = tokenizer.kind === 'bpe' ? createByteLevelBpe(facts, tokenizer) : createSentencePiece(facts, tokenizer)
+  const special = tokensOfType(facts, [CONTROL, UNKNOWN, USER_DEFINED])
+  const appendPlain = plainEncoder(encodeText, tokensOfType(facts, [USER_DEFINED]))
+
+  const encodeSpecial = (text: string, restore: (text: string) => string): number[] => {
+    const ids: number[] = []
+    let atStart = true
+    for (const span of special.partition(text)) {
+      if (span.kind === 'token') ids.push(span.id)
+      else appendPlain(ids, restore(span.text), atStart)
+      atStart = span.kind === 'token'
+    }
+    return ids
+  }
+  /** A template may have written the begin token itself; it stands there once. */
+  const withBos = (ids: number[]): number[] => {
+    if (facts.addBos && facts.bos !== null && ids[0] !== facts.bos) ids.unshift(facts.bos)
+    return ids
+  }
+
+  return ok({
+    vocabulary: buildVocabularyBytes(facts),
+    encode(text, options = {}) {
+      const wellFormed = text.replace(LONE_SURROGATE, '\ufffd')
+      const ids: number[] = options.special ? encodeSpecial(wellFormed, (part) => part) : []
+      if (!options.special) appendPlain(ids, wellFormed, true)
+      return options.bos ? withBos(ids) : ids
+    },
+    encodeChat: chatEncoder(facts, now, (rendered, restore) => withBos(encodeSpecial(rendered, restore))),
+  })
+}
