@@ -26,6 +26,12 @@ export const TEMPLATE_CHARACTERS_MAX = 256 * KIB
 export const TEMPLATE_STEPS_MAX = 4_000_000
 export const TEMPLATE_OUTPUT_CHARACTERS_MAX = 4_000_000
 export const TEMPLATE_LIST_MAX = 100_000
+/** Keys and array items of a GGUF header together: tokens, scores, types and merges of the largest vocabulary. */
+export const METADATA_ITEMS_MAX = 4 * VOCABULARY_MAX
+/** Arrays in arrays; no known file goes deeper than two. */
+export const METADATA_DEPTH_MAX = 4
+/** `general.alignment`: 32 everywhere; a page of memory is the largest that makes sense. */
+export const ALIGNMENT_BYTES_MAX = 64 * KIB
 /** A manifest is one chunk hash per 4 MiB and one line per tensor. */
 export const MANIFEST_BYTES_MAX = 32 * MIB
 export const NAME_CHARACTERS_MAX = 200
@@ -34,6 +40,16 @@ export const NAME_CHARACTERS_MAX = 200
 export const SOURCE_ANSWER_MS_MAX = 10_000
 /** How often a fetch of one chunk is tried before the load fails. */
 export const CHUNK_TRIES_MAX = 4
+/** Damaged arrivals of one chunk before the load fails: a second one is the source's fault, not the line's. */
+export const CHUNK_DAMAGED_MAX = 2
+/** Chunks on the way at once: enough to hide a round trip, few enough that a cut loses little. */
+export const CHUNK_FETCHES_MAX = 4
+/** Verified chunks kept in memory, so that neighbouring tensors do not read and hash one again: 32 MiB. */
+export const CHUNKS_IN_MEMORY_MAX = 8
+/** Wait before the second try of a chunk; doubled each time, then jittered to between half and the whole. */
+export const CHUNK_RETRY_MS = 250
+/** `/models/index.json`: a thousand models at about half a KiB each. */
+export const MIRROR_INDEX_BYTES_MAX = MIB
 
 /** Positions of KV that a session reserves unless the model's own context is shorter. */
 export const CONTEXT_POSITIONS_DEFAULT = 4_096
@@ -65,6 +81,8 @@ export const MIRROR_POLL_FAILURES_MAX = 30
 export const BINDING_BYTES_MAX = 128 * MIB
 
 assert(GGUF_HEADER_BYTES_MAX % CHUNK_BYTES === 0, 'a header ends on a chunk border at most')
+assert(CHUNK_DAMAGED_MAX <= CHUNK_TRIES_MAX, 'a damaged chunk is tried again at least once')
+assert(CHUNK_FETCHES_MAX <= CHUNKS_IN_MEMORY_MAX, 'chunks that arrive together do not push each other out')
 assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
 assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
 assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')
