@@ -23,7 +23,7 @@ const repository = import.meta.dirname
 export default defineConfig(({ mode }) => ({
   root: mode === 'test' || mode === 'long' ? repository : 'web',
   publicDir: `${repository}/public`,
-  plugins: [svelte()],
+  plugins: [svelte({ configFile: false })],
   worker: { format: 'es' },
   build: { outDir: `${repository}/dist`, emptyOutDir: true, target: 'es2023' },
   test: {
