@@ -1,0 +1,168 @@
+/**
+ * The models a person can pick: those of the mirror, those kept in this browser and files opened from disk, each with
+ * whether it fits the GPU. Watches the mirror's list while the mirror is fetching, and only then. Loads nothing.
+ */
+import type { EngineDoor, Inspection, ModelSource } from './schedule/engine-door.ts'
+import type { Code } from './wire/codes.ts'
+import { MIRROR_POLL_FAILURES_MAX, MIRROR_POLL_MS } from './wire/limits.ts'
+import type { PageConfig } from './wire/mirror.ts'
+import type { Adding, MirrorIndex, ModelSummary } from './wire/model.ts'
+import type { Result } from './wire/result.ts'
+
+/** What the page reads from its server. Refusals: `source-unreachable`, `source-error-page`, `manifest-invalid`. */
+export interface Catalogue {
+  index(signal: AbortSignal): Promise<Result<MirrorIndex>>
+  config(signal: AbortSignal): Promise<Result<PageConfig>>
+}
+
+export type Fit =
+  | { readonly state: 'checking' }
+  | ({ readonly state: 'known' } & Omit<Inspection, 'model'>)
+  | { readonly state: 'refused'; readonly code: Code; readonly detail: string }
+
+export interface ModelEntry {
+  /** The model id, or `file:<n>` for an opened file. */
+  readonly key: string
+  readonly source: ModelSource
+  readonly model: ModelSummary
+  /** Loads without the network. */
+  readonly kept: boolean
+  readonly fit: Fit
+}
+
+export interface MirrorView {
+  readonly state: 'asking' | 'ready' | 'unreachable'
+  readonly adding: readonly Adding[]
+  readonly failed: MirrorIndex['failed']
+  readonly defaultKey: string | null
+  readonly code?: Code
+  readonly detail?: string
+}
+
+export class Shelf {
+  entries: readonly ModelEntry[] = []
+  mirror: MirrorView = { state: 'asking', adding: [], failed: [], defaultKey: null }
+  readonly #engine: EngineDoor
+  readonly #catalogue: Catalogue
+  readonly #changed: () => void
+  readonly #closed = new AbortController()
+  #watching = false
+  #listed: readonly ModelSummary[] = []
+  #kept: readonly ModelSummary[] = []
+  #inspecting = false
+  #files = 0
+
+  constructor(engine: EngineDoor, catalogue: Catalogue, changed: () => void) {
+    this.#engine = engine
+    this.#catalogue = catalogue
+    this.#changed = changed
+  }
+
+  /** Resolves after one look; goes on looking by itself while the mirror is fetching. Tries refused models again. */
+  async look(): Promise<void> {
+    const again = (entry: ModelEntry): ModelEntry =>
+      entry.fit.state === 'refused' ? { ...entry, fit: { state: 'checking' } } : entry
+    this.entries = this.entries.map(again)
+    await this.#lookOnce()
+    void this.#watch()
+  }
+
+  /** Adds a file that was opened from disk. The file itself is checked: `gguf-not-gguf`, `architecture-unsupported`, ... */
+  async addFile(file: File): Promise<Result<ModelEntry>> {
+    const source: ModelSource = { kind: 'file', file }
+    const seen = await this.#engine.inspect(source, this.#closed.signal)
+    if (!seen.ok) return seen
+    const { model, ...fit } = seen.value
+    this.#files += 1
+    const key = `file:${this.#files}`
+    const entry: ModelEntry = { key, source, model, kept: false, fit: { state: 'known', ...fit } }
+    this.entries = [...this.entries, entry]
+    this.#changed()
+    return { ok: true, value: entry }
+  }
+
+  /** After a load: what this browser keeps may have grown. */
+  async keptChanged(): Promise<void> {
+    this.#kept = await this.#engine.cached()
+    this.#merge()
+  }
+
+  close(): void {
+    this.#closed.abort()
+  }
+
+  async #lookOnce(): Promise<boolean> {
+    const [index, kept] = await Promise.all([this.#catalogue.index(this.#closed.signal), this.#engine.cached()])
+    this.#kept = kept
+    if (index.ok) {
+      const { models, adding, failed, defaultId } = index.value
+      this.#listed = models
+      this.mirror = { state: 'ready', adding, failed, defaultKey: defaultId }
+    } else {
+      const { code, detail } = index
+      this.mirror = { ...this.mirror, state: 'unreachable', code, detail }
+    }
+    this.#merge()
+    return index.ok
+  }
+
+  async #watch(): Promise<void> {
+    if (this.#watching) return
+    this.#watching = true
+    let failures = 0
+    while (this.mirror.adding.length > 0 && failures < MIRROR_POLL_FAILURES_MAX) {
+      await pause(MIRROR_POLL_MS, this.#closed.signal)
+      if (this.#closed.signal.aborted) break
+      failures = (await this.#lookOnce()) ? 0 : failures + 1
+    }
+    this.#watching = false
+  }
+
+  /** The mirror's order first, then what only this browser has, then files. What is known of an entry stays. */
+  #merge(): void {
+    const known = new Map(this.entries.map((entry) => [entry.key, entry.fit]))
+    const keptIds = new Set(this.#kept.map((model) => model.id))
+    const models = new Map([...this.#listed, ...this.#kept].map((model) => [model.id, model]))
+    const fromMirror = [...models.values()].map((model): ModelEntry => {
+      const fit = known.get(model.id) ?? { state: 'checking' }
+      return { key: model.id, source: { kind: 'mirror', id: model.id }, model, kept: keptIds.has(model.id), fit }
+    })
+    this.entries = [...fromMirror, ...this.entries.filter((entry) => entry.source.kind === 'file')]
+    this.#changed()
+    void this.#inspect()
+  }
+
+  /** One after the other, so that a long list does not become a burst of requests. */
+  async #inspect(): Promise<void> {
+    if (this.#inspecting) return
+    this.#inspecting = true
+    for (;;) {
+      const next = this.entries.find((entry) => entry.fit.state === 'checking')
+      if (!next || this.#closed.signal.aborted) break
+      const fit = toFit(await this.#engine.inspect(next.source, this.#closed.signal))
+      this.entries = this.entries.map((entry) => (entry.key === next.key ? { ...entry, fit } : entry))
+      this.#changed()
+    }
+    this.#inspecting = false
+  }
+}
+
+function toFit(seen: Result<Inspection>): Fit {
+  if (!seen.ok) return { state: 'refused', code: seen.code, detail: seen.detail }
+  const { model: _, ...fit } = seen.value
+  return { state: 'known', ...fit }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer)
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}

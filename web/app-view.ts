@@ -1,0 +1,51 @@
+/**
+ * What `App` says is true now, as plain values, and the defaults of a request. Types and constants only: the page, the
+ * `window.weft` interface and tests read these without knowing how `App` works.
+ */
+import type { MirrorView, ModelEntry } from './app-shelf.ts'
+import type { LoadedModel, LoadProgress, Sampling, Usage } from './wire/chat.ts'
+import type { Code } from './wire/codes.ts'
+
+export type GpuView =
+  | { readonly state: 'checking' }
+  | { readonly state: 'ready'; readonly adapter: string; readonly software: boolean }
+  | { readonly state: 'none'; readonly code: Code; readonly detail: string }
+
+export type LoadView =
+  | { readonly state: 'none' }
+  | {
+      readonly state: 'loading'
+      readonly key: string
+      readonly progress: LoadProgress | null
+      readonly bytesPerSecond: number | null
+    }
+  | { readonly state: 'ready'; readonly key: string; readonly loaded: LoadedModel }
+  | { readonly state: 'failed'; readonly key: string; readonly code: Code; readonly detail: string }
+
+/** Replaced as a whole on every change; never mutated. */
+export interface AppView {
+  readonly gpu: GpuView
+  readonly mirror: MirrorView
+  readonly entries: readonly ModelEntry[]
+  /** The model that the next request uses; null while there is none to pick. */
+  readonly selectedKey: string | null
+  readonly load: LoadView
+}
+
+/** Calm and on topic also for small models, which repeat themselves at less. */
+export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = {
+  temperature: 0.6,
+  topK: 0,
+  topP: 0.95,
+  minP: 0.05,
+  repetitionPenalty: 1.1,
+}
+
+export const NO_USAGE: Usage = {
+  promptTokens: 0,
+  reusedTokens: 0,
+  prefillTokens: 0,
+  completionTokens: 0,
+  firstTokenMs: null,
+  tokensPerSecond: null,
+}

@@ -1,0 +1,229 @@
+/**
+ * `App`: the one door that the page, `window.weft` and later the widget use. Holds what is true now (`view`), lets one
+ * request at a time through to the engine and loads a model when one is needed. No DOM, no drawing, no wording.
+ */
+import { type Catalogue, type ModelEntry, Shelf } from './app-shelf.ts'
+import { Turns } from './app-turns.ts'
+import { type AppView, type GpuView, type LoadView, NO_USAGE } from './app-view.ts'
+import { ByteRate } from './byte-rate.ts'
+import type { EngineDoor } from './schedule/engine-door.ts'
+import type { ChatEvent, ChatRequest, EngineName, LoadedModel, LoadProgress } from './wire/chat.ts'
+import type { Code } from './wire/codes.ts'
+import { type Failure, fail, ok, type Result } from './wire/result.ts'
+
+export interface AppParts {
+  readonly engine: EngineDoor
+  readonly catalogue: Catalogue
+}
+
+/** After these the engine holds no model: the next request loads it again. */
+const UNLOADED_BY: readonly Code[] = ['worker-lost', 'device-degraded', 'not-loaded']
+
+interface RunningLoad {
+  readonly key: string
+  readonly abort: AbortController
+  readonly done: Promise<Result<LoadedModel>>
+}
+
+export class App {
+  readonly #engine: EngineDoor
+  readonly #catalogue: Catalogue
+  readonly #shelf: Shelf
+  readonly #turns = new Turns()
+  readonly #closed = new AbortController()
+  readonly #listeners = new Set<(view: AppView) => void>()
+  #gpu: GpuView = { state: 'checking' }
+  #load: LoadView = { state: 'none' }
+  #pickedKey: string | null = null
+  #running: RunningLoad | null = null
+  #started: Promise<void> | null = null
+  #view: AppView
+
+  constructor(parts: AppParts) {
+    this.#engine = parts.engine
+    this.#catalogue = parts.catalogue
+    this.#shelf = new Shelf(parts.engine, parts.catalogue, () => this.#changed())
+    this.#view = this.#compose()
+  }
+
+  get view(): AppView {
+    return this.#view
+  }
+
+  get engineName(): EngineName {
+    return this.#engine.name
+  }
+
+  /** Calls back at once and after every change. Returns how to stop. */
+  subscribe(listener: (view: AppView) => void): () => void {
+    this.#listeners.add(listener)
+    listener(this.#view)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Looks for the GPU and the models; a model that this browser keeps is loaded right away. Idempotent. */
+  start(): Promise<void> {
+    this.#started ??= this.#begin()
+    return this.#started
+  }
+
+  /** Looks for the GPU and at the mirror again, after a person changed something. */
+  async lookAgain(): Promise<void> {
+    await Promise.all([this.#gpu.state === 'ready' ? null : this.#probe(), this.#shelf.look()])
+  }
+
+  /** Makes a model the one to use, without loading it. Refusals: `model-unknown`. */
+  pick(key: string): Result<null> {
+    if (!this.#shelf.entries.some((entry) => entry.key === key)) return fail('model-unknown', '')
+    this.#pickedKey = key
+    this.#changed()
+    return ok(null)
+  }
+
+  async openFile(file: File): Promise<Result<ModelEntry>> {
+    const added = await this.#shelf.addFile(file)
+    if (added.ok) this.pick(added.value.key)
+    return added
+  }
+
+  /** Waits for a running answer; replaces a running load of another model. Progress is in `view.load`. */
+  async load(key: string, signal: AbortSignal = this.#closed.signal): Promise<Result<LoadedModel>> {
+    await this.start()
+    const picked = this.pick(key)
+    if (!picked.ok) return picked
+    if (this.#running?.key === key) return this.#running.done
+    this.cancelLoad()
+    const turn = await this.#turns.take(signal)
+    if (!turn.ok) return turn
+    try {
+      return await this.#ensure(key, signal)
+    } finally {
+      turn.value()
+    }
+  }
+
+  cancelLoad(): void {
+    this.#running?.abort.abort()
+  }
+
+  /**
+   * One answer. Waits for its turn and loads the model (`key`, else the picked one) where needed. Keeps the promise of
+   * `ChatEngine.chat`: one `end`, always last. Leaving the loop early stops the engine.
+   */
+  async *ask(request: ChatRequest, signal: AbortSignal, key?: string): AsyncGenerator<ChatEvent, void, undefined> {
+    const left = new AbortController()
+    const either = AbortSignal.any([signal, left.signal])
+    const turn = await this.#turns.take(either)
+    if (!turn.ok) return yield endOf(turn)
+    try {
+      const loaded = await this.#ensure(key, either)
+      if (!loaded.ok) return yield endOf(loaded)
+      for await (const event of this.#engine.chat(request, either)) {
+        if (event.kind === 'end' && event.code && UNLOADED_BY.includes(event.code)) this.#setLoad({ state: 'none' })
+        yield event
+      }
+    } finally {
+      left.abort()
+      turn.value()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort()
+    this.#shelf.close()
+    this.cancelLoad()
+    this.#listeners.clear()
+    await this.#engine.unload()
+  }
+
+  async #begin(): Promise<void> {
+    await Promise.all([this.#probe(), this.#shelf.look()])
+    const entry = this.#entry(this.#view.selectedKey)
+    if (entry?.kept && this.#gpu.state === 'ready') void this.#loadKept(entry.key)
+  }
+
+  async #loadKept(key: string): Promise<void> {
+    const turn = await this.#turns.take(this.#closed.signal)
+    if (!turn.ok) return
+    if (this.#load.state === 'none') await this.#ensure(key, this.#closed.signal)
+    turn.value()
+  }
+
+  async #probe(): Promise<void> {
+    const [found, config] = await Promise.all([this.#engine.probe(), this.#catalogue.config(this.#closed.signal)])
+    const allowed = config.ok && config.value.allowSoftwareAdapter
+    if (!found.ok) this.#gpu = { state: 'none', code: found.code, detail: found.detail }
+    else if (found.value.software && !allowed) {
+      this.#gpu = { state: 'none', code: 'software-adapter', detail: `It is ${found.value.adapter}.` }
+    } else this.#gpu = { state: 'ready', ...found.value }
+    this.#changed()
+  }
+
+  /** Called with the turn held. */
+  async #ensure(wanted: string | undefined, signal: AbortSignal): Promise<Result<LoadedModel>> {
+    await this.start()
+    if (this.#gpu.state === 'none') return fail(this.#gpu.code, this.#gpu.detail)
+    const key = wanted ?? this.#view.selectedKey
+    const entry = this.#entry(key)
+    if (!entry) return key === null ? fail('not-loaded', 'The list of models is empty.') : fail('model-unknown', '')
+    if (this.#load.state === 'ready' && this.#load.key === entry.key) return ok(this.#load.loaded)
+    this.#pickedKey = entry.key
+    const abort = new AbortController()
+    const done = this.#run(entry, AbortSignal.any([signal, abort.signal, this.#closed.signal]))
+    this.#running = { key: entry.key, abort, done }
+    const result = await done
+    this.#running = null
+    return result
+  }
+
+  async #run(entry: ModelEntry, signal: AbortSignal): Promise<Result<LoadedModel>> {
+    const { key } = entry
+    if (this.#load.state === 'ready') await this.#engine.unload()
+    const rate = new ByteRate()
+    this.#setLoad({ state: 'loading', key, progress: null, bytesPerSecond: null })
+    const onProgress = (progress: LoadProgress) => {
+      if (signal.aborted) return
+      const bytesPerSecond = rate.add(progress.doneBytes, performance.now())
+      this.#setLoad({ state: 'loading', key, progress, bytesPerSecond })
+    }
+    const result = await this.#engine.load(entry.source, onProgress, signal)
+    if (result.ok) {
+      this.#setLoad({ state: 'ready', key, loaded: result.value })
+      void this.#shelf.keptChanged()
+    } else if (result.code === 'aborted') this.#setLoad({ state: 'none' })
+    else this.#setLoad({ state: 'failed', key, code: result.code, detail: result.detail })
+    return result
+  }
+
+  #entry(key: string | null): ModelEntry | undefined {
+    return this.#shelf.entries.find((entry) => entry.key === key)
+  }
+
+  #setLoad(load: LoadView): void {
+    this.#load = load
+    this.#changed()
+  }
+
+  /** What a person picked, else what is loaded, else the mirror's default, else the first that is kept, else the first. */
+  #selectedKey(): string | null {
+    const { entries, mirror } = this.#shelf
+    const wishes = [this.#pickedKey, mirror.defaultKey, entries.find((entry) => entry.kept)?.key]
+    const wish = wishes.find((key) => entries.some((entry) => entry.key === key))
+    return wish ?? entries[0]?.key ?? null
+  }
+
+  #compose(): AppView {
+    const { entries, mirror } = this.#shelf
+    return { gpu: this.#gpu, mirror, entries, selectedKey: this.#selectedKey(), load: this.#load }
+  }
+
+  #changed(): void {
+    this.#view = this.#compose()
+    for (const listener of this.#listeners) listener(this.#view)
+  }
+}
+
+function endOf(failure: Failure): ChatEvent {
+  const { code, detail } = failure
+  return { kind: 'end', reason: code === 'aborted' ? 'abort' : 'error', usage: NO_USAGE, code, detail }
+}
