@@ -77,6 +77,10 @@ export const MIRROR_POLL_MS = 1_000
 /** After so many unanswered looks in a row the page stops and offers to look again. */
 export const MIRROR_POLL_FAILURES_MAX = 30
 
+/** Chromium gives no adapter for a while after a second GPU crash: this many tries, the wait doubling from this one. */
+export const DEVICE_TRIES_MAX = 5
+export const DEVICE_RETRY_MS = 500
+
 /** WebGPU's guaranteed minimum; no binding is ever larger, so that a weak adapter can load what a strong one can. */
 export const BINDING_BYTES_MAX = 128 * MIB
 
