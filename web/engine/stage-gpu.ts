@@ -1,0 +1,363 @@
+/**
+ * The stage contract on WebGPU: what the product runs. One submit a frame and nothing waits: a frame's token stays on
+ * the GPU for the next one and is read back behind it. Device loss is a state: the stage asks for a new device, loads
+ * its weights again from the source (the local cache) and reports `device-lost`, so that sessions are replayed.
+ */
+
+import { noiseTable } from '../rules/noise.ts'
+import type { ByteSource } from '../weights/source.ts'
+import type { LoadProgress } from '../wire/chat.ts'
+import { BINDING_BYTES_MAX, DEVICE_RETRY_MS, DEVICE_TRIES_MAX, PREFILL_ROWS_MAX } from '../wire/limits.ts'
+import { assert, type Failure, FailureError, fail, ok, type Result } from '../wire/result.ts'
+import { checkFrame, checkOpen, checkTruncate, newSession, type SessionState } from './frames.ts'
+import { Buffers } from './gpu/buffers.ts'
+import { acquireDevice, type GpuDevice } from './gpu/device.ts'
+import { Programs } from './gpu/programs.ts'
+import {
+  type Activations,
+  encodeSteps,
+  type SessionBuffers,
+  type SessionSteps,
+  StepBuilder,
+  samplerFields,
+} from './gpu/steps.ts'
+import { uploadWeights } from './gpu/weights.ts'
+import type { KernelSources, Reduction } from './kernels/table.ts'
+import type { StagePlan } from './plan.ts'
+import { ropeTable } from './rope.ts'
+import type { Frame, FrameOutput, OpenRequest, StageEngine, StageFacts, StageState } from './stage.ts'
+
+export interface GpuStageOptions {
+  readonly gpu: GPU | null
+  readonly sources: KernelSources
+  readonly plan: StagePlan
+  readonly source: ByteSource
+  readonly reduction?: Reduction
+  readonly onProgress?: (progress: LoadProgress) => void
+  readonly onState?: (state: StageState) => void
+  readonly signal?: AbortSignal
+}
+
+/** What one device holds; replaced as a whole when the device is lost. */
+interface Resident {
+  readonly gpu: GpuDevice
+  readonly buffers: Buffers
+  readonly shared: Activations
+  readonly builder: StepBuilder
+  readonly ropeFactors: Float32Array
+}
+
+interface Session extends SessionState {
+  readonly buffers: SessionBuffers
+  readonly steps: SessionSteps
+}
+
+/** Counters since load, for benches and for the proof that nothing waits. */
+export interface GpuCounts {
+  frames: number
+  dispatches: number
+  submits: number
+  readbacks: number
+}
+
+const FRAME_BYTES = 16
+
+export class StageGpu implements StageEngine {
+  facts: StageFacts
+  state: StageState = 'ready'
+  readonly counts: GpuCounts = { frames: 0, dispatches: 0, submits: 0, readbacks: 0 }
+  private readonly options: GpuStageOptions
+  private resident: Resident
+  private recovery: Promise<void> | null = null
+  private failure: Failure | null = null
+  private readonly sessions = new Map<number, Session>()
+
+  private constructor(options: GpuStageOptions, resident: Resident) {
+    this.options = options
+    this.resident = resident
+    this.facts = factsOf(options, resident.gpu)
+    this.watch(resident)
+  }
+
+  /**
+   * Refusals: those of `acquireDevice`, `gpu-too-small` (with the numbers), what reading weights refuses, `aborted`.
+   * `source` must stay readable: recovery reads it again.
+   */
+  static async load(options: GpuStageOptions): Promise<Result<StageGpu>> {
+    const resident = await makeResident(options)
+    return resident.ok ? ok(new StageGpu(options, resident.value)) : resident
+  }
+
+  get residentBytes(): number {
+    return this.resident.buffers.bytes
+  }
+
+  /** Dispatches of one decoded token that belong to layers. */
+  get dispatchesPerLayer(): number {
+    const session = this.sessions.values().next().value
+    assert(session, 'a session is open')
+    return session.steps.decode.length / this.options.plan.layers.length
+  }
+
+  async open(request: OpenRequest): Promise<Result<null>> {
+    const lost = await this.notReady()
+    if (lost) return lost
+    const refusal = checkOpen(request, this.sessions, this.facts)
+    if (refusal) return refusal
+    const { plan } = this.options
+    const { buffers, gpu, builder, ropeFactors } = this.resident
+    const perLayer = request.positions * plan.shape.kvHeads * plan.shape.headDim * 2
+    if (perLayer > BINDING_BYTES_MAX)
+      return fail(
+        'kv-full',
+        `${request.positions} positions need ${perLayer} bytes a layer; a binding holds ${BINDING_BYTES_MAX}.`,
+      )
+    gpu.device.pushErrorScope('out-of-memory')
+    const cache = (name: string) =>
+      plan.layers.map((_, index) =>
+        buffers.storage(`session ${request.session} ${name} ${index} [${request.positions}]`, perLayer),
+      )
+    const made: SessionBuffers = {
+      tokens: buffers.storage('tokens', (request.positions + 1) * 4),
+      rope: buffers.storageOf('rope', ropeTable(plan.shape, ropeFactors, 0, request.positions)),
+      keys: cache('keys'),
+      values: cache('values'),
+      sampler: buffers.uniformOf('sampler', samplerFields(request.sampler)),
+    }
+    const outOfMemory = await gpu.device.popErrorScope()
+    if (outOfMemory) {
+      buffers.free(allOf(made))
+      return fail('kv-full', outOfMemory.message)
+    }
+    // Checked again: another `open` may have run while the device answered.
+    const late = checkOpen(request, this.sessions, this.facts)
+    if (late) {
+      buffers.free(allOf(made))
+      return late
+    }
+    this.sessions.set(request.session, { ...newSession(request), buffers: made, steps: await builder.build(made) })
+    return ok(null)
+  }
+
+  run(frame: Frame): Promise<Result<FrameOutput>> {
+    if (this.state !== 'ready' || this.failure)
+      return this.notReady().then((lost) => lost ?? fail('device-lost', 'The frame came while the GPU was away.'))
+    const session = this.sessions.get(frame.session)
+    const refusal = checkFrame(frame, session, this.facts)
+    if (refusal) return Promise.resolve(refusal)
+    assert(session, 'checkFrame has refused an unknown session')
+    this.write(frame, session)
+    return this.submit(frame, session)
+  }
+
+  private write(frame: Frame, session: Session): void {
+    const { gpu, shared } = this.resident
+    const { queue } = gpu.device
+    queue.writeBuffer(shared.frame, 0, new Uint32Array([frame.position, frame.count, 0, 0]))
+    const ids = frame.input.kind === 'tokens' ? frame.input.ids : frame.ids
+    if (ids) queue.writeBuffer(session.buffers.tokens, frame.position * 4, ids.slice())
+    if (frame.input.kind === 'hidden') queue.writeBuffer(shared.hidden, 0, frame.input.rows.slice())
+  }
+
+  /** Encodes and submits before it returns; only the readback is waited for. */
+  private submit(frame: Frame, session: Session): Promise<Result<FrameOutput>> {
+    const { gpu, shared, buffers } = this.resident
+    const { plan } = this.options
+    const layerSteps = frame.mode === 'decode' ? session.steps.decode : session.steps.prefill
+    const sampleSteps = frame.sample ? session.steps.sample : []
+    const encoder = gpu.device.createCommandEncoder({ label: `frame ${frame.position}` })
+    const pass = encoder.beginComputePass()
+    for (const steps of [session.steps.embed, layerSteps, sampleSteps]) {
+      encodeSteps(pass, steps, frame.count)
+      this.counts.dispatches += steps.length
+    }
+    pass.end()
+    session.held += frame.count
+    session.sampled = frame.sample
+    const tail = plan.head !== null
+    const bytes = tail ? 4 : frame.count * plan.shape.width * 4
+    const poolBytes = tail ? 4 : PREFILL_ROWS_MAX * plan.shape.width * 4
+    const reads = !tail || frame.sample
+    const reader = reads ? buffers.reader(poolBytes) : null
+    if (reader && tail) encoder.copyBufferToBuffer(session.buffers.tokens, session.held * 4, reader, 0, 4)
+    else if (reader) encoder.copyBufferToBuffer(shared.hidden, 0, reader, 0, bytes)
+    gpu.device.queue.submit([encoder.finish()])
+    this.counts.frames += 1
+    this.counts.submits += 1
+    if (!reader) return Promise.resolve(ok({ kind: 'none' }))
+    this.counts.readbacks += 1
+    return this.read(reader, poolBytes, bytes, tail)
+  }
+
+  private async read(reader: GPUBuffer, poolBytes: number, bytes: number, tail: boolean): Promise<Result<FrameOutput>> {
+    let data: ArrayBuffer
+    try {
+      data = await this.resident.buffers.read(reader, poolBytes, bytes)
+    } catch {
+      return (await this.notReady()) ?? fail('device-lost', 'The GPU was lost while it computed.')
+    }
+    if (this.failure) return this.failure
+    if (!tail) return ok({ kind: 'hidden', rows: new Float32Array(data) })
+    const id = new Uint32Array(data)[0] ?? 0
+    if (id >= this.facts.vocabulary) return fail('gpu-error', 'The model gave no finite logit.')
+    return ok({ kind: 'token', id })
+  }
+
+  /** Logits after the last sampled frame (scaled by the sampler): for tests and benches on the same machine only. */
+  async readLogits(): Promise<Float32Array> {
+    const { gpu, shared, buffers } = this.resident
+    assert(shared.logits, 'only a tail has logits')
+    const bytes = this.facts.vocabulary * 4
+    const reader = buffers.reader(bytes)
+    const encoder = gpu.device.createCommandEncoder()
+    encoder.copyBufferToBuffer(shared.logits, 0, reader, 0, bytes)
+    gpu.device.queue.submit([encoder.finish()])
+    return new Float32Array(await buffers.read(reader, bytes, bytes))
+  }
+
+  async truncate(id: number, epoch: number, position: number): Promise<Result<null>> {
+    const lost = await this.notReady()
+    if (lost) return lost
+    const session = this.sessions.get(id)
+    const refusal = checkTruncate(session, epoch, position)
+    if (refusal) return refusal
+    if (session) Object.assign(session, { epoch, held: position, sampled: false })
+    return ok(null)
+  }
+
+  async close(id: number): Promise<void> {
+    const session = this.sessions.get(id)
+    this.sessions.delete(id)
+    if (session) this.resident.buffers.free(allOf(session.buffers))
+  }
+
+  async dispose(): Promise<void> {
+    if (this.state === 'disposed') return
+    this.become('disposed')
+    this.sessions.clear()
+    this.resident.buffers.freeAll()
+    this.resident.gpu.device.destroy()
+  }
+
+  private become(state: StageState): void {
+    this.state = state
+    this.options.onState?.(state)
+  }
+
+  /** Null when frames may run. Waits while the device is being recovered. */
+  private async notReady(): Promise<Failure | null> {
+    if (this.recovery) await this.recovery
+    if (this.state === 'disposed') return fail('not-loaded', 'The stage was disposed.')
+    if (this.state === 'degraded')
+      return fail('device-degraded', `${DEVICE_TRIES_MAX} tries for a new GPU device failed.`)
+    return this.failure
+  }
+
+  private watch(resident: Resident): void {
+    const { device } = resident.gpu
+    device.onuncapturederror = (event) => {
+      this.failure ??= fail('gpu-error', event.error.message)
+    }
+    void device.lost.then((info) => {
+      if (this.resident !== resident || this.state === 'disposed' || info.reason === 'destroyed') return
+      this.sessions.clear()
+      this.become('recovering')
+      this.recovery = this.recover().finally(() => {
+        this.recovery = null
+      })
+    })
+  }
+
+  /** The first loss recovers at once; later ones may leave the browser without an adapter for a while. */
+  private async recover(): Promise<void> {
+    this.resident.buffers.freeAll()
+    for (let attempt = 0; attempt < DEVICE_TRIES_MAX; attempt += 1) {
+      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, DEVICE_RETRY_MS * 2 ** (attempt - 1)))
+      if (this.state !== 'recovering') return
+      const { signal: _done, ...options } = this.options
+      const again = await makeResident(options)
+      if (!again.ok) continue
+      this.resident = again.value
+      this.facts = factsOf(this.options, again.value.gpu)
+      this.failure = null
+      this.watch(again.value)
+      this.become('ready')
+      return
+    }
+    this.become('degraded')
+  }
+}
+
+function allOf(session: SessionBuffers): GPUBuffer[] {
+  return [session.tokens, session.rope, session.sampler, ...session.keys, ...session.values]
+}
+
+function factsOf({ plan, reduction }: GpuStageOptions, gpu: GpuDevice): StageFacts {
+  const { shape, range, weightBytes, workBytes, kvBytesPerPosition } = plan
+  return {
+    range,
+    layers: shape.layers,
+    width: shape.width,
+    vocabulary: shape.vocabulary,
+    contextLength: shape.contextLength,
+    weightBytes,
+    workBytes,
+    kvBytesPerPosition,
+    adapter: gpu.adapter,
+    softwareAdapter: gpu.software,
+    numericClass: `${gpu.adapter}/${reduction ?? 'workgroup'}/kv-f16`,
+  }
+}
+
+async function makeResident(options: GpuStageOptions): Promise<Result<Resident>> {
+  const { plan } = options
+  const acquired = await acquireDevice(options.gpu)
+  if (!acquired.ok) return acquired
+  const gpu = acquired.value
+  const { device } = gpu
+  const buffers = new Buffers(device)
+  const giveUp = (failure: Failure): Failure => {
+    buffers.freeAll()
+    device.destroy()
+    return failure
+  }
+  device.pushErrorScope('out-of-memory')
+  try {
+    const weights = await uploadWeights(plan, {
+      device,
+      buffers,
+      source: options.source,
+      onProgress: options.onProgress ?? (() => {}),
+      signal: options.signal,
+    })
+    const shared = makeActivations(plan, buffers)
+    const outOfMemory = await device.popErrorScope()
+    if (outOfMemory)
+      return giveUp(
+        fail('gpu-too-small', `${plan.weightBytes + plan.workBytes} bytes were asked for: ${outOfMemory.message}`),
+      )
+    const programs = new Programs(device, options.sources, options.reduction ?? 'workgroup')
+    const builder = new StepBuilder({ device, buffers, programs, plan, weights, shared })
+    return ok({ gpu, buffers, shared, builder, ropeFactors: weights.ropeFactors })
+  } catch (error) {
+    if (options.signal?.aborted) return giveUp(fail('aborted', ''))
+    if (error instanceof FailureError) return giveUp(error.failure)
+    giveUp(fail('gpu-error', ''))
+    throw error
+  }
+}
+
+function makeActivations({ shape, head }: StagePlan, buffers: Buffers): Activations {
+  const rows = (name: string, columns: number) =>
+    buffers.storage(`${name} [${PREFILL_ROWS_MAX}, ${columns}]`, PREFILL_ROWS_MAX * columns * 4)
+  return {
+    frame: buffers.uniform('frame', FRAME_BYTES),
+    hidden: rows('hidden', shape.width),
+    normed: rows('normed', shape.width),
+    qkv: rows('qkv', (shape.heads + 2 * shape.kvHeads) * shape.headDim),
+    attended: rows('attended', shape.heads * shape.headDim),
+    middle: rows('middle', shape.ffn),
+    logits: head ? buffers.storage(`logits [${shape.vocabulary}]`, shape.vocabulary * 4) : null,
+    noise: head ? buffers.storageOf('noise', noiseTable()) : null,
+  }
+}
