@@ -1,0 +1,95 @@
+/**
+ * One door to a model's bytes, for the mirror and for a file from disk: its manifest, its directory and a source whose
+ * every byte is verified. What was opened once and fetched whole opens again without the network, by its id.
+ */
+import { canonicalJson, isModelId, type Manifest } from '../wire/model.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { blobSource } from './blob-source.ts'
+import { CachedSource, type FetchProgress } from './cached-source.ts'
+import type { ChunkCache } from './chunk-cache.ts'
+import { blobOrigin, type ChunkOrigin, mirrorOrigin } from './chunk-origin.ts'
+import type { Directory } from './directory.ts'
+import { readDirectory } from './gguf.ts'
+import { fetchManifest, manifestId, manifestOfFile, mirrorUrl } from './manifest.ts'
+import { openShelf, type Shelf } from './shelf.ts'
+
+export type ModelSpec =
+  | { readonly kind: 'mirror'; readonly id: string; readonly baseUrl: string }
+  | { readonly kind: 'file'; readonly file: Blob }
+
+export interface OpenOptions {
+  readonly signal?: AbortSignal
+  /** Files only: how much of it is hashed. A model from the mirror opens at the cost of its header. */
+  readonly onProgress?: (progress: FetchProgress) => void
+}
+
+export interface OpenedModel {
+  readonly id: string
+  readonly manifest: Manifest
+  readonly directory: Directory
+  readonly source: CachedSource
+  /** Lets go of the storage. Reads after it are the caller's bug. */
+  close(): void
+}
+
+interface Found {
+  readonly id: string
+  readonly manifest: Manifest
+  readonly origin: ChunkOrigin
+}
+
+async function findInMirror(
+  spec: ModelSpec & { kind: 'mirror' },
+  shelf: Shelf | null,
+  signal: AbortSignal | undefined,
+): Promise<Result<Found>> {
+  const { id, baseUrl } = spec
+  if (!isModelId(id)) return fail('model-unknown', 'It is not an id.')
+  const kept = await shelf?.manifest(id)
+  const manifest = kept ? ok(kept) : await fetchManifest(id, baseUrl, signal)
+  if (!manifest.ok) return manifest
+  return ok({ id, manifest: manifest.value, origin: mirrorOrigin(mirrorUrl(baseUrl, `${id}/model.gguf`)) })
+}
+
+async function findInFile(file: Blob, options: OpenOptions): Promise<Result<Found>> {
+  const directory = await readDirectory(blobSource(file), options.signal)
+  if (!directory.ok) return directory
+  const manifest = await manifestOfFile(file, directory.value, options.onProgress, options.signal)
+  if (!manifest.ok) return manifest
+  return ok({ id: await manifestId(manifest.value), manifest: manifest.value, origin: blobOrigin(file) })
+}
+
+async function openFound(found: Found, shelf: Result<Shelf>, signal?: AbortSignal): Promise<Result<OpenedModel>> {
+  const { id, manifest, origin } = found
+  const cache: Result<ChunkCache> = shelf.ok ? await shelf.value.place(id, manifest) : shelf
+  const source = new CachedSource(manifest, origin, cache)
+  const directory = await readDirectory(source, signal)
+  if (!directory.ok) return directory
+  if (canonicalJson(directory.value.tensors) !== canonicalJson(manifest.tensors)) {
+    return fail('manifest-invalid', 'It lists other tensors than the file.')
+  }
+  return ok({
+    id,
+    manifest,
+    directory: directory.value,
+    source,
+    close: () => {
+      if (shelf.ok) shelf.value.close()
+    },
+  })
+}
+
+/**
+ * Refusals: `model-unknown`, `manifest-invalid`, those of `readDirectory` and those of the source. `source.notice` of
+ * an opened model says why it is not kept, where it is not.
+ */
+export async function openModel(spec: ModelSpec, options: OpenOptions = {}): Promise<Result<OpenedModel>> {
+  const shelf = await openShelf()
+  const found =
+    spec.kind === 'mirror'
+      ? await findInMirror(spec, shelf.ok ? shelf.value : null, options.signal)
+      : await findInFile(spec.file, options)
+  const opened: Result<OpenedModel> | Failure = found.ok ? await openFound(found.value, shelf, options.signal) : found
+  if (!opened.ok && shelf.ok) shelf.value.close()
+  return opened
+}
