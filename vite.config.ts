@@ -5,72 +5,69 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { configDefaults, defineConfig } from 'vitest/config'
-import { CHROMIUM_FLAGS, findChromium } from './test/support/chromium.ts'
+import { CHROMIUM_FLAGS, findChromium, swiftShaderDriver } from './test/support/chromium.ts'
+import { SHARED_DATA } from './test/support/prepare.ts'
 
-/** Files that only `npm run test:long` runs. */
-const LONG = '**/*.long.test.ts'
-/** Set by `npm run test:long`: the same projects, but only their long files. */
-const long = process.argv.includes('--mode=long')
-
-const files = (...folders: string[]) => ({
-  include: folders.map((folder) => `test/${folder}/**/*${long ? '.long' : ''}.test.ts`),
-  exclude: long ? configDefaults.exclude : [...configDefaults.exclude, LONG],
-})
-
-const minutes = (count: number) => count * 60_000
 const repository = import.meta.dirname
+const minutes = (count: number) => count * 60_000
 
-export default defineConfig(({ mode }) => ({
-  root: mode === 'test' || mode === 'long' ? repository : 'web',
-  publicDir: `${repository}/public`,
-  plugins: [svelte({ configFile: false })],
-  worker: { format: 'es' },
-  build: { outDir: `${repository}/dist`, emptyOutDir: true, target: 'es2023' },
-  test: {
-    passWithNoTests: false,
-    projects: [
-      { extends: true, test: { name: 'fast', environment: 'node', ...files('tidy', 'unit', 'golden', 'contract') } },
-      {
-        extends: true,
-        test: {
-          name: 'browser',
-          ...files('browser', 'kernels'),
-          testTimeout: minutes(2),
-          hookTimeout: minutes(2),
-          fileParallelism: false,
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            provider: playwright({
-              launchOptions: { executablePath: findChromium() ?? '', args: [...CHROMIUM_FLAGS] },
-            }),
-            instances: [{ browser: 'chromium' }],
+/** For Node: the shared mirror, and software Vulkan for the `webgpu` package, which must not find a real one. */
+function testEnvironment(): Record<string, string> {
+  const driver = swiftShaderDriver()
+  return driver === null ? { WEFT_DATA: SHARED_DATA } : { WEFT_DATA: SHARED_DATA, VK_ICD_FILENAMES: driver }
+}
+
+function browser() {
+  const found = findChromium()
+  const launchOptions = { args: [...CHROMIUM_FLAGS], ...(found === null ? {} : { executablePath: found }) }
+  return {
+    enabled: true,
+    headless: true,
+    screenshotFailures: false,
+    provider: playwright({ launchOptions }),
+    instances: [{ browser: 'chromium' as const }],
+  }
+}
+
+export default defineConfig(({ mode }) => {
+  /** `npm run test:long`: the same projects, but only their `*.long.test.ts`, which no other run takes. */
+  const long = mode === 'long'
+  const files = (...folders: string[]) => ({
+    include: folders.map((folder) => `test/${folder}/**/*${long ? '.long' : ''}.test.ts`),
+    exclude: long ? configDefaults.exclude : [...configDefaults.exclude, '**/*.long.test.ts'],
+  })
+  const timeout = (count: number) => {
+    const limit = minutes(long ? count * 8 : count)
+    return { testTimeout: limit, hookTimeout: limit }
+  }
+  const node = { environment: 'node', env: testEnvironment() } as const
+  const prepared = { ...node, fileParallelism: false, globalSetup: ['test/support/prepare.ts'] }
+
+  return {
+    root: mode === 'test' || long ? repository : 'web',
+    publicDir: `${repository}/public`,
+    plugins: [svelte({ configFile: false })],
+    worker: { format: 'es' },
+    build: { outDir: `${repository}/dist`, emptyOutDir: true, target: 'es2023' },
+    test: {
+      projects: [
+        {
+          extends: true,
+          test: { name: 'fast', ...node, ...files('tidy', 'unit', 'golden', 'contract'), ...timeout(0.5) },
+        },
+        {
+          extends: true,
+          test: {
+            name: 'browser',
+            ...files('browser', 'kernels'),
+            ...timeout(2),
+            fileParallelism: false,
+            browser: browser(),
           },
         },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'e2e',
-          environment: 'node',
-          ...files('e2e'),
-          testTimeout: minutes(4),
-          hookTimeout: minutes(4),
-          fileParallelism: false,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'oracle',
-          environment: 'node',
-          ...files('oracle'),
-          testTimeout: minutes(10),
-          hookTimeout: minutes(10),
-          fileParallelism: false,
-        },
-      },
-    ],
-  },
-}))
+        { extends: true, test: { name: 'oracle', ...prepared, ...files('oracle'), ...timeout(10) } },
+        { extends: true, test: { name: 'e2e', ...prepared, ...files('e2e'), ...timeout(4) } },
+      ],
+    },
+  }
+})

@@ -1,0 +1,53 @@
+/**
+ * Our real server for tests, in process, on a free port of this machine, with a data folder of its own unless the test
+ * shares one. It never adds a model by itself: a test that wants that says so. `appDir` is what `buildApp` made.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'vite'
+import type { Config } from '../../signal/config.ts'
+import { type RunningServer, type ServerParts, startServer } from '../../signal/server.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+export interface TestServer {
+  /** `http://localhost:<port>`, without a slash at the end. */
+  readonly url: string
+  readonly dataDir: string
+  readonly server: RunningServer
+  /** Also deletes the data folder, where it was made here. */
+  close(): Promise<void>
+}
+
+/** Builds the app as `npm start` does and returns the folder. Once in a run: later calls share the first. */
+export function buildApp(): Promise<string> {
+  built ??= build({
+    configFile: join(root, 'vite.config.ts'),
+    mode: 'production',
+    logLevel: 'warn',
+  }).then(() => join(root, 'dist'))
+  return built
+}
+
+let built: Promise<string> | null = null
+
+export async function startTestServer(settings: Partial<Config> = {}, parts: ServerParts = {}): Promise<TestServer> {
+  const own = settings.dataDir === undefined ? await mkdtemp(join(tmpdir(), 'weft-test-')) : null
+  const config: Config = {
+    port: 0,
+    host: '127.0.0.1',
+    dataDir: own ?? '',
+    appDir: join(root, 'dist'),
+    allowSoftwareAdapter: true,
+    addDefault: false,
+    ...settings,
+  }
+  const server = await startServer(config, parts)
+  const close = async () => {
+    await server.close()
+    if (own !== null) await rm(own, { recursive: true, force: true })
+  }
+  // The server says localhost; this names the interface it listens on, which needs no resolver.
+  return { url: server.url.replace('localhost', '127.0.0.1'), dataDir: config.dataDir, server, close }
+}
