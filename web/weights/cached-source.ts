@@ -4,10 +4,10 @@
  * Owns no storage and no connection: both are passed in.
  */
 import { CHUNK_BYTES, CHUNK_FETCHES_MAX, CHUNKS_IN_MEMORY_MAX } from '../wire/limits.ts'
-import { assert, type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { ChunkCache } from './chunk-cache.ts'
 import { type ChunkOrigin, fetchVerified, type RetryClock, realClock } from './chunk-origin.ts'
-import { type ByteRange, type ChunkFacts, chunksOf, rangeOfChunk, sha256Hex } from './chunks.ts'
+import { type ByteRange, type ChunkFacts, chunksOf, outsideFailure, rangeOfChunk, sha256Hex } from './chunks.ts'
 import { abortedFailure, inLanes, Turns, untilAborted } from './lanes.ts'
 import type { ByteSource } from './source.ts'
 
@@ -60,7 +60,8 @@ export class CachedSource implements ByteSource {
   }
 
   async read(offset: number, length: number, signal?: AbortSignal): Promise<Result<Uint8Array>> {
-    assert(offset >= 0 && length >= 0 && offset + length <= this.size, 'a read lies inside the file')
+    const outside = outsideFailure(offset, length, this.size)
+    if (outside) return outside
     const out = new Uint8Array(length)
     const failure = await inLanes(chunksOf([{ offset, length }]), CHUNK_FETCHES_MAX, async (index) => {
       const chunk = await this.#chunk(index, signal)

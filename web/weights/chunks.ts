@@ -3,6 +3,7 @@
  * last chunk of a file is shorter. Reads nothing.
  */
 import { CHUNK_BYTES } from '../wire/limits.ts'
+import { type Failure, fail } from '../wire/result.ts'
 
 /** Bytes of a file from `offset` on. */
 export interface ByteRange {
@@ -15,6 +16,12 @@ export interface ChunkFacts {
   readonly fileBytes: number
   /** SHA-256 of each chunk, hex, in order. */
   readonly chunks: readonly string[]
+}
+
+/** What a read answers that does not lie inside its file; null for one that does. */
+export function outsideFailure(offset: number, length: number, fileBytes: number): Failure | null {
+  if (offset >= 0 && length >= 0 && offset + length <= fileBytes) return null
+  return fail('gguf-truncated', `Bytes ${offset} to ${offset + length} of ${fileBytes} were asked for.`)
 }
 
 export function rangeOfChunk(index: number, fileBytes: number): ByteRange {

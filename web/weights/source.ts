@@ -5,7 +5,8 @@
  *
  * Contract: `read` returns exactly `length` bytes or a failure, never fewer; bytes are verified against the manifest
  * before they are returned where a manifest exists; reads may run concurrently and in any order; the caller owns the
- * returned array. A failed read may be retried. `size` never changes.
+ * returned array. A read that does not lie inside the file fails with `gguf-truncated`. A failed read may be retried.
+ * `size` never changes.
  */
 import type { Result } from '../wire/result.ts'
 
