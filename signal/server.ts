@@ -1,0 +1,75 @@
+/**
+ * Puts the server together and takes it down again: one HTTP server, one mirror. It listens before it fetches anything,
+ * so that the page can show what goes on. Tests start it with port 0 and their own catalogue, sources and app.
+ */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { appFiles } from './app-files.ts'
+import type { Config } from './config.ts'
+import { type AppHandler, createHandler } from './http.ts'
+import { type Catalogue, readCatalogue } from './models/catalogue.ts'
+import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
+import { ModelStore } from './models/store.ts'
+import { SOURCE_TOOLS, type SourceTools } from './models/tools.ts'
+
+export interface RunningServer {
+  /** `http://localhost:<port>`, without a slash at the end. */
+  readonly url: string
+  readonly mirror: Mirror
+  /** The only exit; idempotent. Ends open answers and the background add. */
+  close(): Promise<void>
+}
+
+/** What tests and `npm run dev` replace. */
+export interface ServerParts {
+  readonly catalogue?: Catalogue
+  readonly tools?: SourceTools
+  readonly onMirrorEvent?: OnMirrorEvent
+  /** Makes the handler of the app; the default serves the built files. */
+  readonly app?: (server: Server) => Promise<{ readonly handler: AppHandler; close(): Promise<void> }>
+}
+
+/** Rejects where the port cannot be had, as Node does. */
+export async function startServer(config: Config, parts: ServerParts = {}): Promise<RunningServer> {
+  const catalogue = parts.catalogue ?? (await readCatalogue())
+  const store = new ModelStore(config.dataDir)
+  await store.open()
+  const mirror = new Mirror(store, catalogue, parts.tools ?? SOURCE_TOOLS, parts.onMirrorEvent ?? (() => {}))
+  const server = createServer()
+  const app = parts.app
+    ? await parts.app(server)
+    : { handler: await appFiles(config.appDir), close: () => Promise.resolve() }
+  server.on('request', createHandler(mirror, { allowSoftwareAdapter: config.allowSoftwareAdapter }, app.handler))
+  const port = await listen(server, config)
+  if (config.addDefault) mirror.addDefaultWhenEmpty()
+  let closing: Promise<void> | null = null
+  const close = async () => {
+    await Promise.all([mirror.close(), app.close(), stop(server)])
+  }
+  return {
+    url: `http://localhost:${port}`,
+    mirror,
+    close() {
+      closing ??= close()
+      return closing
+    },
+  }
+}
+
+function listen(server: Server, config: Config): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    const where = config.host === null ? { port: config.port } : { port: config.port, host: config.host }
+    server.listen(where, () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+function stop(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
