@@ -29,19 +29,32 @@ type Evaluate = Interpreter['evaluate']
 
 class BoundedInterpreter extends Interpreter {
   #steps = 0
+  /** What the loops met so far run over: a loop with an empty body costs its length and evaluates nothing. */
+  readonly #iterables = new Set<unknown>()
 
   override evaluate(statement: Parameters<Evaluate>[0], environment: Parameters<Evaluate>[1]): ReturnType<Evaluate> {
-    if (++this.#steps > TEMPLATE_STEPS_MAX) throw new TemplateRefusal(`It takes more than ${TEMPLATE_STEPS_MAX} steps.`)
+    this.#spend(1)
+    if (isLoop(statement)) this.#iterables.add(statement.iterable.lhs ?? statement.iterable)
     const result = super.evaluate(statement, environment)
     const value: unknown = result.value
     if (typeof value === 'string' && value.length > TEMPLATE_OUTPUT_CHARACTERS_MAX) {
       throw new TemplateRefusal(`It makes more than ${TEMPLATE_OUTPUT_CHARACTERS_MAX} characters.`)
     }
-    if (Array.isArray(value) && value.length > TEMPLATE_LIST_MAX) {
-      throw new TemplateRefusal(`It makes a list of more than ${TEMPLATE_LIST_MAX} entries.`)
-    }
+    const length = Array.isArray(value) ? value.length : value instanceof Map ? value.size : 0
+    if (length > TEMPLATE_LIST_MAX) throw new TemplateRefusal(`It makes a list of more than ${TEMPLATE_LIST_MAX} entries.`)
+    if (this.#iterables.has(statement)) this.#spend(length)
     return result
   }
+
+  #spend(steps: number): void {
+    this.#steps += steps
+    if (this.#steps > TEMPLATE_STEPS_MAX) throw new TemplateRefusal(`It takes more than ${TEMPLATE_STEPS_MAX} steps.`)
+  }
+}
+
+/** `for x in list` and `for x in list if test`, where the list stands in `lhs`. */
+function isLoop(statement: unknown): statement is { iterable: { lhs?: unknown } } {
+  return (statement as { type?: unknown } | undefined)?.type === 'For'
 }
 
 const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December']

@@ -37,10 +37,9 @@ export interface Shielded {
   restore(text: string): string
 }
 
-/** Positions whose character must not reach the cut: token beginnings, and both borders where they could complete one. */
-function exposedPositions(text: string, control: SpecialTokens, edges: TokenEdges): Set<number> {
+/** Where a message meets the text of the template: positions from which the two could complete a token together. */
+function exposedBorders(text: string, control: SpecialTokens, edges: TokenEdges): Set<number> {
   const exposed = new Set<number>()
-  for (const { at } of control.occurrences(text)) exposed.add(at)
   const first = text.search(/\S/)
   if (first < 0) return exposed
   const last = text.trimEnd().length
@@ -55,6 +54,8 @@ function exposedPositions(text: string, control: SpecialTokens, edges: TokenEdge
       if (edges.prefixes.has(text.slice(end - length, end))) exposed.add(end - length)
     }
   }
+  const core = text.slice(first, last)
+  if (core.length <= edges.lengthMax && [...control.texts()].some((token) => token.includes(core))) exposed.add(first)
   return exposed
 }
 
@@ -81,10 +82,12 @@ export function shieldMessages(
     return fresh
   }
   let full = false
-  const shield = (text: string): string => {
+  const shield = (text: string, borders: ReadonlySet<number>): string => {
+    const exposed = new Set(borders)
+    for (const { at } of control.occurrences(text)) exposed.add(at)
     let shielded = ''
     let from = 0
-    for (const at of [...exposedPositions(text, control, edges)].sort((a, b) => a - b)) {
+    for (const at of [...exposed].sort((a, b) => a - b)) {
       const swapped = standIn(text.charAt(at))
       if (swapped === null) full = true
       shielded += text.slice(from, at) + (swapped ?? '')
@@ -92,7 +95,11 @@ export function shieldMessages(
     }
     return shielded + text.slice(from)
   }
-  const shielded = messages.map(({ role, content }) => ({ role: shield(role) as ChatMessage['role'], content: shield(content) }))
+  const shielded = messages.map(({ role, content }) => ({
+    // Some templates put a role between marks to make a control token, as they should.
+    role: shield(role, new Set()) as ChatMessage['role'],
+    content: shield(content, exposedBorders(content, control, edges)),
+  }))
   if (full) return null
   const originals = new Map([...standIns].map(([unit, fresh]) => [fresh, unit]))
   const restore = (text: string) => text.replace(PRIVATE_USE, (character) => originals.get(character) ?? character)
