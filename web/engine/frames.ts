@@ -8,7 +8,7 @@ import type { Frame, OpenRequest, SamplerSpec, StageFacts } from './stage.ts'
 
 export interface SessionState {
   readonly positions: number
-  readonly sampler: SamplerSpec
+  sampler: SamplerSpec
   epoch: number
   /** Positions that the KV holds, counting frames already taken into the queue. */
   held: number
@@ -92,10 +92,26 @@ export function checkFrame(frame: Frame, state: SessionState | undefined, facts:
   return null
 }
 
-export function checkTruncate(state: SessionState | undefined, epoch: number, position: number): Failure | null {
+export function checkTruncate(
+  state: SessionState | undefined,
+  facts: StageFacts,
+  epoch: number,
+  position: number,
+  sampler: SamplerSpec | undefined,
+): Failure | null {
   if (!state) return fail('session-unknown', 'The session is not open.')
   if (!counter(epoch) || epoch < state.epoch) return fail('epoch-stale', `Epoch ${epoch} is older than ${state.epoch}.`)
+  if (sampler && !validSampler(sampler, facts.vocabulary))
+    return fail('frame-invalid', 'A sampler setting is out of range.')
   return counter(position) && position <= state.held
     ? null
     : fail('position-mismatch', `Position ${position}; the KV holds ${state.held}.`)
+}
+
+/** What `truncate` changes once it was accepted. */
+export function rewindTo(state: SessionState, epoch: number, position: number, sampler: SamplerSpec | undefined): void {
+  state.epoch = epoch
+  state.held = position
+  state.sampled = false
+  if (sampler) state.sampler = sampler
 }

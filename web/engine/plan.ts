@@ -14,9 +14,10 @@ import {
   scaleBytesPerRow,
   UNIT,
 } from '../weights/repack.ts'
-import { BINDING_BYTES_MAX, DECODE_ROWS_MAX, PREFILL_ROWS_MAX } from '../wire/limits.ts'
+import { BINDING_BYTES_MAX } from '../wire/limits.ts'
 import type { TensorEntry } from '../wire/model.ts'
 import { assert, fail, ok, type Result } from '../wire/result.ts'
+import { estimateGpu, type GpuNeed } from './estimate.ts'
 import { pairedRows } from './rope.ts'
 import { type ModelShape, readShape } from './shape.ts'
 import type { LayerRange } from './stage.ts'
@@ -54,7 +55,7 @@ export interface LayerPlan {
   readonly down: MatrixPlan
 }
 
-export interface StagePlan {
+export interface StagePlan extends GpuNeed {
   readonly shape: ModelShape
   readonly range: LayerRange
   readonly embedding: MatrixPlan | null
@@ -64,9 +65,6 @@ export interface StagePlan {
   readonly head: MatrixPlan | null
   /** Every file tensor that the range needs, once each. */
   readonly tensors: readonly TensorEntry[]
-  readonly weightBytes: number
-  readonly workBytes: number
-  readonly kvBytesPerPosition: number
 }
 
 /** Internal way out of the nested planners; never leaves this file. */
@@ -229,13 +227,6 @@ class Planner {
   }
 }
 
-/** Bytes of the buffers that do not depend on the model's weights: activations of one chunk, logits, tables. */
-function workBytes(shape: ModelShape, tail: boolean): number {
-  const qkv = (shape.heads + 2 * shape.kvHeads) * shape.headDim
-  const perRow = 2 * shape.width + qkv + shape.heads * shape.headDim + shape.ffn
-  return PREFILL_ROWS_MAX * perRow * 4 + (tail ? shape.vocabulary * 4 : 0) + DECODE_ROWS_MAX * shape.width * 4
-}
-
 /** Refusals: those of `readShape`, `tensor-type-unsupported` and `gguf-invalid`, each naming the tensor. */
 export function planStage(directory: Directory, wanted?: LayerRange): Result<StagePlan> {
   const read = readShape(directory)
@@ -260,19 +251,8 @@ export function planStage(directory: Directory, wanted?: LayerRange): Result<Sta
         ? embedding
         : planner.single(shape.tied ? 'token_embd.weight' : 'output.weight', shape.width, shape.vocabulary)
       : null
-    const matrices = new Set([
-      embedding,
-      head,
-      ...layers.flatMap((layer) => [...layer.qkv, layer.out, layer.gateUp, layer.down]),
-    ])
-    const vectors = [
-      ropeFactors,
-      finalNorm,
-      ...layers.flatMap((layer) => [layer.attentionNorm, layer.qkvBias, layer.headNorm, layer.ffnNorm]),
-    ]
-    const weightBytes =
-      [...matrices].reduce((sum, item) => sum + (item?.bytes ?? 0), 0) +
-      vectors.reduce((sum, item) => sum + 4 * (item?.length ?? 0), 0)
+    const need = estimateGpu(directory.tensors, shape.layers, range)
+    if (!need.ok) return need
     return ok({
       shape,
       range,
@@ -282,9 +262,7 @@ export function planStage(directory: Directory, wanted?: LayerRange): Result<Sta
       finalNorm,
       head,
       tensors: [...planner.used.values()],
-      weightBytes,
-      workBytes: workBytes(shape, tail),
-      kvBytesPerPosition: layers.length * 2 * shape.kvHeads * shape.headDim * 2,
+      ...need.value,
     })
   } catch (error) {
     if (error instanceof Refusal) return error.failure

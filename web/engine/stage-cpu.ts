@@ -10,11 +10,11 @@ import { fromHalf, toHalf } from '../weights/half.ts'
 import type { ByteSource } from '../weights/source.ts'
 import { REPETITION_WINDOW } from '../wire/limits.ts'
 import { assert, FailureError, fail, ok, type Result } from '../wire/result.ts'
-import { checkFrame, checkOpen, checkTruncate, newSession, type SessionState } from './frames.ts'
+import { checkFrame, checkOpen, checkTruncate, newSession, rewindTo, type SessionState } from './frames.ts'
 import { readDense, readVector } from './load.ts'
 import type { LayerPlan, StagePlan } from './plan.ts'
 import { ropeTable } from './rope.ts'
-import type { Frame, FrameOutput, OpenRequest, StageEngine, StageFacts, StageState } from './stage.ts'
+import type { Frame, FrameOutput, OpenRequest, SamplerSpec, StageEngine, StageFacts, StageState } from './stage.ts'
 
 interface Layer {
   readonly attentionNorm: Float32Array
@@ -164,7 +164,7 @@ export class StageCpu implements StageEngine {
     for (let row = 0; row < frame.count; row += 1) {
       const position = frame.position + row
       const hidden = this.enter(frame, row, session.tokens[position] ?? 0)
-      this.layers.forEach((layer, index) => this.runLayer(layer, index, hidden, position, session))
+      for (const [index, layer] of this.layers.entries()) this.runLayer(layer, index, hidden, position, session)
       rows.set(hidden, row * width)
     }
     session.held += frame.count
@@ -263,11 +263,11 @@ export class StageCpu implements StageEngine {
     return sample(logits, session.sampler, session.held, window, this.noise)
   }
 
-  async truncate(id: number, epoch: number, position: number): Promise<Result<null>> {
+  async truncate(id: number, epoch: number, position: number, sampler?: SamplerSpec): Promise<Result<null>> {
     const session = this.sessions.get(id)
-    const refusal = checkTruncate(session, epoch, position)
+    const refusal = checkTruncate(session, this.facts, epoch, position, sampler)
     if (refusal) return refusal
-    if (session) Object.assign(session, { epoch, held: position, sampled: false })
+    if (session) rewindTo(session, epoch, position, sampler)
     return ok(null)
   }
 

@@ -9,7 +9,7 @@ import type { ByteSource } from '../weights/source.ts'
 import type { LoadProgress } from '../wire/chat.ts'
 import { BINDING_BYTES_MAX, DEVICE_RETRY_MS, DEVICE_TRIES_MAX, PREFILL_ROWS_MAX } from '../wire/limits.ts'
 import { assert, type Failure, FailureError, fail, ok, type Result } from '../wire/result.ts'
-import { checkFrame, checkOpen, checkTruncate, newSession, type SessionState } from './frames.ts'
+import { checkFrame, checkOpen, checkTruncate, newSession, rewindTo, type SessionState } from './frames.ts'
 import { Buffers } from './gpu/buffers.ts'
 import { acquireDevice, type GpuDevice } from './gpu/device.ts'
 import { Programs } from './gpu/programs.ts'
@@ -25,7 +25,7 @@ import { uploadWeights } from './gpu/weights.ts'
 import type { KernelSources, Reduction } from './kernels/table.ts'
 import type { StagePlan } from './plan.ts'
 import { ropeTable } from './rope.ts'
-import type { Frame, FrameOutput, OpenRequest, StageEngine, StageFacts, StageState } from './stage.ts'
+import type { Frame, FrameOutput, OpenRequest, SamplerSpec, StageEngine, StageFacts, StageState } from './stage.ts'
 
 export interface GpuStageOptions {
   readonly gpu: GPU | null
@@ -61,6 +61,7 @@ export interface GpuCounts {
 }
 
 const FRAME_BYTES = 16
+const ENDED = 'What the session held went with the GPU device.'
 
 export class StageGpu implements StageEngine {
   facts: StageFacts
@@ -71,6 +72,8 @@ export class StageGpu implements StageEngine {
   private recovery: Promise<void> | null = null
   private failure: Failure | null = null
   private readonly sessions = new Map<number, Session>()
+  /** Sessions whose KV went with a lost device, until they are opened again or closed. */
+  private readonly ended = new Set<number>()
 
   private constructor(options: GpuStageOptions, resident: Resident) {
     this.options = options
@@ -135,6 +138,7 @@ export class StageGpu implements StageEngine {
       buffers.free(allOf(made))
       return late
     }
+    this.ended.delete(request.session)
     this.sessions.set(request.session, { ...newSession(request), buffers: made, steps: await builder.build(made) })
     return ok(null)
   }
@@ -142,6 +146,7 @@ export class StageGpu implements StageEngine {
   run(frame: Frame): Promise<Result<FrameOutput>> {
     if (this.state !== 'ready' || this.failure)
       return this.notReady().then((lost) => lost ?? fail('device-lost', 'The frame came while the GPU was away.'))
+    if (this.ended.has(frame.session)) return Promise.resolve(fail('device-lost', ENDED))
     const session = this.sessions.get(frame.session)
     const refusal = checkFrame(frame, session, this.facts)
     if (refusal) return Promise.resolve(refusal)
@@ -184,9 +189,23 @@ export class StageGpu implements StageEngine {
     gpu.device.queue.submit([encoder.finish()])
     this.counts.frames += 1
     this.counts.submits += 1
-    if (!reader) return Promise.resolve(ok({ kind: 'none' }))
+    if (!reader) return this.finished()
     this.counts.readbacks += 1
     return this.read(reader, poolBytes, bytes, tail)
+  }
+
+  /** A frame that gives nothing back resolves when its work is done, so that a caller can pace itself. */
+  private async finished(): Promise<Result<FrameOutput>> {
+    const { device } = this.resident.gpu
+    try {
+      await device.queue.onSubmittedWorkDone()
+    } catch {
+      return (await this.notReady()) ?? fail('device-lost', ENDED)
+    }
+    // A lost device may report its work as done: whether the KV is there is known only here.
+    if (this.resident.gpu.device !== device || this.state !== 'ready')
+      return (await this.notReady()) ?? fail('device-lost', ENDED)
+    return this.failure ?? ok({ kind: 'none' })
   }
 
   private async read(reader: GPUBuffer, poolBytes: number, bytes: number, tail: boolean): Promise<Result<FrameOutput>> {
@@ -215,19 +234,23 @@ export class StageGpu implements StageEngine {
     return new Float32Array(await buffers.read(reader, bytes, bytes))
   }
 
-  async truncate(id: number, epoch: number, position: number): Promise<Result<null>> {
+  async truncate(id: number, epoch: number, position: number, sampler?: SamplerSpec): Promise<Result<null>> {
     const lost = await this.notReady()
     if (lost) return lost
     const session = this.sessions.get(id)
-    const refusal = checkTruncate(session, epoch, position)
+    if (this.ended.has(id)) return fail('device-lost', ENDED)
+    const refusal = checkTruncate(session, this.facts, epoch, position, sampler)
     if (refusal) return refusal
-    if (session) Object.assign(session, { epoch, held: position, sampled: false })
+    if (!session) return ok(null)
+    rewindTo(session, epoch, position, sampler)
+    if (sampler) this.resident.gpu.device.queue.writeBuffer(session.buffers.sampler, 0, samplerFields(sampler))
     return ok(null)
   }
 
   async close(id: number): Promise<void> {
     const session = this.sessions.get(id)
     this.sessions.delete(id)
+    this.ended.delete(id)
     if (session) this.resident.buffers.free(allOf(session.buffers))
   }
 
@@ -260,6 +283,7 @@ export class StageGpu implements StageEngine {
     }
     void device.lost.then((info) => {
       if (this.resident !== resident || this.state === 'disposed' || info.reason === 'destroyed') return
+      for (const id of this.sessions.keys()) this.ended.add(id)
       this.sessions.clear()
       this.become('recovering')
       this.recovery = this.recover().finally(() => {

@@ -95,8 +95,11 @@ export interface StageEngine {
    * `epoch-stale`, `frame-invalid`, `position-mismatch`, `context-full`.
    */
   run(frame: Frame): Promise<Result<FrameOutput>>
-  /** Forgets positions from `position` on and moves the session to `epoch`, which never goes down. */
-  truncate(session: number, epoch: number, position: number): Promise<Result<null>>
+  /**
+   * Forgets positions from `position` on and moves the session to `epoch`, which never goes down. A `sampler` replaces
+   * the session's: the next turn may have other settings.
+   */
+  truncate(session: number, epoch: number, position: number, sampler?: SamplerSpec): Promise<Result<null>>
   /** Frees the KV. Closing an unknown session is no error. */
   close(session: number): Promise<void>
   /** The only exit; idempotent. */

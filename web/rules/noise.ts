@@ -49,7 +49,7 @@ function logarithm(value: number): number {
   const square = ratio * ratio
   let sum = 0
   for (let power = 25; power >= 1; power -= 2) sum = sum * square + 1 / power
-  return 2 * ratio * sum + exponent * 0.6931471805599453
+  return 2 * ratio * sum + exponent * Math.LN2
 }
 
 /** -ln(1 - p) for small p, where 1 - p would lose its digits. */

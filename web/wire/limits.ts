@@ -23,7 +23,7 @@ export const SPECIAL_TOKENS_MAX = 16_384
 export const SPECIAL_TOKEN_CHARACTERS_MAX = 256
 /** A chat template is a small program from the model file: its source, its steps, what it makes and what it counts are bounded. */
 export const TEMPLATE_CHARACTERS_MAX = 256 * KIB
-export const TEMPLATE_STEPS_MAX = 4_000_000
+export const TEMPLATE_STEPS_MAX = 250_000
 export const TEMPLATE_OUTPUT_CHARACTERS_MAX = 4_000_000
 export const TEMPLATE_LIST_MAX = 100_000
 /** Keys and array items of a GGUF header together: tokens, scores, types and merges of the largest vocabulary. */
@@ -59,6 +59,12 @@ export const SESSIONS_MAX = 16
 export const TOKENS_IN_FLIGHT_MAX = 4
 /** Rows of one prefill frame. */
 export const PREFILL_ROWS_MAX = 256
+/** Rows of the first prefill frame, before anything is measured. */
+export const PREFILL_ROWS_MIN = 32
+/** What one prefill frame may take: drivers end submits that run much longer than this. */
+export const PREFILL_FRAME_MS = 150
+/** How often one answer is replayed after a lost device before it ends with an error. */
+export const REPLAYS_MAX = 3
 /** Rows of one decode frame: how many decoded positions a replay runs at once. */
 export const DECODE_ROWS_MAX = 64
 /** Window of the repetition penalty, in tokens, as llama.cpp's default. */
@@ -80,6 +86,9 @@ export const MIRROR_POLL_FAILURES_MAX = 30
 /** Chromium gives no adapter for a while after a second GPU crash: this many tries, the wait doubling from this one. */
 export const DEVICE_TRIES_MAX = 5
 export const DEVICE_RETRY_MS = 500
+
+/** More than any GPU has: a larger model is not even asked for. */
+export const GPU_PROBE_BYTES_MAX = 256 * GIB
 
 /** WebGPU's guaranteed minimum; no binding is ever larger, so that a weak adapter can load what a strong one can. */
 export const BINDING_BYTES_MAX = 128 * MIB

@@ -1,0 +1,196 @@
+/**
+ * The engine's dedicated worker: a composition root of its own. It joins weights, tokenizer and GPU stage and exposes
+ * them by `worker-api.ts`. No decode loop and no rule lives here.
+ */
+import * as Comlink from 'comlink'
+import type { TokenCodec } from '../tokens/codec.ts'
+import { createCodec } from '../tokens/create-codec.ts'
+import { blobSource } from '../weights/blob-source.ts'
+import { readDirectory } from '../weights/gguf.ts'
+import { fetchManifest } from '../weights/manifest.ts'
+import { type OpenedModel, openModel } from '../weights/open-model.ts'
+import { listCached } from '../weights/shelf.ts'
+import type { ChatMessage, LoadProgress } from '../wire/chat.ts'
+import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
+import type { Manifest, ModelSummary } from '../wire/model.ts'
+import { summarise } from '../wire/model.ts'
+import { factsFromDirectory } from '../wire/model-facts.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
+import { checkRunnable, estimateGpu, needBytes } from './estimate.ts'
+import { browserGpu, probeGpu } from './gpu/device.ts'
+import { tryRoom } from './gpu/room.ts'
+import { KERNEL_SOURCES } from './kernels/sources.ts'
+import { planStage, type StagePlan } from './plan.ts'
+import type { Frame, FrameOutput, OpenRequest, SamplerSpec } from './stage.ts'
+import { StageGpu } from './stage-gpu.ts'
+import type { EngineWorkerApi, WorkerInspection, WorkerModel, WorkerModelSpec, WorkerProbe } from './worker-api.ts'
+
+interface Loaded {
+  readonly opened: OpenedModel
+  readonly codec: TokenCodec
+  readonly stage: StageGpu
+}
+
+const NOT_LOADED = fail('not-loaded', '')
+/** Compiling needs a session; no caller uses this id. */
+const WARM_SESSION = 2 ** 31
+const GREEDY: SamplerSpec = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0n }
+
+class EngineWorker implements EngineWorkerApi {
+  private loaded: Loaded | null = null
+  private loading: AbortController | null = null
+
+  async probe(): Promise<Result<WorkerProbe>> {
+    const found = await probeGpu(browserGpu())
+    return found.ok ? ok({ adapter: found.value.adapter, software: found.value.software }) : found
+  }
+
+  async inspect(spec: WorkerModelSpec): Promise<Result<WorkerInspection>> {
+    const found = spec.kind === 'mirror' ? await inspectMirror(spec.id, spec.baseUrl) : await inspectFile(spec.file)
+    if (!found.ok) return found
+    const { model, tensors } = found.value
+    const refused = checkRunnable(model.architecture, tensors)
+    if (refused) return refused
+    const need = estimateGpu(tensors, model.layers, { first: 0, last: model.layers })
+    if (!need.ok) return need
+    const gpuBytes = needBytes(need.value, contextOf(model.contextLength))
+    // A second model beside the loaded one is no fair question: what is loaded goes before another comes.
+    if (this.loaded || this.loading) return ok({ model, gpuBytes, gpuBytesMax: null })
+    const room = await tryRoom(browserGpu(), gpuBytes)
+    if (!room.ok) return room
+    return ok({ model, gpuBytes, gpuBytesMax: room.value < gpuBytes ? room.value : null })
+  }
+
+  cached(): Promise<readonly ModelSummary[]> {
+    return listCached()
+  }
+
+  async load(spec: WorkerModelSpec, onProgress: (progress: LoadProgress) => void): Promise<Result<WorkerModel>> {
+    await this.unload()
+    const loading = new AbortController()
+    this.loading = loading
+    try {
+      const opened = await openModel(spec, {
+        signal: loading.signal,
+        onProgress: ({ doneBytes, totalBytes }) => onProgress({ phase: 'read', doneBytes, totalBytes }),
+      })
+      if (!opened.ok) return opened
+      const made = await this.prepare(opened.value, onProgress, loading.signal)
+      if (!made.ok) opened.value.close()
+      return made
+    } finally {
+      if (this.loading === loading) this.loading = null
+    }
+  }
+
+  private async prepare(
+    opened: OpenedModel,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Result<WorkerModel>> {
+    const { directory, source, manifest, id } = opened
+    const planned = planStage(directory)
+    if (!planned.ok) return planned
+    const codec = createCodec(directory.metadata)
+    if (!codec.ok) return codec
+    const plan = planned.value
+    const positions = contextOf(plan.shape.contextLength)
+    const gpuBytes = needBytes(plan, positions)
+    const room = await tryRoom(browserGpu(), gpuBytes)
+    if (!room.ok) return room
+    if (room.value < gpuBytes)
+      return fail('gpu-too-small', `It needs ${mb(gpuBytes)} MB; the GPU gave ${mb(room.value)} MB.`)
+    const stage = await this.loadStage(plan, source, onProgress, signal)
+    if (!stage.ok) return stage
+    if (signal.aborted) {
+      await stage.value.dispose()
+      return fail('aborted', '')
+    }
+    this.loaded = { opened, codec: codec.value, stage: stage.value }
+    return ok({
+      id,
+      name: manifest.name,
+      contextPositions: positions,
+      gpuBytes,
+      vocabulary: codec.value.vocabulary,
+      facts: stage.value.facts,
+    })
+  }
+
+  private async loadStage(
+    plan: StagePlan,
+    source: OpenedModel['source'],
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Result<StageGpu>> {
+    const ranges = plan.tensors.map(({ offset, bytes }) => ({ offset, length: bytes }))
+    const fetched = await source.prefetch(
+      ranges,
+      ({ doneBytes, totalBytes }) => onProgress({ phase: 'fetch', doneBytes, totalBytes }),
+      signal,
+    )
+    if (!fetched.ok) return fetched
+    const stage = await StageGpu.load({ gpu: browserGpu(), sources: KERNEL_SOURCES, plan, source, onProgress, signal })
+    if (!stage.ok) return stage
+    onProgress({ phase: 'compile', doneBytes: plan.weightBytes, totalBytes: plan.weightBytes })
+    const warm = await stage.value.open({ session: WARM_SESSION, epoch: 0, positions: 1, sampler: GREEDY })
+    await stage.value.close(WARM_SESSION)
+    if (warm.ok) return stage
+    await stage.value.dispose()
+    return warm
+  }
+
+  async cancelLoad(): Promise<void> {
+    this.loading?.abort()
+  }
+
+  async unload(): Promise<void> {
+    const { loaded } = this
+    this.loaded = null
+    await loaded?.stage.dispose()
+    loaded?.opened.close()
+  }
+
+  async encodeChat(messages: readonly ChatMessage[]): Promise<Result<readonly number[]>> {
+    return this.loaded?.codec.encodeChat(messages) ?? NOT_LOADED
+  }
+
+  async open(request: OpenRequest): Promise<Result<null>> {
+    return this.loaded?.stage.open(request) ?? NOT_LOADED
+  }
+
+  async run(frame: Frame): Promise<Result<FrameOutput>> {
+    const output = await (this.loaded?.stage.run(frame) ?? NOT_LOADED)
+    return output.ok && output.value.kind === 'hidden' ? Comlink.transfer(output, [output.value.rows.buffer]) : output
+  }
+
+  async truncate(session: number, epoch: number, position: number, sampler?: SamplerSpec): Promise<Result<null>> {
+    return this.loaded?.stage.truncate(session, epoch, position, sampler) ?? NOT_LOADED
+  }
+
+  async close(session: number): Promise<void> {
+    await this.loaded?.stage.close(session)
+  }
+}
+
+const contextOf = (contextLength: number) => Math.min(contextLength, CONTEXT_POSITIONS_DEFAULT)
+const mb = (bytes: number) => Math.ceil(bytes / 1e6)
+
+type Inspected = Result<{ readonly model: ModelSummary; readonly tensors: Manifest['tensors'] }>
+
+async function inspectMirror(id: string, baseUrl: string): Promise<Inspected> {
+  const manifest = await fetchManifest(id, baseUrl)
+  return manifest.ok ? ok({ model: summarise(id, manifest.value), tensors: manifest.value.tensors }) : manifest
+}
+
+/** The id of a file is known only after it was hashed, which loading does. */
+async function inspectFile(file: File): Promise<Inspected> {
+  const directory = await readDirectory(blobSource(file))
+  if (!directory.ok) return directory
+  const facts = factsFromDirectory(directory.value)
+  if (!facts.ok) return facts
+  const { tensors, dataOffset: _dataOffset, ...rest } = facts.value
+  return ok({ model: { id: '', fileBytes: file.size, ...rest }, tensors })
+}
+
+Comlink.expose(new EngineWorker())

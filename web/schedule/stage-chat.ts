@@ -1,0 +1,230 @@
+/**
+ * The stage engine behind the `ChatEngine` contract: messages in, text out. It talks to the engine's worker, keeps one
+ * session so that the next turn reuses its KV, and turns token ids into text with stop strings. It decides nothing
+ * about modes and holds no GPU.
+ */
+import * as Comlink from 'comlink'
+import type { EngineWorkerApi, WorkerModel, WorkerModelSpec } from '../engine/worker-api.ts'
+import { Detokenizer } from '../tokens/detokenizer.ts'
+import { StopMatcher } from '../tokens/stop.ts'
+import type { ChatEvent, ChatRequest, LoadedModel, LoadProgress, Usage } from '../wire/chat.ts'
+import type { ModelSummary } from '../wire/model.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from './engine-door.ts'
+import type { Hop } from './hop.ts'
+import { Session } from './session.ts'
+
+const SESSION = 1
+const mb = (bytes: number) => Math.ceil(bytes / 1e6)
+
+interface Running {
+  readonly worker: Worker
+  readonly api: Comlink.Remote<EngineWorkerApi>
+  /** Resolves when the worker has died; never rejects. */
+  readonly lost: Promise<Failure>
+}
+
+interface Loaded {
+  readonly model: WorkerModel
+  readonly session: Session
+  readonly endTokens: ReadonlySet<number>
+}
+
+export interface StageChatParts {
+  readonly makeWorker: () => Worker
+  /** Where the mirror answers: the page's own server. */
+  readonly baseUrl: string
+  /** Asks the browser to keep what is stored; called once, at the first load. */
+  readonly askPersistence: () => Promise<boolean>
+  readonly now: () => number
+}
+
+export class StageChat implements EngineDoor {
+  readonly name = 'stage'
+  readonly resume = 'tokens'
+  private readonly parts: StageChatParts
+  private running: Running | null = null
+  private loaded: Loaded | null = null
+  private asked = false
+
+  constructor(parts: StageChatParts) {
+    this.parts = parts
+  }
+
+  /** A worker that died is replaced at the next call; its model is gone. */
+  private get worker(): Running {
+    this.running ??= this.start()
+    return this.running
+  }
+
+  private start(): Running {
+    const worker = this.parts.makeWorker()
+    const lost = new Promise<Failure>((resolve) => {
+      const end = (detail: string) => {
+        worker.terminate()
+        if (this.running?.worker === worker) {
+          this.running = null
+          this.loaded = null
+        }
+        resolve(fail('worker-lost', detail))
+      }
+      worker.addEventListener('error', (event) => end(event.message ?? ''))
+      worker.addEventListener('messageerror', () => end('A message could not be read.'))
+    })
+    return { worker, api: Comlink.wrap<EngineWorkerApi>(worker), lost }
+  }
+
+  /** A call into the worker that also ends when the worker does. */
+  private call<T>(ask: (api: Comlink.Remote<EngineWorkerApi>) => Promise<Result<T>>): Promise<Result<T>> {
+    const { api, lost } = this.worker
+    return Promise.race([ask(api), lost])
+  }
+
+  probe(): Promise<Result<AdapterFacts>> {
+    return this.call((api) => api.probe() as Promise<Result<AdapterFacts>>)
+  }
+
+  async inspect(source: ModelSource, signal: AbortSignal): Promise<Result<Inspection>> {
+    const found = await this.call((api) => api.inspect(this.specOf(source)))
+    if (signal.aborted) return fail('aborted', '')
+    if (!found.ok) return found
+    const { gpuBytes, gpuBytesMax } = found.value
+    const fits = gpuBytesMax === null
+    const reason = fits ? '' : `It needs ${mb(gpuBytes)} MB of GPU memory; your browser gave ${mb(gpuBytesMax)} MB.`
+    return ok({ ...found.value, fits, reason })
+  }
+
+  async cached(): Promise<readonly ModelSummary[]> {
+    const kept = await this.call(async (api) => ok(await api.cached()))
+    return kept.ok ? kept.value : []
+  }
+
+  async load(
+    source: ModelSource,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Result<LoadedModel>> {
+    if (signal.aborted) return fail('aborted', '')
+    await this.unload()
+    if (!this.asked) void this.parts.askPersistence()
+    this.asked = true
+    const cancel = () => void this.worker.api.cancelLoad()
+    signal.addEventListener('abort', cancel)
+    const answer = await this.call((api) => api.load(this.specOf(source), Comlink.proxy(onProgress)))
+    signal.removeEventListener('abort', cancel)
+    if (!answer.ok) return answer
+    const model = answer.value
+    this.loaded = {
+      model,
+      session: new Session(SESSION, [this.hop()], model.contextPositions),
+      endTokens: new Set(model.vocabulary.endTokens),
+    }
+    const { id, name, contextPositions, gpuBytes, facts } = model
+    return ok({ id, name, contextPositions, gpuBytes, adapter: facts.adapter })
+  }
+
+  async unload(): Promise<void> {
+    if (!this.loaded) return
+    this.loaded = null
+    await this.call(async (api) => ok(await api.unload()))
+  }
+
+  async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
+    const clock = new UsageClock(this.parts.now)
+    const { loaded } = this
+    if (!loaded) return yield clock.end('error', fail('not-loaded', ''))
+    const prompt = await this.call((api) => api.encodeChat(request.messages) as Promise<Result<readonly number[]>>)
+    if (!prompt.ok) return yield clock.end('error', prompt)
+    clock.prompt(prompt.value.length)
+    const detokenizer = new Detokenizer(loaded.model.vocabulary)
+    const stops = new StopMatcher(request.stop)
+    const generation = {
+      prompt: prompt.value,
+      sampler: request.sampling,
+      maxTokens: request.maxTokens,
+      endTokens: loaded.endTokens,
+    }
+    for await (const event of loaded.session.generate(generation, signal)) {
+      if (event.kind === 'token') {
+        clock.token()
+        const { visible, stopped } = stops.push(detokenizer.push(event.id))
+        if (visible !== '') yield { kind: 'text', text: visible }
+        if (stopped) return yield clock.end('stop')
+      } else if (event.kind === 'prefill') {
+        clock.reused(event.reused)
+        yield { kind: 'prefill', done: event.done, total: event.total }
+      } else if (event.kind === 'notice') {
+        yield event
+      } else {
+        const rest = stops.push(detokenizer.flush())
+        const text = rest.visible + stops.flush()
+        if (text !== '') yield { kind: 'text', text }
+        yield clock.end(event.reason, event.failure)
+      }
+    }
+  }
+
+  private specOf(source: ModelSource): WorkerModelSpec {
+    return source.kind === 'mirror' ? { ...source, baseUrl: this.parts.baseUrl } : source
+  }
+
+  /** The stage in the worker as a hop. */
+  private hop(): Hop {
+    return {
+      open: (request) => this.call((api) => api.open(request)),
+      run: (frame) => this.call((api) => api.run(frame)),
+      truncate: (session, epoch, position, sampler) =>
+        this.call((api) => api.truncate(session, epoch, position, sampler)),
+      close: async (session) => {
+        await this.call(async (api) => ok(await api.close(session)))
+      },
+    }
+  }
+}
+
+/** Counts and times of one answer. */
+class UsageClock {
+  private readonly now: () => number
+  private readonly began: number
+  private promptTokens = 0
+  private reusedTokens = 0
+  private completionTokens = 0
+  private firstAt: number | null = null
+  private lastAt = 0
+
+  constructor(now: () => number) {
+    this.now = now
+    this.began = now()
+  }
+
+  prompt(tokens: number): void {
+    this.promptTokens = tokens
+  }
+
+  reused(tokens: number): void {
+    this.reusedTokens = tokens
+  }
+
+  token(): void {
+    this.completionTokens += 1
+    this.lastAt = this.now()
+    this.firstAt ??= this.lastAt
+  }
+
+  end(reason: 'stop' | 'length' | 'abort' | 'error', failure?: Failure): ChatEvent {
+    const { firstAt, lastAt, began, promptTokens, reusedTokens, completionTokens } = this
+    const decoded = completionTokens - 1
+    const usage: Usage = {
+      promptTokens,
+      reusedTokens,
+      prefillTokens: promptTokens - reusedTokens,
+      completionTokens,
+      firstTokenMs: firstAt === null ? null : firstAt - began,
+      tokensPerSecond:
+        firstAt === null || decoded < 1 || lastAt <= firstAt ? null : (decoded * 1000) / (lastAt - firstAt),
+    }
+    return failure
+      ? { kind: 'end', reason, usage, code: failure.code, detail: failure.detail }
+      : { kind: 'end', reason, usage }
+  }
+}
