@@ -59,6 +59,10 @@ describe('words that belong to one room', () => {
     expect(uses(shader, code, () => false)).toEqual([])
   })
 
+  it('raw HTML: nowhere, what a model says is text', () => {
+    expect(uses(/\{@html|\.innerHTML|insertAdjacentHTML/, sources, () => false)).toEqual([])
+  })
+
   it('no public address in what runs, but for sources of models', () => {
     const address = /https?:\/\/(?!localhost|127\.0\.0\.1|www\.w3\.org)[a-z0-9.-]+\.[a-z]{2,}/
     const withoutComments = (text: string) => text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$|<!--[\s\S]*?-->/gm, '')
@@ -71,7 +75,7 @@ describe('words that belong to one room', () => {
 
 describe('every file says what it is', () => {
   it('opens with a comment', () => {
-    const opening = /^(#!.*\n)?\s*(\/\*|\/\/|<!--|<script[^>]*>\s*(\/\*|\/\/))/
+    const opening = /^(#!.*\n)?(enable \w+;)?\s*(\/\*|\/\/|<!--|<script[^>]*>\s*(\/\*|\/\/))/
     const tested = [...sources, ...inFolder('test').filter((file) => file.endsWith('.ts'))]
     expect(tested.filter((file) => !opening.test(read(file)))).toEqual([])
   })
