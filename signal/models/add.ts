@@ -30,6 +30,8 @@ export interface AddRequest {
   readonly pin: { readonly sha256: string; readonly bytes: number } | null
   /** At least one, in the order they are tried. */
   readonly sources: readonly ModelSource[]
+  /** A file that one of these pins gets its name and license, whatever way it came: the same bytes, the same id. */
+  readonly known: readonly CatalogueEntry[]
 }
 
 export interface Added {
@@ -41,7 +43,7 @@ export interface Added {
 
 export function requestFromEntry(entry: CatalogueEntry): AddRequest {
   const { name, license, sha256, bytes, sources } = entry
-  return { name, license, pin: { sha256, bytes }, sources }
+  return { name, license, pin: { sha256, bytes }, sources, known: [] }
 }
 
 export async function addModel(
@@ -169,9 +171,10 @@ function describeModel(
   source: ModelSource,
 ): Result<Manifest> {
   const { fileBytes, architecture, dataOffset, layers, contextLength, parameters, tensors } = facts
-  const name = request.name ?? facts.name ?? nameFromSource(source)
-  const license = request.license ?? facts.license ?? 'unknown'
   const { fileSha256, chunks } = hashes
+  const known = request.known.find(({ sha256 }) => sha256 === fileSha256)
+  const name = request.name ?? known?.name ?? facts.name ?? nameFromSource(source)
+  const license = request.license ?? known?.license ?? facts.license ?? 'unknown'
   const sizes = { fileBytes, fileSha256, chunks, dataOffset, layers, contextLength, parameters }
   const manifest = buildManifest({ name, license, architecture, ...sizes, tensors })
   // What is published must be what a page will accept: through the same door, on the same bytes.

@@ -96,7 +96,7 @@ function readRequest(subject: string, args: Arguments, catalogue: Catalogue): Re
   const source = parseSource(subject)
   if (!source.ok) return source
   const from = source.value.kind === 'file' ? { ...source.value, path: resolve(source.value.path) } : source.value
-  return ok({ name: args.name, license: args.license, pin: null, sources: [from] })
+  return ok({ name: args.name, license: args.license, pin: null, sources: [from], known: catalogue.entries })
 }
 
 async function add(subject: string, args: Arguments, parts: CommandParts): Promise<number> {
@@ -104,9 +104,13 @@ async function add(subject: string, args: Arguments, parts: CommandParts): Promi
   if (!request.ok) return complain(request, parts)
   const store = new ModelStore(parts.dataDir)
   await store.open()
-  const drawing = new Drawing(parts.terminal)
+  const drawing = new Drawing(parts.terminal, request.value.sources.length)
   const added = await addModel(store, request.value, parts.tools, drawing.take, parts.signal)
   drawing.end()
+  if (!added.ok && drawing.failedSources > 1) {
+    parts.terminal.err(`Nothing was added: none of ${drawing.failedSources} sources worked. [${added.code}]\n`)
+    return 1
+  }
   if (!added.ok) return complain(added, parts)
   const { id, manifest, created } = added.value
   const state = created ? 'Added' : 'Already here:'
@@ -120,10 +124,13 @@ async function add(subject: string, args: Arguments, parts: CommandParts): Promi
 class Drawing {
   readonly #terminal: Terminal
   readonly #thinner = new LineThinner()
+  readonly #sources: number
   #open = false
+  failedSources = 0
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Terminal, sources: number) {
     this.#terminal = terminal
+    this.#sources = sources
   }
 
   readonly take: OnAddEvent = (event: AddEvent) => {
@@ -132,6 +139,9 @@ class Drawing {
       case 'source':
         return this.#line(`From ${plain(event.source)}`)
       case 'source-failed':
+        this.failedSources++
+        // The failure of an only source is the command's own, said once at its end.
+        if (this.#sources === 1) return
         return this.#line(`  ${explain(event.failure.code, plain(event.failure.detail))} [${event.failure.code}]`)
       case 'warning':
         return this.#line(`Note: ${explain(event.failure.code, plain(event.failure.detail))}`)
@@ -186,7 +196,7 @@ async function verify(prefix: string | null, parts: CommandParts): Promise<numbe
   if (chosen.value.length === 0) parts.terminal.out('No models yet.\n')
   let worst = 0
   for (const id of chosen.value) {
-    const drawing = new Drawing(parts.terminal)
+    const drawing = new Drawing(parts.terminal, 0)
     const report = progressReporter('hash', drawing.take, parts.tools.nowMs, PROGRESS_MS)
     const verdict = await verifyModel(store, id, report, parts.signal)
     drawing.end()

@@ -106,7 +106,7 @@ function watchPip(child: ChildProcess, temporary: string, folder: string, job: F
   child.stdout?.on('data', onText)
   child.stderr?.on('data', onText)
   const poll = setInterval(() => {
-    folderBytes([temporary, folder])
+    largestFile([temporary, folder])
       .then((bytes) => {
         if (bytes <= lastBytes) return
         lastBytes = bytes
@@ -127,14 +127,15 @@ function watchPip(child: ChildProcess, temporary: string, folder: string, job: F
   }
 }
 
-async function folderBytes(folders: readonly string[]): Promise<number> {
-  let sum = 0
+/** The largest file so far: pip writes the wheel to its own folder first and copies it, which must not count twice. */
+async function largestFile(folders: readonly string[]): Promise<number> {
+  let largest = 0
   for (const folder of folders) {
     for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-      if (entry.isFile()) sum += (await fileBytes(join(entry.parentPath, entry.name))) ?? 0
+      if (entry.isFile()) largest = Math.max(largest, (await fileBytes(join(entry.parentPath, entry.name))) ?? 0)
     }
   }
-  return sum
+  return largest
 }
 
 async function unpack(archive: string, member: string, job: FetchJob): FetchResult {
