@@ -62,7 +62,7 @@ module.exports = {
       comment:
         'App is the one door: what the UI can do, the SDK and the widget can do. wire/ types may pass through it.',
       from: { path: '^web/ui/' },
-      to: { path: '^(web|signal|test)/', pathNot: ['^web/ui/', '^web/app\\.ts$', '^web/wire/'] },
+      to: { path: '^(web|signal|test)/', pathNot: ['^web/ui/', '^web/app(-view)?\\.ts$', '^web/wire/'] },
     },
     {
       name: 'widget-talks-to-app-only',

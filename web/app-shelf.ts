@@ -2,41 +2,17 @@
  * The models a person can pick: those of the mirror, those kept in this browser and files opened from disk, each with
  * whether it fits the GPU. Watches the mirror's list while the mirror is fetching, and only then. Loads nothing.
  */
+import type { Fit, MirrorView, ModelEntry } from './app-view.ts'
 import type { EngineDoor, Inspection, ModelSource } from './schedule/engine-door.ts'
-import type { Code } from './wire/codes.ts'
 import { MIRROR_POLL_FAILURES_MAX, MIRROR_POLL_MS } from './wire/limits.ts'
 import type { PageConfig } from './wire/mirror.ts'
-import type { Adding, MirrorIndex, ModelSummary } from './wire/model.ts'
+import type { MirrorIndex, ModelSummary } from './wire/model.ts'
 import type { Result } from './wire/result.ts'
 
 /** What the page reads from its server. Refusals: `source-unreachable`, `source-error-page`, `manifest-invalid`. */
 export interface Catalogue {
   index(signal: AbortSignal): Promise<Result<MirrorIndex>>
   config(signal: AbortSignal): Promise<Result<PageConfig>>
-}
-
-export type Fit =
-  | { readonly state: 'checking' }
-  | ({ readonly state: 'known' } & Omit<Inspection, 'model'>)
-  | { readonly state: 'refused'; readonly code: Code; readonly detail: string }
-
-export interface ModelEntry {
-  /** The model id, or `file:<n>` for an opened file. */
-  readonly key: string
-  readonly source: ModelSource
-  readonly model: ModelSummary
-  /** Loads without the network. */
-  readonly kept: boolean
-  readonly fit: Fit
-}
-
-export interface MirrorView {
-  readonly state: 'asking' | 'ready' | 'unreachable'
-  readonly adding: readonly Adding[]
-  readonly failed: MirrorIndex['failed']
-  readonly defaultKey: string | null
-  readonly code?: Code
-  readonly detail?: string
 }
 
 export class Shelf {

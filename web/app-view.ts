@@ -2,9 +2,34 @@
  * What `App` says is true now, as plain values, and the defaults of a request. Types and constants only: the page, the
  * `window.weft` interface and tests read these without knowing how `App` works.
  */
-import type { MirrorView, ModelEntry } from './app-shelf.ts'
+import type { Inspection, ModelSource } from './schedule/engine-door.ts'
 import type { LoadedModel, LoadProgress, Sampling, Usage } from './wire/chat.ts'
 import type { Code } from './wire/codes.ts'
+import type { Adding, MirrorIndex, ModelSummary } from './wire/model.ts'
+
+export type Fit =
+  | { readonly state: 'checking' }
+  | ({ readonly state: 'known' } & Omit<Inspection, 'model'>)
+  | { readonly state: 'refused'; readonly code: Code; readonly detail: string }
+
+export interface ModelEntry {
+  /** The model id, or `file:<n>` for an opened file. */
+  readonly key: string
+  readonly source: ModelSource
+  readonly model: ModelSummary
+  /** Loads without the network. */
+  readonly kept: boolean
+  readonly fit: Fit
+}
+
+export interface MirrorView {
+  readonly state: 'asking' | 'ready' | 'unreachable'
+  readonly adding: readonly Adding[]
+  readonly failed: MirrorIndex['failed']
+  readonly defaultKey: string | null
+  readonly code?: Code
+  readonly detail?: string
+}
 
 export type GpuView =
   | { readonly state: 'checking' }

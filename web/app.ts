@@ -2,9 +2,9 @@
  * `App`: the one door that the page, `window.weft` and later the widget use. Holds what is true now (`view`), lets one
  * request at a time through to the engine and loads a model when one is needed. No DOM, no drawing, no wording.
  */
-import { type Catalogue, type ModelEntry, Shelf } from './app-shelf.ts'
+import { type Catalogue, Shelf } from './app-shelf.ts'
 import { Turns } from './app-turns.ts'
-import { type AppView, type GpuView, type LoadView, NO_USAGE } from './app-view.ts'
+import { type AppView, type GpuView, type LoadView, type ModelEntry, NO_USAGE } from './app-view.ts'
 import { ByteRate } from './byte-rate.ts'
 import type { EngineDoor } from './schedule/engine-door.ts'
 import type { ChatEvent, ChatRequest, EngineName, LoadedModel, LoadProgress } from './wire/chat.ts'

@@ -3,7 +3,7 @@
  * the page's own. What no OpenAI field can say (engine, adapter, reused tokens) is in the field `weft`.
  */
 import type { App } from './app.ts'
-import type { ModelEntry } from './app-shelf.ts'
+import type { ModelEntry } from './app-view.ts'
 import { type ParsedRequest, parseRequest } from './openai-request.ts'
 import type { ChatEvent, Usage } from './wire/chat.ts'
 import { type Code, explain } from './wire/codes.ts'

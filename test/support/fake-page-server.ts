@@ -1,0 +1,69 @@
+/**
+ * Serves the real page (`web/index.html` and all it draws) with `fake-page.ts` in place of `main.ts`, built by Vite into
+ * memory and answered under the strictest policy: no inline script, no inline style. Port 0.
+ */
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { resolve } from 'node:path'
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { build, type Plugin } from 'vite'
+
+const REPOSITORY = resolve(import.meta.dirname, '../..')
+const POLICY = `default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'`
+
+const TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript',
+  css: 'text/css',
+  woff2: 'font/woff2',
+  svg: 'image/svg+xml',
+}
+
+const fakeEntry: Plugin = {
+  name: 'fake-entry',
+  transformIndexHtml: {
+    order: 'pre',
+    handler: (html) => html.replace('./main.ts', '/@fake/page.ts'),
+  },
+  resolveId: (id) => (id === '/@fake/page.ts' ? resolve(import.meta.dirname, 'fake-page.ts') : null),
+}
+
+export interface FakePageServer {
+  readonly url: string
+  close(): Promise<void>
+}
+
+export async function serveFakePage(): Promise<FakePageServer> {
+  const built = await build({
+    configFile: false,
+    root: resolve(REPOSITORY, 'web'),
+    publicDir: false,
+    logLevel: 'warn',
+    plugins: [svelte({ configFile: false }), fakeEntry],
+    build: { write: false, target: 'es2023', minify: false },
+  })
+  const files = new Map<string, string | Uint8Array>([
+    ['/icon.svg', readFileSync(resolve(REPOSITORY, 'public/icon.svg'))],
+  ])
+  for (const output of Array.isArray(built) ? built : [built]) {
+    if (!('output' in output)) continue
+    for (const file of output.output) files.set(`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source)
+  }
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname
+    const name = path === '/' ? '/index.html' : path
+    const body = files.get(name)
+    response.setHeader('Content-Security-Policy', POLICY)
+    response.setHeader('Content-Type', TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream')
+    response.statusCode = body === undefined ? 404 : 200
+    response.end(body ?? '')
+  })
+  await listen(server)
+  const { port } = server.address() as AddressInfo
+  return { url: `http://localhost:${port}/`, close: () => new Promise((done) => server.close(() => done())) }
+}
+
+function listen(server: Server): Promise<void> {
+  return new Promise((done) => server.listen(0, 'localhost', done))
+}

@@ -1,0 +1,23 @@
+/**
+ * Entry of the page with a fake engine, in place of `web/main.ts`: the test sets `window.fakeSetup` before the page
+ * starts and drives `window.fake` after. Never part of the product.
+ */
+import { openPage } from '../../web/page.ts'
+import { FakeCatalogue } from './fake-catalogue.ts'
+import { FakeEngine } from './fake-engine.ts'
+
+export interface Fake {
+  readonly engine: FakeEngine
+  readonly catalogue: FakeCatalogue
+}
+
+declare global {
+  interface Window {
+    fake: Fake
+    fakeSetup?: (fake: Fake) => void
+  }
+}
+
+window.fake = { engine: new FakeEngine(), catalogue: new FakeCatalogue() }
+window.fakeSetup?.(window.fake)
+openPage(window.fake, document.getElementById('page') ?? document.body)

@@ -1,0 +1,43 @@
+/**
+ * Keeps a growing text in view for a reader who is at its end, and leaves a reader alone who scrolled up. Touches only
+ * the scroll position of the element it is attached to.
+ */
+/** A reader this close to the end counts as being there; more than a line would fight the scroll wheel. */
+const SLACK_PX = 24
+
+export class Stick {
+  #atEnd = $state(true)
+  #scroller: HTMLElement | null = null
+
+  get atEnd(): boolean {
+    return this.#atEnd
+  }
+
+  toEnd(): void {
+    this.#atEnd = true
+    this.#follow()
+  }
+
+  /** For `{@attach}` on the scrolling element; its children are watched for growth. */
+  readonly attach = (scroller: HTMLElement) => {
+    this.#scroller = scroller
+    // Not every browser lets the keyboard scroll an element that holds nothing to focus.
+    scroller.tabIndex = 0
+    const observer = new ResizeObserver(() => this.#follow())
+    observer.observe(scroller)
+    for (const child of scroller.children) observer.observe(child)
+    const onScroll = () => {
+      this.#atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= SLACK_PX
+    }
+    scroller.addEventListener('scroll', onScroll, { passive: true })
+    return () => {
+      this.#scroller = null
+      observer.disconnect()
+      scroller.removeEventListener('scroll', onScroll)
+    }
+  }
+
+  #follow(): void {
+    if (this.#atEnd) this.#scroller?.scrollTo({ top: this.#scroller.scrollHeight, behavior: 'instant' })
+  }
+}
