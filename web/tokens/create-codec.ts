@@ -2,8 +2,9 @@
  * Puts a `TokenCodec` together from the metadata of a GGUF file: special tokens are cut away first, the text between
  * them goes to the vocabulary's own algorithm. The only file here that knows all parts; ids are those of llama.cpp.
  */
-import type { Directory } from '../weights/directory.ts'
+
 import type { ChatMessage } from '../wire/chat.ts'
+import type { Directory } from '../wire/gguf-header.ts'
 import { MESSAGES_MAX, PROMPT_CHARACTERS_MAX } from '../wire/limits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { createByteLevelBpe, type EncodeText } from './byte-level-bpe.ts'
@@ -55,7 +56,10 @@ function chatEncoder(
     if (messages.length > MESSAGES_MAX || characters > PROMPT_CHARACTERS_MAX) {
       return fail('context-full', `${messages.length} messages with ${characters} characters.`)
     }
-    const wellFormed: ChatMessage[] = messages.map(({ role, content }) => ({ role, content: content.replace(LONE_SURROGATE, '\ufffd') }))
+    const wellFormed: ChatMessage[] = messages.map(({ role, content }) => ({
+      role,
+      content: content.replace(LONE_SURROGATE, '\ufffd'),
+    }))
     const shielded = shieldMessages(wellFormed, template, control, edges)
     if (!shielded) return fail('template-invalid', 'The messages use every private-use character.')
     const rendered = render.value(shielded.messages)
@@ -69,7 +73,8 @@ export function createCodec(metadata: Directory['metadata'], now: () => Date = (
   if (!read.ok) return read
   const facts = read.value
   const { tokenizer } = facts
-  const encodeText = tokenizer.kind === 'bpe' ? createByteLevelBpe(facts, tokenizer) : createSentencePiece(facts, tokenizer)
+  const encodeText =
+    tokenizer.kind === 'bpe' ? createByteLevelBpe(facts, tokenizer) : createSentencePiece(facts, tokenizer)
   const special = tokensOfType(facts, [CONTROL, UNKNOWN, USER_DEFINED])
   const appendPlain = plainEncoder(encodeText, tokensOfType(facts, [USER_DEFINED]))
 

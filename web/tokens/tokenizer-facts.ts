@@ -3,7 +3,8 @@
  * file comes from strangers, so a contradiction is `gguf-invalid` and an unknown kind is `tokenizer-unsupported`.
  * Keys: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. No text is encoded here.
  */
-import type { Directory, MetadataValue } from '../weights/directory.ts'
+import type { MetadataValue } from '../wire/gguf-cursor.ts'
+import type { Directory } from '../wire/gguf-header.ts'
 import { SPECIAL_TOKEN_CHARACTERS_MAX, SPECIAL_TOKENS_MAX, VOCABULARY_MAX } from '../wire/limits.ts'
 import { FailureError, fail, ok, type Result } from '../wire/result.ts'
 import { PRE_TOKENIZERS, type PreTokenizer } from './pre-tokenizers.ts'
@@ -36,7 +37,15 @@ export interface TokenizerFacts {
  * End an answer in one family of models or another. A file that types one of them as ordinary text has a defect: as
  * llama.cpp does, it is taken for a control token, or a person could write it.
  */
-const END_NAMES = ['<|im_end|>', '<|eot_id|>', '<|eom_id|>', '<|end_of_text|>', '<|endoftext|>', '<|end|>', '<end_of_turn>']
+const END_NAMES = [
+  '<|im_end|>',
+  '<|eot_id|>',
+  '<|eom_id|>',
+  '<|end_of_text|>',
+  '<|endoftext|>',
+  '<|end|>',
+  '<end_of_turn>',
+]
 /** Too common as text to retype; counts where the file says control. */
 const END_NAMES_IF_CONTROL = ['</s>']
 
@@ -72,7 +81,9 @@ function numbers(metadata: Metadata, key: string, length: number, absent: number
   if (values.length !== length) invalid(`${key} has ${values.length} entries for ${length} tokens.`)
   return values.map((value) => {
     const number = typeof value === 'bigint' ? Number(value) : value
-    return typeof number === 'number' && Number.isFinite(number) ? number : invalid(`${key} holds something that is not a number.`)
+    return typeof number === 'number' && Number.isFinite(number)
+      ? number
+      : invalid(`${key} holds something that is not a number.`)
   })
 }
 
@@ -85,7 +96,8 @@ function tokenId(metadata: Metadata, key: string, length: number): number | null
   const value = metadata[key]
   if (value === undefined) return null
   const id = typeof value === 'bigint' ? Number(value) : value
-  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= length) return invalid(`${key} names no token.`)
+  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= length)
+    return invalid(`${key} names no token.`)
   return id
 }
 
@@ -132,17 +144,35 @@ function parse(metadata: Metadata): TokenizerFacts {
   const tokens = strings(metadata, 'tokenizer.ggml.tokens')
   const types = parseTypes(metadata, tokens)
   const spm = tokenizer.kind === 'spm'
-  const id = (name: string, absent: number) => tokenId(metadata, `tokenizer.ggml.${name}_token_id`, count) ?? (spm && absent < count ? absent : null)
+  const id = (name: string, absent: number) =>
+    tokenId(metadata, `tokenizer.ggml.${name}_token_id`, count) ?? (spm && absent < count ? absent : null)
   const bos = id('bos', 1)
   const eos = id('eos', 2)
-  const addBos = flag(metadata, 'tokenizer.ggml.add_bos_token', spm || (tokenizer.kind === 'bpe' && tokenizer.pre.addBos))
-  const named = [eos, tokenId(metadata, 'tokenizer.ggml.eot_token_id', count), tokenId(metadata, 'tokenizer.ggml.eom_token_id', count)]
+  const addBos = flag(
+    metadata,
+    'tokenizer.ggml.add_bos_token',
+    spm || (tokenizer.kind === 'bpe' && tokenizer.pre.addBos),
+  )
+  const named = [
+    eos,
+    tokenId(metadata, 'tokenizer.ggml.eot_token_id', count),
+    tokenId(metadata, 'tokenizer.ggml.eom_token_id', count),
+  ]
   const ends = new Set(named.filter((end) => end !== null))
   const names = new Set([...END_NAMES, ...END_NAMES_IF_CONTROL])
   for (const [token, text] of tokens.entries()) if (names.has(text) && types[token] === CONTROL) ends.add(token)
   const template = metadata['tokenizer.chat_template']
   if (template !== undefined && typeof template !== 'string') invalid('tokenizer.chat_template is not text.')
-  return { tokenizer, tokens, types, bos, eos, addBos: addBos && bos !== null, endTokens: [...ends].sort((a, b) => a - b), template: template ?? null }
+  return {
+    tokenizer,
+    tokens,
+    types,
+    bos,
+    eos,
+    addBos: addBos && bos !== null,
+    endTokens: [...ends].sort((a, b) => a - b),
+    template: template ?? null,
+  }
 }
 
 export function readTokenizerFacts(metadata: Metadata): Result<TokenizerFacts> {
