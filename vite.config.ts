@@ -41,7 +41,7 @@ export default defineConfig(({ mode }) => {
     return { testTimeout: limit, hookTimeout: limit }
   }
   const node = { environment: 'node', env: testEnvironment() } as const
-  const prepared = { ...node, fileParallelism: false, globalSetup: ['test/support/prepare.ts'] }
+  const prepared = { ...node, fileParallelism: false, globalSetup: [`${repository}/test/support/prepare.ts`] }
 
   return {
     root: mode === 'test' || long ? repository : 'web',
