@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exactTwin } from '../fixtures/exact-twin.ts'
 import { FIXTURES, GREEDY_TOKENS } from '../fixtures/fixtures.ts'
+import { type SyntheticType, syntheticFile } from '../fixtures/synthetic-model.ts'
 import { type Oracle, openOracle } from '../support/oracle.ts'
 import { smolLm2Path } from '../support/smollm2.ts'
 
@@ -41,6 +42,16 @@ describe.each(FIXTURES)('$name', (fixture) => {
     await oracle.load(exactTwin(fixture.spec), { positions: 128, kv: 'f32' })
     const positions = await oracle.forced([...fixture.prompt, ...picked.slice(0, -1)], 1)
     expect(positions.slice(fixture.prompt.length - 1).map((position) => position.topId)).toEqual(picked)
+  })
+})
+
+describe('a synthetic model', () => {
+  const shape = { layers: 2, width: 256, heads: 8, kvHeads: 2, ffn: 512, vocabulary: 1_000, contextLength: 512 }
+  it.each<SyntheticType>(['Q4_0', 'Q4_1', 'Q8_0'])('of %s is a real file with finite logits', async (type) => {
+    await oracle.load(syntheticFile({ ...shape, type }), { positions: 64 })
+    const [step] = await oracle.greedySteps([1, 80], 1, ALL)
+    expect(step?.top).toHaveLength(shape.vocabulary)
+    expect(step?.top.every((entry) => Number.isFinite(entry[1]))).toBe(true)
   })
 })
 
