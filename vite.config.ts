@@ -48,6 +48,8 @@ export default defineConfig(({ mode }) => {
     publicDir: `${repository}/public`,
     plugins: [svelte({ configFile: false })],
     worker: { format: 'es' },
+    // Fonts come from packages beside the app's root.
+    server: { fs: { allow: [repository] } },
     build: { outDir: `${repository}/dist`, emptyOutDir: true, target: 'es2023' },
     test: {
       projects: [

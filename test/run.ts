@@ -1,6 +1,7 @@
 /**
  * `npm test`: prepares what the tests need, then runs every part in turn and counts. The last line is always
  * `N passed, N failed, N skipped`. A part that dies, or finds no test, counts as a failure; a skip is printed by name.
+ * `npm test -- check fast` runs these parts only; `--long` takes the long files instead, and no checks.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -29,6 +30,10 @@ const long = process.argv.includes('--long')
 
 /** In the order of what they cost: a broken unit is seen before a browser starts. */
 const PROJECTS = ['fast', 'browser', 'oracle', 'e2e']
+const named = process.argv.slice(2).filter((word) => word !== '--long')
+const unknown = named.find((word) => word !== 'check' && !PROJECTS.includes(word))
+if (unknown !== undefined) throw new Error(`No part is called ${unknown}: check, ${PROJECTS.join(', ')}.`)
+const wanted = (part: string) => named.length === 0 || named.includes(part)
 
 function title(text: string): void {
   process.stdout.write(`\n== ${text}\n`)
@@ -99,14 +104,14 @@ try {
   total.failed += 1
 }
 
-if (!long) {
+if (!long && wanted('check')) {
   for (const { passed } of await timed('check', runChecks)) {
     if (passed) total.passed += 1
     else total.failed += 1
   }
 }
 
-for (const project of PROJECTS) {
+for (const project of PROJECTS.filter(wanted)) {
   const count = await timed(project, () => runProject(project, folder))
   total.passed += count.passed
   total.failed += count.failed
