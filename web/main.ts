@@ -4,13 +4,19 @@
 import { httpCatalogue } from './catalogue.ts'
 import { openPage } from './page.ts'
 import { StageChat } from './schedule/stage-chat.ts'
+import { askPersistence } from './weights/persistence.ts'
+import { assert } from './wire/result.ts'
+
+const target = document.querySelector('#page')
+assert(target, 'index.html has #page')
+const baseUrl = new URL('.', location.href).href
 
 const engine = new StageChat({
-  makeWorker: () => new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'engine' }),
-  baseUrl: document.baseURI,
-  askPersistence: async () => (await navigator.storage?.persist?.()) ?? false,
+  makeWorker: () =>
+    new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'stage engine' }),
+  baseUrl,
+  askPersistence,
   now: () => performance.now(),
 })
 
-const target = document.getElementById('page') ?? document.body
-openPage({ engine, catalogue: httpCatalogue(document.baseURI) }, target)
+openPage({ engine, catalogue: httpCatalogue(baseUrl) }, target)
