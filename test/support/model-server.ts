@@ -16,6 +16,8 @@ export class ModelServer {
   /** Every chunk that was asked for, in order. */
   readonly chunks: number[] = []
   readonly paths: string[] = []
+  /** Anything else to serve, by path: content type and body. Comes before the model. */
+  readonly pages = new Map<string, readonly [type: string, body: string]>()
   /** Requests being answered right now, and the most there ever were. */
   busy = 0
   busiest = 0
@@ -26,7 +28,7 @@ export class ModelServer {
 
   constructor(model: MirrorModel) {
     this.#model = model
-    this.#server = createServer((request, response) => void this.answer(request, response))
+    this.#server = createServer((request, response) => void this.#answer(request, response))
   }
 
   async start(): Promise<void> {
@@ -46,11 +48,15 @@ export class ModelServer {
     return `${this.baseUrl}/models/${this.#model.id}/model.gguf`
   }
 
-  /** Also usable as the model part of another server. */
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = new URL(request.url ?? '/', 'http://mirror').pathname
     this.paths.push(path)
     const { id, manifest, summary, file } = this.#model
+    const page = this.pages.get(path)
+    if (page) {
+      response.writeHead(200, { 'content-type': page[0] }).end(page[1])
+      return
+    }
     if (path === '/models/index.json') {
       return this.#json(response, { models: [summary], adding: [], failed: [], defaultId: id })
     }

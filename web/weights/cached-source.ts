@@ -24,11 +24,9 @@ interface Flight {
   receivedBytes: number
 }
 
-async function roomFailure(cache: ChunkCache, bytes: number): Promise<Failure | null> {
-  const free = bytes === 0 ? 0 : await cache.freeBytes()
-  if (bytes <= free) return null
+function full(neededBytes: number, freeBytes: number): Failure {
   const mb = (count: number) => Math.round(count / 1e6)
-  return fail('storage-full', `It needs ${mb(bytes)} MB more, ${mb(free)} MB are free.`)
+  return fail('storage-full', `It needs ${mb(neededBytes)} MB more, there is room for ${mb(freeBytes)} MB.`)
 }
 
 export class CachedSource implements ByteSource {
@@ -93,28 +91,32 @@ export class CachedSource implements ByteSource {
     const wanted = chunksOf(ranges)
     const missing = wanted.filter((index) => !cache.has(index))
     const totalBytes = this.#bytesOf(wanted)
-    let doneBytes = totalBytes - this.#bytesOf(missing)
-    this.#notice = await roomFailure(cache, totalBytes - doneBytes)
-    if (this.#notice) return this.#unkept(this.#notice)
+    const neededBytes = this.#bytesOf(missing)
+    const freeBytes = neededBytes === 0 ? 0 : await cache.freeBytes()
+    if (neededBytes > freeBytes) return this.#unkept(full(neededBytes, freeBytes))
     const pending = new Set(missing)
+    let keptBytes = 0
     const report = () => {
       let received = 0
       for (const [index, flight] of this.#flights) if (pending.has(index)) received += flight.receivedBytes
-      onProgress?.({ doneBytes: doneBytes + received, totalBytes })
+      onProgress?.({ doneBytes: totalBytes - neededBytes + keptBytes + received, totalBytes })
     }
     this.#watchers.add(report)
     report()
     const failure = await inLanes(missing, CHUNK_FETCHES_MAX, async (index) => {
       const chunk = await this.#chunk(index, signal)
       if (!chunk.ok) return chunk
+      // It may have come from memory, or from a read while another tab was writing it.
+      await this.#keep(index, chunk.value)
+      if (this.#notice) return this.#notice
       pending.delete(index)
-      doneBytes += chunk.value.length
+      keptBytes += chunk.value.length
       report()
-      return this.#notice
+      return null
     })
     this.#watchers.delete(report)
-    if (failure && failure === this.#notice) return this.#unkept(failure)
-    return failure ?? ok(null)
+    if (!failure || failure !== this.notice) return failure ?? ok(null)
+    return this.#unkept(failure.code === 'storage-full' ? full(neededBytes, keptBytes) : failure)
   }
 
   #bytesOf(indexes: readonly number[]): number {
@@ -123,6 +125,7 @@ export class CachedSource implements ByteSource {
 
   /** No room for a remote model is a refusal: it would be fetched again at every load. All else works without a cache. */
   #unkept(why: Failure): Result<null> {
+    this.#notice = why
     return this.#origin.kind === 'remote' && why.code === 'storage-full' ? why : ok(null)
   }
 
@@ -184,12 +187,15 @@ export class CachedSource implements ByteSource {
     return this.#turns.take(async () => {
       if (signal.aborted) return abortedFailure()
       const got = await fetchVerified(this.#origin, this.#facts, index, watch)
-      if (got.ok && this.#cache && !this.#notice) {
-        const written = await this.#cache.write(index, got.value)
-        if (!written.ok) this.#notice = written
-      }
+      if (got.ok) await this.#keep(index, got.value)
       return got
     })
+  }
+
+  async #keep(index: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    if (!this.#cache || this.#notice || this.#cache.has(index)) return
+    const written = await this.#cache.write(index, bytes)
+    if (!written.ok) this.#notice = written
   }
 
   #remember(index: number, bytes: Uint8Array<ArrayBuffer>): void {

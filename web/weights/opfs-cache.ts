@@ -19,6 +19,10 @@ export function canWriteHere(): boolean {
   return typeof FileSystemFileHandle === 'function' && 'createSyncAccessHandle' in FileSystemFileHandle.prototype
 }
 
+/**
+ * Never too little, often too much: to give nothing away about the disk, Chromium says usage plus 10 GiB whatever is
+ * free. So this refuses only what is far too large, and a write that fails is the truth.
+ */
 async function freeBytes(): Promise<number> {
   const { quota, usage } = await navigator.storage.estimate()
   return quota === undefined || usage === undefined ? Number.POSITIVE_INFINITY : Math.max(0, quota - usage)
@@ -31,7 +35,8 @@ async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes:
   try {
     handle.truncate(bytes.length)
     const written = handle.write(bytes, { at: 0 })
-    if (written < bytes.length) throw new DOMException(`Only ${written} bytes were written.`, 'QuotaExceededError')
+    // Chromium 156 does not throw when the quota ends: it returns its error number as an unsigned 32-bit count.
+    if (written !== bytes.length) throw new DOMException('The quota of this site is used up.', 'QuotaExceededError')
     handle.flush()
   } finally {
     handle.close()

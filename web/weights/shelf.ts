@@ -5,19 +5,25 @@
 import { type Manifest, type ModelSummary, summarise } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ChunkCache } from './chunk-cache.ts'
+import { rangeOfChunk } from './chunks.ts'
 import { checkManifest } from './manifest.ts'
 import { canWriteHere, openOpfsCache, storageFailure } from './opfs-cache.ts'
 import { openWeightsDatabase, type WeightsDatabase } from './weights-database.ts'
 
 const FOLDER = 'weft-models'
 
+export interface KeptModel {
+  readonly model: ModelSummary
+  /** Less than the file where a load was cut short or only a layer range was wanted. */
+  readonly keptBytes: number
+}
+
 export interface Shelf {
   /** Null where it is not kept, or where what is kept is damaged. */
   manifest(id: string): Promise<Manifest | null>
   /** The place for chunks of a model; keeps its manifest first. Refusals: `storage-denied`, `storage-full`. */
   place(id: string, manifest: Manifest): Promise<Result<ChunkCache>>
-  /** Models whose every chunk is kept: they load without the network. */
-  list(): Promise<readonly ModelSummary[]>
+  list(): Promise<readonly KeptModel[]>
   /** Forgets a model. A tab that is reading it fetches what it still needs. Forgetting twice is no error. */
   delete(id: string): Promise<void>
   close(): void
@@ -61,10 +67,13 @@ function makeShelf(root: FileSystemDirectoryHandle, database: WeightsDatabase): 
       }
     },
     async list() {
-      const found: ModelSummary[] = []
+      const found: KeptModel[] = []
       for (const id of await database.ids()) {
         const kept = await manifest(id)
-        if (kept && (await database.chunksOf(id)).length === kept.chunks.length) found.push(summarise(id, kept))
+        if (!kept) continue
+        const chunks = (await database.chunksOf(id)).filter((index) => index < kept.chunks.length)
+        const keptBytes = chunks.reduce((sum, index) => sum + rangeOfChunk(index, kept.fileBytes).length, 0)
+        found.push({ model: summarise(id, kept), keptBytes })
       }
       return found
     },
@@ -104,10 +113,16 @@ async function withShelf<T>(work: (shelf: Shelf) => Promise<T>): Promise<Result<
   }
 }
 
-/** Whole models in this browser, from the mirror or from disk; empty where storage is denied. */
-export async function listCached(): Promise<readonly ModelSummary[]> {
+/** What this browser keeps, whole or in part; empty where storage is denied. */
+export async function listKept(): Promise<readonly KeptModel[]> {
   const found = await withShelf((shelf) => shelf.list())
   return found.ok ? found.value : []
+}
+
+/** Models whose every byte is kept, from the mirror or from disk: they load without the network. */
+export async function listCached(): Promise<readonly ModelSummary[]> {
+  const kept = await listKept()
+  return kept.filter(({ model, keptBytes }) => keptBytes === model.fileBytes).map(({ model }) => model)
 }
 
 export function deleteCached(id: string): Promise<Result<null>> {

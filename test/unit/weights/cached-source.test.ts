@@ -208,10 +208,11 @@ describe('storage', () => {
     const source = open()
     const refused = await source.prefetch(whole())
     expect(refused).toMatchObject({ ok: false, code: 'storage-full' })
-    expect(!refused.ok && refused.detail).toBe('It needs 41 MB more, 8 MB are free.')
+    expect(!refused.ok && refused.detail).toBe('It needs 41 MB more, there is room for 8 MB.')
     expect(server.chunks).toEqual([])
     expect(await source.prefetch([chunk(0)])).toEqual(ok(null))
     expect(source.notice).toBeNull()
+    expect(cache.has(0)).toBe(true)
   })
 
   it('that fills up on the way refuses too, and what was read stays right', async () => {
@@ -220,6 +221,9 @@ describe('storage', () => {
     expect(await source.prefetch(whole())).toMatchObject({ ok: false, code: 'storage-full' })
     expect(sameBytes(await read(source, 8), 8)).toBe(true)
     expect(source.notice?.code).toBe('storage-full')
+    cache.refusal = ok(null)
+    expect(await source.prefetch(whole())).toEqual(ok(null))
+    expect(cache.kept.size).toBe(model.manifest.chunks.length)
   })
 
   it('without room still reads a file from disk', async () => {
