@@ -59,7 +59,7 @@ export function readShape(directory: Directory): Result<ModelShape> {
   const { metadata, tensors } = directory
   const name = metadata['general.architecture']
   if (typeof name !== 'string') return fail('gguf-invalid', 'general.architecture is missing.')
-  const architecture = ARCHITECTURES[name]
+  const architecture = Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined
   if (!architecture) return fail('architecture-unsupported', `The file says "${name.slice(0, 40)}".`)
   const get = (key: string) => metadata[`${name}.${key}`]
   const missing = (key: string) => fail('gguf-invalid', `${name}.${key} is missing or out of range.`)
