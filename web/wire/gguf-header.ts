@@ -110,7 +110,7 @@ function parse(cursor: GgufCursor, fileBytes: number): Directory {
 }
 
 /** Null: the header goes on after `prefix`, ask again with more of the file. */
-export function parseGgufHeader(
+function parseGgufHeader(
   prefix: Uint8Array,
   fileBytes: number,
   decodeUtf8: (bytes: Uint8Array) => string,
