@@ -10,7 +10,7 @@ import type { TensorEntry } from '../wire/model.ts'
 import { FailureError, type Result } from '../wire/result.ts'
 import type { MatrixPlan, VectorPlan } from './plan.ts'
 
-export function unwrap<T>(result: Result<T>): T {
+function unwrap<T>(result: Result<T>): T {
   if (result.ok) return result.value
   throw new FailureError(result)
 }

@@ -58,6 +58,8 @@ function addInto(target: Float32Array, delta: Float32Array): void {
   for (let i = 0; i < target.length; i += 1) target[i] = (target[i] ?? 0) + (delta[i] ?? 0)
 }
 
+const DISPOSED = 'The stage was disposed.'
+
 const roundHalf = (value: number) => fromHalf(toHalf(value))
 
 export class StageCpu implements StageEngine {
@@ -110,7 +112,11 @@ export class StageCpu implements StageEngine {
     const layer = async (item: LayerPlan): Promise<Layer> => {
       const parts = await Promise.all(item.qkv.map((part) => readDense(source, part)))
       const qkv = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
-      parts.reduce((at, part) => (qkv.set(part, at), at + part.length), 0)
+      let at = 0
+      for (const part of parts) {
+        qkv.set(part, at)
+        at += part.length
+      }
       return {
         attentionNorm: await readVector(source, item.attentionNorm),
         qkv,
@@ -137,6 +143,7 @@ export class StageCpu implements StageEngine {
   }
 
   async open(request: OpenRequest): Promise<Result<null>> {
+    if (this.state === 'disposed') return fail('not-loaded', DISPOSED)
     const refusal = checkOpen(request, this.sessions, this.facts)
     if (refusal) return refusal
     const { kvHeads, headDim } = this.plan.shape
@@ -152,7 +159,7 @@ export class StageCpu implements StageEngine {
   }
 
   async run(frame: Frame): Promise<Result<FrameOutput>> {
-    if (this.state === 'disposed') return fail('not-loaded', 'The stage was disposed.')
+    if (this.state === 'disposed') return fail('not-loaded', DISPOSED)
     const session = this.sessions.get(frame.session)
     const refusal = checkFrame(frame, session, this.facts)
     if (refusal) return refusal
@@ -264,6 +271,7 @@ export class StageCpu implements StageEngine {
   }
 
   async truncate(id: number, epoch: number, position: number, sampler?: SamplerSpec): Promise<Result<null>> {
+    if (this.state === 'disposed') return fail('not-loaded', DISPOSED)
     const session = this.sessions.get(id)
     const refusal = checkTruncate(session, this.facts, epoch, position, sampler)
     if (refusal) return refusal

@@ -21,8 +21,9 @@ import {
   StepBuilder,
   samplerFields,
 } from './gpu/steps.ts'
+import { pickTuning, type Tuning, tuningName } from './gpu/tuning.ts'
 import { uploadWeights } from './gpu/weights.ts'
-import type { KernelSources, Reduction } from './kernels/table.ts'
+import type { KernelSources } from './kernels/table.ts'
 import type { StagePlan } from './plan.ts'
 import { ropeTable } from './rope.ts'
 import type { Frame, FrameOutput, OpenRequest, SamplerSpec, StageEngine, StageFacts, StageState } from './stage.ts'
@@ -32,7 +33,8 @@ export interface GpuStageOptions {
   readonly sources: KernelSources
   readonly plan: StagePlan
   readonly source: ByteSource
-  readonly reduction?: Reduction
+  /** Variants to use; measured when absent. */
+  readonly tuning?: Tuning
   readonly onProgress?: (progress: LoadProgress) => void
   readonly onState?: (state: StageState) => void
   readonly signal?: AbortSignal
@@ -45,6 +47,7 @@ interface Resident {
   readonly shared: Activations
   readonly builder: StepBuilder
   readonly ropeFactors: Float32Array
+  readonly tuning: Tuning
 }
 
 interface Session extends SessionState {
@@ -67,7 +70,7 @@ export class StageGpu implements StageEngine {
   facts: StageFacts
   state: StageState = 'ready'
   readonly counts: GpuCounts = { frames: 0, dispatches: 0, submits: 0, readbacks: 0 }
-  private readonly options: GpuStageOptions
+  private readonly options: GpuStageOptions & { readonly tuning: Tuning }
   private resident: Resident
   private recovery: Promise<void> | null = null
   private failure: Failure | null = null
@@ -76,9 +79,10 @@ export class StageGpu implements StageEngine {
   private readonly ended = new Set<number>()
 
   private constructor(options: GpuStageOptions, resident: Resident) {
-    this.options = options
+    // Measured once: a device that comes back runs the same variants, so that a replay gives the same bits.
+    this.options = { ...options, tuning: resident.tuning }
     this.resident = resident
-    this.facts = factsOf(options, resident.gpu)
+    this.facts = factsOf(options, resident)
     this.watch(resident)
   }
 
@@ -89,6 +93,10 @@ export class StageGpu implements StageEngine {
   static async load(options: GpuStageOptions): Promise<Result<StageGpu>> {
     const resident = await makeResident(options)
     return resident.ok ? ok(new StageGpu(options, resident.value)) : resident
+  }
+
+  get tuning(): Tuning {
+    return this.resident.tuning
   }
 
   get residentBytes(): number {
@@ -269,7 +277,7 @@ export class StageGpu implements StageEngine {
 
   /** Null when frames may run. Waits while the device is being recovered. */
   private async notReady(): Promise<Failure | null> {
-    if (this.recovery) await this.recovery
+    if (this.recovery !== null) await this.recovery
     if (this.state === 'disposed') return fail('not-loaded', 'The stage was disposed.')
     if (this.state === 'degraded')
       return fail('device-degraded', `${DEVICE_TRIES_MAX} tries for a new GPU device failed.`)
@@ -302,7 +310,7 @@ export class StageGpu implements StageEngine {
       const again = await makeResident(options)
       if (!again.ok) continue
       this.resident = again.value
-      this.facts = factsOf(this.options, again.value.gpu)
+      this.facts = factsOf(this.options, again.value)
       this.failure = null
       this.watch(again.value)
       this.become('ready')
@@ -316,7 +324,7 @@ function allOf(session: SessionBuffers): GPUBuffer[] {
   return [session.tokens, session.rope, session.sampler, ...session.keys, ...session.values]
 }
 
-function factsOf({ plan, reduction }: GpuStageOptions, gpu: GpuDevice): StageFacts {
+function factsOf({ plan }: GpuStageOptions, { gpu, tuning }: Resident): StageFacts {
   const { shape, range, weightBytes, workBytes, kvBytesPerPosition } = plan
   return {
     range,
@@ -329,7 +337,7 @@ function factsOf({ plan, reduction }: GpuStageOptions, gpu: GpuDevice): StageFac
     kvBytesPerPosition,
     adapter: gpu.adapter,
     softwareAdapter: gpu.software,
-    numericClass: `${gpu.adapter}/${reduction ?? 'workgroup'}/kv-f16`,
+    numericClass: `${gpu.adapter}/${tuningName(tuning)}/kv-f16`,
   }
 }
 
@@ -360,9 +368,10 @@ async function makeResident(options: GpuStageOptions): Promise<Result<Resident>>
       return giveUp(
         fail('gpu-too-small', `${plan.weightBytes + plan.workBytes} bytes were asked for: ${outOfMemory.message}`),
       )
-    const programs = new Programs(device, options.sources, options.reduction ?? 'workgroup')
-    const builder = new StepBuilder({ device, buffers, programs, plan, weights, shared })
-    return ok({ gpu, buffers, shared, builder, ropeFactors: weights.ropeFactors })
+    const parts = { device, buffers, plan, weights, shared }
+    const tuning = options.tuning ?? (await pickTuning({ ...parts, sources: options.sources, features: gpu.features }))
+    const builder = new StepBuilder({ ...parts, tuning, programs: new Programs(device, options.sources, tuning) })
+    return ok({ gpu, buffers, shared, builder, ropeFactors: weights.ropeFactors, tuning })
   } catch (error) {
     if (options.signal?.aborted) return giveUp(fail('aborted', ''))
     if (error instanceof FailureError) return giveUp(error.failure)

@@ -5,7 +5,7 @@
 
 import type { Layout } from '../../weights/repack.ts'
 import { assert, FailureError, fail } from '../../wire/result.ts'
-import { KERNELS, type KernelName, type KernelSources, kernelSource, type Reduction } from '../kernels/table.ts'
+import { KERNELS, type KernelName, type KernelSources, kernelSource, type SourceVariant } from '../kernels/table.ts'
 
 export interface Program {
   readonly name: KernelName
@@ -27,15 +27,15 @@ const STAGE_COMPUTE = 4
 export class Programs {
   private readonly device: GPUDevice
   private readonly sources: KernelSources
-  private readonly reduction: Reduction
+  private readonly variant: SourceVariant
   private readonly modules = new Map<string, Promise<GPUShaderModule>>()
   private readonly programs = new Map<string, Promise<Program>>()
   private readonly layouts = new Map<KernelName, GPUBindGroupLayout>()
 
-  constructor(device: GPUDevice, sources: KernelSources, reduction: Reduction) {
+  constructor(device: GPUDevice, sources: KernelSources, variant: SourceVariant) {
     this.device = device
     this.sources = sources
-    this.reduction = reduction
+    this.variant = variant
   }
 
   /** Throws `FailureError('gpu-error')` when the driver does not take the kernel. */
@@ -61,7 +61,7 @@ export class Programs {
 
   private module(name: KernelName, layout: Layout | null): Promise<GPUShaderModule> {
     const key = `${name}/${layout}`
-    const known = this.modules.get(key) ?? this.compile(key, kernelSource(this.sources, name, this.reduction, layout))
+    const known = this.modules.get(key) ?? this.compile(key, kernelSource(this.sources, name, this.variant, layout))
     this.modules.set(key, known)
     return known
   }

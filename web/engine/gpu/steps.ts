@@ -3,12 +3,15 @@
  * replayed per token. `decode` runs rows one by one (`matvec`), `prefill` shares tiles (`matmul`). Sampling is its own
  * short list. Knows buffers and shapes, not what a frame may be.
  */
+
 import type { Layout } from '../../weights/repack.ts'
+import { assert } from '../../wire/result.ts'
 import { KERNELS, packFields, SAMPLER_FIELDS } from '../kernels/table.ts'
 import { ROWS_A_WORKGROUP, type StagePlan } from '../plan.ts'
 import type { SamplerSpec } from '../stage.ts'
 import type { Buffers } from './buffers.ts'
 import type { Program, ProgramRequest, Programs } from './programs.ts'
+import type { Tuning } from './tuning.ts'
 import type { GpuLayer, GpuMatrix, GpuSlice, GpuWeights } from './weights.ts'
 
 export interface Step {
@@ -49,7 +52,6 @@ export interface SessionSteps {
 
 const MATMUL_ROWS = 32
 const MATMUL_OUTPUTS = 64
-const WORKGROUP = 64
 const SAMPLE_WORKGROUP = 256
 /** `log(min-p)` that keeps everything; a finite stand-in for minus infinity, which WGSL does not promise. */
 const OFF = -3e38
@@ -69,6 +71,16 @@ export function samplerFields(spec: SamplerSpec): Uint8Array<ArrayBuffer> {
   })
 }
 
+export interface StepContext {
+  readonly device: GPUDevice
+  readonly buffers: Buffers
+  readonly programs: Programs
+  readonly plan: StagePlan
+  readonly weights: GpuWeights
+  readonly shared: Activations
+  readonly tuning: Tuning
+}
+
 /** Params and programs are the same for every session and are made once. */
 export class StepBuilder {
   private readonly uniforms = new Map<string, GPUBuffer>()
@@ -78,21 +90,16 @@ export class StepBuilder {
   private readonly plan: StagePlan
   private readonly weights: GpuWeights
   private readonly shared: Activations
+  private readonly tuning: Tuning
 
-  constructor(context: {
-    device: GPUDevice
-    buffers: Buffers
-    programs: Programs
-    plan: StagePlan
-    weights: GpuWeights
-    shared: Activations
-  }) {
+  constructor(context: StepContext) {
     this.device = context.device
     this.buffers = context.buffers
     this.programs = context.programs
     this.plan = context.plan
     this.weights = context.weights
     this.shared = context.shared
+    this.tuning = context.tuning
   }
 
   /** Compiles every program that sessions will use, so that `open` is quick and errors come at load. */
@@ -102,9 +109,28 @@ export class StepBuilder {
     const prefill: Step[] = []
     for (const [index, layer] of layers.entries()) {
       decode.push(...(await this.layer(layer, index, session, false)))
-      prefill.push(...(await this.layer(layer, index, session, true)))
+      if (this.tuning.tiled) prefill.push(...(await this.layer(layer, index, session, true)))
     }
-    return { embed: await this.embed(session), decode, prefill, sample: await this.sample(session) }
+    return {
+      embed: await this.embed(session),
+      decode,
+      prefill: this.tuning.tiled ? prefill : decode,
+      sample: await this.sample(session),
+    }
+  }
+
+  /** One projection of the model alone, to time variants: gate and up of the first layer. */
+  async trial(tiled: boolean): Promise<Step[]> {
+    const layer = this.weights.layers[0]
+    assert(layer, 'a stage has a layer')
+    const { hidden, middle } = this.shared
+    return this.project(layer.gateUp, {
+      x: hidden,
+      out: middle,
+      stride: this.plan.shape.ffn,
+      epilogue: 'swiglu',
+      tiled,
+    })
   }
 
   private params(name: keyof typeof KERNELS, values: Record<string, number>): GPUBuffer {
@@ -167,7 +193,12 @@ export class StepBuilder {
       }
       const params = this.params('matvec', { ...values, epsilon: this.plan.shape.normEpsilon })
       const bound = [params, slice.quants, slice.scales, x, gain ?? filler, bias ?? filler, out]
-      const all = { ...overrides, NORM: Number(gain !== undefined), LAST: Number(last === true), WORKGROUP }
+      const all = {
+        ...overrides,
+        NORM: Number(gain !== undefined),
+        LAST: Number(last === true),
+        WORKGROUP: this.tuning.lanes,
+      }
       return this.step(
         { name: 'matvec', layout, overrides: all },
         last ? 'one' : 'rows',
@@ -181,7 +212,7 @@ export class StepBuilder {
   private normed(gain: GPUBuffer): Promise<Step> {
     const { width, normEpsilon } = this.plan.shape
     const params = this.params('norm', { units: width / 8, epsilon: normEpsilon })
-    return this.step({ name: 'norm', overrides: { WORKGROUP } }, 'rows', 1, [
+    return this.step({ name: 'norm', overrides: { WORKGROUP: this.tuning.lanes } }, 'rows', 1, [
       params,
       this.shared.hidden,
       gain,
@@ -215,13 +246,17 @@ export class StepBuilder {
       offset += part.plan.rows.length
     }
     const ropeParams = this.params('rope_kv', { heads, kv_heads: kvHeads, epsilon: normEpsilon })
-    const ropeOverrides = { HEAD_DIM: headDim, HEAD_NORM: Number(layer.headNorm !== null), WORKGROUP }
+    const ropeOverrides = {
+      HEAD_DIM: headDim,
+      HEAD_NORM: Number(layer.headNorm !== null),
+      WORKGROUP: this.tuning.lanes,
+    }
     const ropeBound = [ropeParams, qkv, session.rope, layer.headNorm ?? this.weights.filler, keys, values]
     steps.push(await this.step({ name: 'rope_kv', overrides: ropeOverrides }, 'rows', heads + 2 * kvHeads, ropeBound))
     const attentionParams = this.params('attention', { heads, kv_heads: kvHeads, scale: 1 / Math.sqrt(headDim) })
     const attentionOverrides = {
       HEAD_DIM: headDim,
-      WORKGROUP: Math.max(WORKGROUP, 2 ** Math.ceil(Math.log2(headDim / 2))),
+      WORKGROUP: Math.max(this.tuning.lanes, 2 ** Math.ceil(Math.log2(headDim / 2))),
     }
     steps.push(
       await this.step({ name: 'attention', overrides: attentionOverrides }, 'rows', heads, [
@@ -261,8 +296,8 @@ export class StepBuilder {
           session.tokens,
           this.shared.hidden,
         ]
-        const overrides = { ...this.weightOverrides(layout, group), WORKGROUP }
-        return this.step({ name: 'embed', layout, overrides }, 'rows', Math.ceil(units / WORKGROUP), bound)
+        const overrides = { ...this.weightOverrides(layout, group), WORKGROUP: this.tuning.lanes }
+        return this.step({ name: 'embed', layout, overrides }, 'rows', Math.ceil(units / this.tuning.lanes), bound)
       }),
     )
   }

@@ -9,6 +9,11 @@ override WORKGROUP: u32 = 64u;
 var<workgroup> partials: array<vec4f, WORKGROUP>;
 var<private> lanes_a_subgroup: u32;
 
+// A workgroup may be smaller than a subgroup.
+fn subgroups() -> u32 {
+  return max(1u, WORKGROUP / lanes_a_subgroup);
+}
+
 fn reduce_sum4(value: vec4f, lane: u32) -> vec4f {
   let part = subgroupAdd(value);
   workgroupBarrier(); // the last result has been read by all
@@ -17,7 +22,7 @@ fn reduce_sum4(value: vec4f, lane: u32) -> vec4f {
   }
   workgroupBarrier();
   var sum = vec4f(0.0);
-  for (var i = 0u; i < WORKGROUP / lanes_a_subgroup; i += 1u) {
+  for (var i = 0u; i < subgroups(); i += 1u) {
     sum += partials[i];
   }
   return sum;
@@ -31,7 +36,7 @@ fn reduce_max(value: f32, lane: u32) -> f32 {
   }
   workgroupBarrier();
   var best = partials[0].x;
-  for (var i = 1u; i < WORKGROUP / lanes_a_subgroup; i += 1u) {
+  for (var i = 1u; i < subgroups(); i += 1u) {
     best = max(best, partials[i].x);
   }
   return best;

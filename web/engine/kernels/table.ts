@@ -106,24 +106,36 @@ export const SAMPLER_FIELDS: readonly Field[] = [
   ['seed_high', 'u32'],
 ]
 
-/** Source of a kernel: reduction first (it may hold `enable`), then shared helpers, weights, the kernel itself. */
+/** What distinguishes the sources of one kernel. */
+export interface SourceVariant {
+  readonly reduction: Reduction
+  /** `weights_*_half`: needs `shader-f16`. */
+  readonly half: boolean
+}
+
+const ENABLE = /^enable .*;$/gm
+
+/** Source of a kernel: what it enables first, then reduction, shared helpers, weights, the kernel itself. */
 export function kernelSource(
   sources: KernelSources,
   name: KernelName,
-  reduction: Reduction,
+  variant: SourceVariant,
   layout: Layout | null,
 ): string {
   const spec = KERNELS[name]
   assert(spec.weights === (layout !== null), `${name} and its layout`)
-  const pieces = [spec.reduces ? `reduce_${reduction}` : null, 'common', layout ? `weights_${layout}` : null, name]
-  return pieces
+  const weights = layout === null ? null : `weights_${layout}${variant.half && layout !== 'f32' ? '_half' : ''}`
+  const pieces = [spec.reduces ? `reduce_${variant.reduction}` : null, 'common', weights, name]
+  const text = pieces
     .filter((piece) => piece !== null)
     .map((piece) => {
-      const text = sources[piece]
-      assert(text !== undefined, `kernel file ${piece}.wgsl is missing`)
-      return text
+      const source = sources[piece]
+      assert(source !== undefined, `kernel file ${piece}.wgsl is missing`)
+      return source
     })
     .join('\n')
+  const enabled = new Set(text.match(ENABLE) ?? [])
+  return [...enabled, text.replace(ENABLE, '')].join('\n')
 }
 
 /** Values of a uniform struct in field order, padded to 16 bytes. All fields are four bytes. */
