@@ -13,7 +13,13 @@ import { tinyModel } from '../fixtures/tiny-model.ts'
 import type { FixtureVocabulary } from '../fixtures/tiny-vocabulary.ts'
 import { CORPUS_PIECES } from '../fixtures/vocabulary-corpus.ts'
 import { plainMetadata } from '../fixtures/vocabulary-metadata.ts'
-import { CONTROL_TOKEN, trainByteLevelVocabulary, trainSentencePieceVocabulary } from '../fixtures/vocabulary-training.ts'
+import {
+  CLASS_PROBES,
+  CONTROL_TOKEN,
+  classVocabulary,
+  trainByteLevelVocabulary,
+  trainSentencePieceVocabulary,
+} from '../fixtures/vocabulary-training.ts'
 import { type Oracle, openOracle } from '../support/oracle.ts'
 import { smolLm2Path } from '../support/smollm2.ts'
 
@@ -21,9 +27,12 @@ const RUNS = 10_000
 const seed = Number(process.env['WEFT_FUZZ_SEED'] ?? Date.now() % 2 ** 31)
 
 const UNICODE = fc.string({ unit: 'binary', maxLength: 12 })
-const PIECES = fc.array(fc.oneof({ arbitrary: fc.constantFrom(...CORPUS_PIECES), weight: 6 }, { arbitrary: UNICODE, weight: 1 }), {
-  maxLength: 24,
-})
+const PIECES = fc.array(
+  fc.oneof({ arbitrary: fc.constantFrom(...CORPUS_PIECES), weight: 6 }, { arbitrary: UNICODE, weight: 1 }),
+  {
+    maxLength: 24,
+  },
+)
 const TEXT = PIECES.map((pieces) => pieces.join(''))
 const MARKED = fc
   .array(fc.oneof(fc.constantFrom(...CORPUS_PIECES), fc.constant(CONTROL_TOKEN)), { maxLength: 16 })
@@ -46,7 +55,12 @@ function codecOf(metadata: Directory['metadata']): TokenCodec {
 }
 
 /** Compares all and shows the shortest text that differs. */
-async function expectSameIds(codec: TokenCodec, texts: readonly string[], special: boolean, note: string): Promise<number> {
+async function expectSameIds(
+  codec: TokenCodec,
+  texts: readonly string[],
+  special: boolean,
+  note: string,
+): Promise<number> {
   let ids = 0
   const wrong: { text: string; ours: readonly number[]; theirs: readonly number[] }[] = []
   for (let at = 0; at < texts.length; at += 1000) {
@@ -56,7 +70,8 @@ async function expectSameIds(codec: TokenCodec, texts: readonly string[], specia
       const expected = theirs[index] ?? []
       const ours = codec.encode(text, { special })
       ids += expected.length
-      if (ours.length !== expected.length || ours.some((id, i) => id !== expected[i])) wrong.push({ text, ours, theirs: expected })
+      if (ours.length !== expected.length || ours.some((id, i) => id !== expected[i]))
+        wrong.push({ text, ours, theirs: expected })
     }
   }
   wrong.sort((a, b) => a.text.length - b.text.length)
@@ -98,13 +113,48 @@ describe.each(VOCABULARIES)('%s', (name, train) => {
   })
 })
 
+/** What Unicode 17 assigns and the gaps between; of the long uniform runs (Han, Hangul, private use) only the ends. */
+// biome-ignore format: a table
+const BLOCKS = [
+  [0x80, 0x3410], [0x4db0, 0x4e10], [0x9ff0, 0xac10], [0xd790, 0xd800], [0xe000, 0xe010], [0xf8f0, 0x14700],
+  [0x16000, 0x17010], [0x187f0, 0x18e00], [0x1aff0, 0x20010], [0x2a6d0, 0x2a710], [0x2b730, 0x2b750], [0x2b810, 0x2b830],
+  [0x2ce90, 0x2ceb0], [0x2ebd0, 0x2ec00], [0x2ee50, 0x2ee70], [0x2f7f0, 0x30010], [0x31340, 0x31360], [0x323a0, 0x323c0],
+  [0x33470, 0x33490], [0xe0000, 0xe0200], [0xffff0, 0x100010], [0x10fff0, 0x110000],
+] as const
+const CHARACTERS_PER_TEXT = 256
+
+describe('characters', () => {
+  test('every character is a letter, number, sign or space as llama.cpp has it', async () => {
+    // The only expressions that ask for letters, numbers and punctuation; all others share these definitions.
+    const vocabulary = classVocabulary('default')
+    await oracle.load(tinyModel({ architecture: 'llama', types: 'F32', seed: 6, layers: 1, vocabulary }), {
+      positions: 64,
+    })
+    const lines = BLOCKS.flatMap(([first, end]) =>
+      Array.from({ length: end - first }, (_, i) =>
+        [...CLASS_PROBES].map((probe) => `${probe}${String.fromCodePoint(first + i)}\n`).join(''),
+      ),
+    )
+    const texts = Array.from({ length: Math.ceil(lines.length / CHARACTERS_PER_TEXT) }, (_, i) =>
+      lines.slice(i * CHARACTERS_PER_TEXT, (i + 1) * CHARACTERS_PER_TEXT).join(''),
+    )
+    await expectSameIds(codecOf(plainMetadata(vocabulary.metadata)), texts, false, 'characters')
+    console.info(`${lines.length} characters have the same class`)
+  })
+})
+
 describe('SmolLM2', () => {
   test('a corpus of hard texts, and its chat template', async () => {
     const path = smolLm2Path()
     const { metadata } = await gguf(path, { allowLocalFile: true })
     const codec = codecOf(metadata as unknown as Directory['metadata'])
     await oracle.load(path, { positions: 64 })
-    const pairs = CORPUS_PIECES.flatMap((left, index) => [left, left + (CORPUS_PIECES[(index * 7 + 3) % CORPUS_PIECES.length] ?? ''), ` ${left}x`, left.repeat(40)])
+    const pairs = CORPUS_PIECES.flatMap((left, index) => [
+      left,
+      left + (CORPUS_PIECES[(index * 7 + 3) % CORPUS_PIECES.length] ?? ''),
+      ` ${left}x`,
+      left.repeat(40),
+    ])
     const random = fc.sample(TEXT, { seed, numRuns: 4000 })
     const lone = ['\ud800', 'a\udc00b', '\udbff\udbff']
     const note = `seed ${seed}, SmolLM2`

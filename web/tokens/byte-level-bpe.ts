@@ -38,7 +38,10 @@ export function createByteLevelBpe(facts: TokenizerFacts, kind: Extract<Tokenize
 }
 
 /** The first of two equal merges counts; the library would take the last. A merge into a control token never happens. */
-function usableMerges(merges: readonly (readonly [string, string])[], control: ReadonlySet<string>): (readonly [string, string])[] {
+function usableMerges(
+  merges: readonly (readonly [string, string])[],
+  control: ReadonlySet<string>,
+): (readonly [string, string])[] {
   const seen = new Set<string>()
   return merges.filter(([left, right]) => {
     const key = `${left} ${right}`

@@ -41,7 +41,8 @@ class BoundedInterpreter extends Interpreter {
       throw new TemplateRefusal(`It makes more than ${TEMPLATE_OUTPUT_CHARACTERS_MAX} characters.`)
     }
     const length = Array.isArray(value) ? value.length : value instanceof Map ? value.size : 0
-    if (length > TEMPLATE_LIST_MAX) throw new TemplateRefusal(`It makes a list of more than ${TEMPLATE_LIST_MAX} entries.`)
+    if (length > TEMPLATE_LIST_MAX)
+      throw new TemplateRefusal(`It makes a list of more than ${TEMPLATE_LIST_MAX} entries.`)
     if (this.#iterables.has(statement)) this.#spend(length)
     return result
   }
@@ -57,7 +58,20 @@ function isLoop(statement: unknown): statement is { iterable: { lhs?: unknown } 
   return (statement as { type?: unknown } | undefined)?.type === 'For'
 }
 
-const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December']
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+]
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 
 /** C's `strftime` in English, as the models were trained, not in the language of the browser. */
@@ -66,10 +80,20 @@ function strftime(date: Date, format: string): string {
   const month = MONTHS[date.getMonth()] ?? ''
   const day = DAYS[date.getDay()] ?? ''
   const parts: Record<string, string> = {
-    '%Y': String(date.getFullYear()), '%y': two(date.getFullYear() % 100), '%m': two(date.getMonth() + 1), '%d': two(date.getDate()),
-    '%B': month, '%b': month.slice(0, 3), '%A': day, '%a': day.slice(0, 3),
-    '%H': two(date.getHours()), '%I': two(date.getHours() % 12 || 12), '%M': two(date.getMinutes()), '%S': two(date.getSeconds()),
-    '%p': date.getHours() < 12 ? 'AM' : 'PM', '%%': '%',
+    '%Y': String(date.getFullYear()),
+    '%y': two(date.getFullYear() % 100),
+    '%m': two(date.getMonth() + 1),
+    '%d': two(date.getDate()),
+    '%B': month,
+    '%b': month.slice(0, 3),
+    '%A': day,
+    '%a': day.slice(0, 3),
+    '%H': two(date.getHours()),
+    '%I': two(date.getHours() % 12 || 12),
+    '%M': two(date.getMinutes()),
+    '%S': two(date.getSeconds()),
+    '%p': date.getHours() < 12 ? 'AM' : 'PM',
+    '%%': '%',
   }
   return format.replace(/%[A-Za-z%]/g, (key) => parts[key] ?? key)
 }
@@ -92,7 +116,12 @@ function refuse(message: unknown): never {
 function environmentOf(facts: TemplateFacts, messages: readonly ChatMessage[]): Environment {
   const environment = new Environment()
   const globals: Record<string, unknown> = {
-    true: true, false: false, none: null, True: true, False: false, None: null,
+    true: true,
+    false: false,
+    none: null,
+    True: true,
+    False: false,
+    None: null,
     raise_exception: refuse,
     range,
     strftime_now: (format: unknown) => strftime(facts.now(), String(format)),

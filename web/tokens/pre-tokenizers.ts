@@ -49,12 +49,7 @@ export interface PreTokenizer {
 const LLAMA3: PreTokenizer = { expressions: [modern(`${NUMBER}{1,3}`)], ignoreMerges: true, addBos: true }
 const QWEN2: PreTokenizer = { expressions: [modern(NUMBER)], ignoreMerges: false, addBos: false }
 const DEFAULT: PreTokenizer = {
-  expressions: [
-    `(?:(?![${NEW_PUNCTUATION}])[\\p{P}$+<=>^~|])+`,
-    GPT2,
-    `${NUMBER}+`,
-    '[0-9][0-9][0-9]',
-  ],
+  expressions: [`(?:(?![${NEW_PUNCTUATION}])[\\p{P}$+<=>^~|])+`, GPT2, `${NUMBER}+`, '[0-9][0-9][0-9]'],
   ignoreMerges: false,
   addBos: false,
 }

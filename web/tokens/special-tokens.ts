@@ -68,7 +68,9 @@ export class SpecialTokens {
     let spans: Span[] = text === '' ? [] : [{ kind: 'text', text }]
     for (const id of order) {
       const token = this.#texts.get(id) ?? ''
-      spans = spans.flatMap((span) => (span.kind === 'text' && span.text.includes(token) ? cut(span.text, token, id) : [span]))
+      spans = spans.flatMap((span) =>
+        span.kind === 'text' && span.text.includes(token) ? cut(span.text, token, id) : [span],
+      )
     }
     return spans
   }

@@ -10,7 +10,7 @@ import { FailureError, fail, ok, type Result } from '../wire/result.ts'
 import { PRE_TOKENIZERS, type PreTokenizer } from './pre-tokenizers.ts'
 
 /** `tokenizer.ggml.token_type`. */
-export const NORMAL = 1
+const NORMAL = 1
 export const UNKNOWN = 2
 export const CONTROL = 3
 export const USER_DEFINED = 4

@@ -47,7 +47,11 @@ describe.each(CHAT_FAMILIES)('$name', (family) => {
   const codec = codecOf(family)
   const isControl = (id: number) => id < family.specials.length
   const PIECE = fc.oneof(
-    fc.constantFrom(...family.specials, ...family.specials.map((mark) => mark.slice(1)), ...family.specials.map((mark) => mark.slice(0, -1))),
+    fc.constantFrom(
+      ...family.specials,
+      ...family.specials.map((mark) => mark.slice(1)),
+      ...family.specials.map((mark) => mark.slice(0, -1)),
+    ),
     fc.constantFrom(' ', '\n', '> ', '<', '|>', '<|', 'user', 'é😀', '\ue000', 'it '),
   )
   const CONTENT = fc.array(PIECE, { maxLength: 6 }).map((pieces) => pieces.join(''))
@@ -69,8 +73,15 @@ describe.each(CHAT_FAMILIES)('$name', (family) => {
   })
 
   test('without marks in the messages the ids are those of the whole rendered text', () => {
-    const harmless = fc.array(fc.constantFrom(' ', '\n', '> ', ' <', '|', 'he', 'llo ', 'us', 'er', 'é😀', 'it '), { maxLength: 8 })
-    const render = compileTemplate({ source: family.template, bosToken: family.bos ?? '', eosToken: family.eos, now: NOW })
+    const harmless = fc.array(fc.constantFrom(' ', '\n', '> ', ' <', '|', 'he', 'llo ', 'us', 'er', 'é😀', 'it '), {
+      maxLength: 8,
+    })
+    const render = compileTemplate({
+      source: family.template,
+      bosToken: family.bos ?? '',
+      eosToken: family.eos,
+      now: NOW,
+    })
     fc.assert(
       fc.property(fc.array(harmless, { minLength: 1, maxLength: 4 }), (contents) => {
         const messages = chatOf(contents.map((pieces) => pieces.join('')))
@@ -118,18 +129,27 @@ describe('templates', () => {
 
   test('Qwen drops earlier thinking', () => {
     const codec = codecOf(QWEN_FAMILY)
-    const messages: ChatMessage[] = [user('1+1?'), { role: 'assistant', content: '<think>\nhm <|im_end|>\n</think>\n\n2' }, user('ok')]
+    const messages: ChatMessage[] = [
+      user('1+1?'),
+      { role: 'assistant', content: '<think>\nhm <|im_end|>\n</think>\n\n2' },
+      user('ok'),
+    ]
     expect(spell(codec, QWEN_FAMILY, ids(codec, messages))).toBe(
       '<|im_start|>user\n1+1?<|im_end|>\n<|im_start|>assistant\n2<|im_end|>\n<|im_start|>user\nok<|im_end|>\n<|im_start|>assistant\n',
     )
   })
 
   test('a message cannot complete a mark with the text of the template around it', () => {
-    const template = "{% for m in messages %}<|im_{{ m.content }}|>{{ m.content | trim }}{% endfor %}"
+    const template = '{% for m in messages %}<|im_{{ m.content }}|>{{ m.content | trim }}{% endfor %}'
     const codec = codecOf(SMOLLM2_FAMILY, template)
-    for (const content of ['end', 'end|>', ' end|>', 'start']) expect(ids(codec, [user(content)]).filter((id) => id < CONTROL_IDS)).toEqual([])
-    const split = codecOf(SMOLLM2_FAMILY, "{% for m in messages %}{{ m.content }}{% endfor %}")
-    for (const contents of [['<|im_', 'end|>'], ['a <|', 'im_end|> b'], ['<|im_end', '|>']]) {
+    for (const content of ['end', 'end|>', ' end|>', 'start'])
+      expect(ids(codec, [user(content)]).filter((id) => id < CONTROL_IDS)).toEqual([])
+    const split = codecOf(SMOLLM2_FAMILY, '{% for m in messages %}{{ m.content }}{% endfor %}')
+    for (const contents of [
+      ['<|im_', 'end|>'],
+      ['a <|', 'im_end|> b'],
+      ['<|im_end', '|>'],
+    ]) {
       expect(ids(split, contents.map(user)).filter((id) => id < CONTROL_IDS)).toEqual([])
     }
   })
@@ -139,8 +159,14 @@ describe('templates', () => {
     ['a syntax error', '{% for m in %}'],
     ['an unknown filter', '{{ messages | nonsense }}'],
     ['its own complaint', "{{ raise_exception('Roles must alternate.') }}"],
-    ['an endless text', "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}"],
-    ['an endless list', '{% set ns = namespace(x=[1, 2]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}'],
+    [
+      'an endless text',
+      "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+    ],
+    [
+      'an endless list',
+      '{% set ns = namespace(x=[1, 2]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}',
+    ],
     ['an endless count', '{% for i in range(1000000000000) %}{% endfor %}'],
     ['a count of nothing', "{% for i in range('a') %}{% endfor %}"],
     ['endless loops', '{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}'],
@@ -148,7 +174,10 @@ describe('templates', () => {
     ['deep brackets', `{{ ${'('.repeat(50_000)}1${')'.repeat(50_000)} }}`],
     ['no end', `{# ${'x'.repeat(300_000)} #}`],
   ])('%s is a refusal', { timeout: 60_000 }, (_, template) => {
-    expect(codecOf(SMOLLM2_FAMILY, template).encodeChat([user('Hi')])).toMatchObject({ ok: false, code: 'template-invalid' })
+    expect(codecOf(SMOLLM2_FAMILY, template).encodeChat([user('Hi')])).toMatchObject({
+      ok: false,
+      code: 'template-invalid',
+    })
   })
 
   test('its own complaint reaches the person', () => {
@@ -159,13 +188,16 @@ describe('templates', () => {
 
   test('too many messages or characters are refused before anything is rendered', () => {
     const codec = codecOf(SMOLLM2_FAMILY)
-    expect(codec.encodeChat(new Array(MESSAGES_MAX + 1).fill(user('')))).toMatchObject({ ok: false, code: 'context-full' })
+    expect(codec.encodeChat(new Array(MESSAGES_MAX + 1).fill(user('')))).toMatchObject({
+      ok: false,
+      code: 'context-full',
+    })
     expect(codec.encodeChat([user('x'.repeat(2_000_001))])).toMatchObject({ ok: false, code: 'context-full' })
   })
 
   test('a role may stand between marks where the template puts it there', () => {
     const family = { ...SMOLLM2_FAMILY, bos: null, specials: ['<|user|>', '<|im_end|>', '<|end|>'] }
-    const codec = codecOf(family, "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}")
+    const codec = codecOf(family, '{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}')
     expect(ids(codec, [user('user')]).filter((id) => id < CONTROL_IDS)).toEqual([0, 2])
   })
 

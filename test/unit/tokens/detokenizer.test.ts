@@ -67,6 +67,11 @@ describe('Detokenizer', () => {
 
   test('shows nothing for ids that the vocabulary does not have', () => {
     const detokenizer = new Detokenizer(vocabularyOf([Uint8Array.of(65)]))
-    expect([detokenizer.push(1), detokenizer.push(-1), detokenizer.push(2 ** 31), detokenizer.push(0)]).toEqual(['', '', '', 'A'])
+    expect([detokenizer.push(1), detokenizer.push(-1), detokenizer.push(2 ** 31), detokenizer.push(0)]).toEqual([
+      '',
+      '',
+      '',
+      'A',
+    ])
   })
 })

@@ -5,7 +5,9 @@ import { type Span, SpecialTokens } from '../../../web/tokens/special-tokens.ts'
 
 /** Each token in turn, longest first, over every text that is left. */
 function reference(tokens: readonly string[], text: string): Span[] {
-  const order = [...tokens.entries()].filter(([, token]) => token !== '').sort(([a, x], [b, y]) => y.length - x.length || a - b)
+  const order = [...tokens.entries()]
+    .filter(([, token]) => token !== '')
+    .sort(([a, x], [b, y]) => y.length - x.length || a - b)
   let spans: Span[] = text === '' ? [] : [{ kind: 'text', text }]
   for (const [id, token] of order) {
     spans = spans.flatMap((span) => {
@@ -40,12 +42,27 @@ describe('SpecialTokens', () => {
   })
 
   test('prefers the longest to the leftmost', () => {
-    const tokens = new SpecialTokens([[1, '<a>'], [2, 'a>>>'], [3, '']])
-    expect(tokens.partition('x<a>>>y')).toEqual([{ kind: 'text', text: 'x<' }, { kind: 'token', id: 2 }, { kind: 'text', text: 'y' }])
+    const tokens = new SpecialTokens([
+      [1, '<a>'],
+      [2, 'a>>>'],
+      [3, ''],
+    ])
+    expect(tokens.partition('x<a>>>y')).toEqual([
+      { kind: 'text', text: 'x<' },
+      { kind: 'token', id: 2 },
+      { kind: 'text', text: 'y' },
+    ])
   })
 
   test('sees every place where a token begins', () => {
-    const tokens = new SpecialTokens([[1, 'aa'], [2, 'aaa']])
-    expect([...tokens.occurrences('aaaa')]).toEqual([{ at: 0, ids: [1, 2] }, { at: 1, ids: [1, 2] }, { at: 2, ids: [1] }])
+    const tokens = new SpecialTokens([
+      [1, 'aa'],
+      [2, 'aaa'],
+    ])
+    expect([...tokens.occurrences('aaaa')]).toEqual([
+      { at: 0, ids: [1, 2] },
+      { at: 1, ids: [1, 2] },
+      { at: 2, ids: [1] },
+    ])
   })
 })

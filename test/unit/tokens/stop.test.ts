@@ -6,7 +6,9 @@ import { StopMatcher } from '../../../web/tokens/stop.ts'
 /** What a reader with the whole text would do, character by character. */
 function reference(text: string, stops: readonly string[]): { text: string; stopped: boolean } {
   for (let end = 1; end <= text.length; end += 1) {
-    const done = stops.filter((stop) => stop !== '' && text.slice(0, end).endsWith(stop)).sort((a, b) => b.length - a.length)
+    const done = stops
+      .filter((stop) => stop !== '' && text.slice(0, end).endsWith(stop))
+      .sort((a, b) => b.length - a.length)
     if (done[0] !== undefined) return { text: text.slice(0, end - done[0].length), stopped: true }
   }
   return { text, stopped: false }
