@@ -23,6 +23,7 @@ import { KERNEL_SOURCES } from './kernels/sources.ts'
 import { planStage, type StagePlan } from './plan.ts'
 import type { Frame, FrameOutput, OpenRequest, SamplerSpec } from './stage.ts'
 import { StageGpu } from './stage-gpu.ts'
+import { keepTuning, recallTuning, tuningKey } from './tuning-store.ts'
 import type { EngineWorkerApi, WorkerInspection, WorkerModel, WorkerModelSpec, WorkerProbe } from './worker-api.ts'
 
 interface Loaded {
@@ -88,7 +89,7 @@ class EngineWorker implements EngineWorkerApi {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<Result<WorkerModel>> {
-    const { directory, source, manifest, id } = opened
+    const { directory, manifest, id } = opened
     const planned = planStage(directory)
     if (!planned.ok) return planned
     const codec = createCodec(directory.metadata)
@@ -100,7 +101,7 @@ class EngineWorker implements EngineWorkerApi {
     if (!room.ok) return room
     if (room.value < gpuBytes)
       return fail('gpu-too-small', `It needs ${mb(gpuBytes)} MB; the GPU gave ${mb(room.value)} MB.`)
-    const stage = await this.loadStage(plan, source, onProgress, signal)
+    const stage = await this.loadStage(plan, opened, onProgress, signal)
     if (!stage.ok) return stage
     if (signal.aborted) {
       await stage.value.dispose()
@@ -119,7 +120,7 @@ class EngineWorker implements EngineWorkerApi {
 
   private async loadStage(
     plan: StagePlan,
-    source: OpenedModel['source'],
+    { id, source }: OpenedModel,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<Result<StageGpu>> {
@@ -130,7 +131,20 @@ class EngineWorker implements EngineWorkerApi {
       signal,
     )
     if (!fetched.ok) return fetched
-    const stage = await StageGpu.load({ gpu: browserGpu(), sources: KERNEL_SOURCES, plan, source, onProgress, signal })
+    const facts = await probeGpu(browserGpu())
+    if (!facts.ok) return facts
+    const key = tuningKey(facts.value.adapter, id)
+    const tuning = await recallTuning(key)
+    const stage = await StageGpu.load({
+      gpu: browserGpu(),
+      sources: KERNEL_SOURCES,
+      plan,
+      source,
+      onProgress,
+      signal,
+      ...(tuning ? { tuning } : {}),
+    })
+    if (stage.ok && !tuning) await keepTuning(key, stage.value.tuning)
     if (!stage.ok) return stage
     onProgress({ phase: 'compile', doneBytes: plan.weightBytes, totalBytes: plan.weightBytes })
     const warm = await stage.value.open({ session: WARM_SESSION, epoch: 0, positions: 1, sampler: GREEDY })
