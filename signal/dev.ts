@@ -9,7 +9,7 @@ import type { AppHandler } from './http.ts'
 export async function devApp(server: Server): Promise<{ readonly handler: AppHandler; close(): Promise<void> }> {
   const vite = await createServer({
     appType: 'spa',
-    server: { middlewareMode: true, hmr: { server } },
+    server: { middlewareMode: true, ws: { server } },
   })
   return { handler: (request, response, next) => vite.middlewares(request, response, next), close: () => vite.close() }
 }

@@ -140,9 +140,10 @@ class Drawing {
         return this.#line(`From ${plain(event.source)}`)
       case 'source-failed':
         this.failedSources++
-        // The failure of an only source is the command's own, said once at its end.
-        if (this.#sources === 1) return
-        return this.#line(`  ${explain(event.failure.code, plain(event.failure.detail))} [${event.failure.code}]`)
+        // The failure of an only source is the command's own: said once, at its end.
+        if (this.#sources > 1)
+          this.#line(`  ${explain(event.failure.code, plain(event.failure.detail))} [${event.failure.code}]`)
+        return
       case 'warning':
         return this.#line(`Note: ${explain(event.failure.code, plain(event.failure.detail))}`)
       case 'progress': {

@@ -10,7 +10,7 @@ export interface ZipMember {
   readonly claimedBytes?: number
 }
 
-export function writeZip(members: readonly ZipMember[]): Buffer {
+function writeZip(members: readonly ZipMember[]): Buffer {
   const parts: Buffer[] = []
   const directory: Buffer[] = []
   let at = 0

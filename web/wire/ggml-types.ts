@@ -47,7 +47,7 @@ const ROWS: readonly (readonly [name: string, id: number, blockElements: number,
   ['MXFP4', 39, 32, 17],
 ]
 
-export const GGML_TYPES: readonly GgmlType[] = ROWS.map(([name, id, blockElements, blockBytes]) => ({
+const GGML_TYPES: readonly GgmlType[] = ROWS.map(([name, id, blockElements, blockBytes]) => ({
   name,
   id,
   blockElements,
