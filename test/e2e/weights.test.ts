@@ -9,7 +9,9 @@ import { join } from 'node:path'
 import type { Browser, BrowserContext, Frame, Page } from 'playwright'
 import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { manifestId } from '../../web/weights/manifest.ts'
 import { CHUNK_BYTES } from '../../web/wire/limits.ts'
+import type { TensorEntry } from '../../web/wire/model.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { type MirrorModel, mirrorModel } from '../support/mirror-model.ts'
 import { ModelServer } from '../support/model-server.ts'
@@ -183,6 +185,20 @@ describe('a model from the mirror', () => {
     expect(await open('1'.repeat(64))).toMatchObject({ code: 'manifest-invalid' })
     server.pages.set(`/models/${'2'.repeat(64)}/manifest.json`, ['text/html', '<h1>Sign in</h1>'])
     expect(await open('2'.repeat(64))).toMatchObject({ code: 'source-error-page' })
+  })
+
+  it('may list its tensors in another order, but no other tensors', async () => {
+    const page = await tab()
+    const offer = async (tensors: readonly TensorEntry[]) => {
+      const manifest = { ...model.manifest, tensors }
+      const id = await manifestId(manifest)
+      server.pages.set(`/models/${id}/manifest.json`, ['application/json', JSON.stringify(manifest)])
+      server.alias(id)
+      return call(page, 'open', { kind: 'mirror', id, baseUrl: server.baseUrl })
+    }
+    expect(await offer(model.manifest.tensors.toReversed())).toMatchObject({ ok: true })
+    const renamed = model.manifest.tensors.map((tensor) => ({ ...tensor, name: `${tensor.name}2` }))
+    expect(await offer(renamed)).toMatchObject({ code: 'manifest-invalid' })
   })
 
   it('is fetched by two tabs at once, and kept', async () => {

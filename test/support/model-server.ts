@@ -18,6 +18,7 @@ export class ModelServer {
   readonly paths: string[] = []
   /** Anything else to serve, by path: content type and body. Comes before the model. */
   readonly pages = new Map<string, readonly [type: string, body: string]>()
+  readonly #ids: Set<string>
   /** Requests being answered right now, and the most there ever were. */
   busy = 0
   busiest = 0
@@ -28,6 +29,7 @@ export class ModelServer {
 
   constructor(model: MirrorModel) {
     this.#model = model
+    this.#ids = new Set([model.id])
     this.#server = createServer((request, response) => void this.#answer(request, response))
   }
 
@@ -38,6 +40,11 @@ export class ModelServer {
   async stop(): Promise<void> {
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  /** The same file under another id. */
+  alias(id: string): void {
+    this.#ids.add(id)
   }
 
   get baseUrl(): string {
@@ -62,7 +69,8 @@ export class ModelServer {
     }
     if (path === `/models/${id}/manifest.json`) return this.#json(response, manifest)
     const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')
-    if (path !== `/models/${id}/model.gguf` || !range) {
+    const fileOf = /^\/models\/([^/]+)\/model\.gguf$/.exec(path)?.[1] ?? ''
+    if (!this.#ids.has(fileOf) || !range) {
       response.writeHead(404).end()
       return
     }

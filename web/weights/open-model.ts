@@ -2,7 +2,7 @@
  * One door to a model's bytes, for the mirror and for a file from disk: its manifest, its directory and a source whose
  * every byte is verified. What was opened once and fetched whole opens again without the network, by its id.
  */
-import { canonicalJson, isModelId, type Manifest } from '../wire/model.ts'
+import { canonicalJson, isModelId, type Manifest, type TensorEntry } from '../wire/model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { blobSource } from './blob-source.ts'
 import { CachedSource, type FetchProgress } from './cached-source.ts'
@@ -59,13 +59,18 @@ async function findInFile(file: Blob, options: OpenOptions): Promise<Result<Foun
   return ok({ id: await manifestId(manifest.value), manifest: manifest.value, origin: blobOrigin(file) })
 }
 
+/** The directory in one text, whatever order it is written in. */
+function placesOf(tensors: readonly TensorEntry[]): string {
+  return canonicalJson([...tensors].sort((a, b) => a.offset - b.offset))
+}
+
 async function openFound(found: Found, shelf: Result<Shelf>, signal?: AbortSignal): Promise<Result<OpenedModel>> {
   const { id, manifest, origin } = found
   const cache: Result<ChunkCache> = shelf.ok ? await shelf.value.place(id, manifest) : shelf
   const source = new CachedSource(manifest, origin, cache)
   const directory = await readDirectory(source, signal)
   if (!directory.ok) return directory
-  if (canonicalJson(directory.value.tensors) !== canonicalJson(manifest.tensors)) {
+  if (placesOf(directory.value.tensors) !== placesOf(manifest.tensors)) {
     return fail('manifest-invalid', 'It lists other tensors than the file.')
   }
   return ok({
