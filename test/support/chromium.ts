@@ -3,7 +3,7 @@
  * (SwiftShader) comes with it, for pages by a flag and for Node's `webgpu` through its Vulkan driver file. This file
  * installs nothing unless `ensureChromium` is called, and never touches a profile of the person who runs it.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { type Browser, chromium, type LaunchOptions } from 'playwright'
@@ -81,9 +81,4 @@ export function swiftShaderDriver(): string | null {
   const real = realpathSync(path)
   const folders = [dirname(real), '/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome']
   return folders.map((folder) => join(folder, 'vk_swiftshader_icd.json')).find((file) => existsSync(file)) ?? null
-}
-
-/** First line of `chromium --version`, for reports. */
-export function chromiumVersion(): string {
-  return execFileSync(ensureChromium(), ['--version'], { encoding: 'utf8' }).trim()
 }

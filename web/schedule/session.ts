@@ -154,7 +154,7 @@ export class Session {
         next += 1
       }
       const output = await pending[0]
-      pending.shift()
+      void pending.shift()
       if (!output?.ok) return output ?? fail('gpu-error', 'A frame was lost.')
       if (output.value.kind !== 'token') return fail('frame-invalid', 'The tail sent no token.')
       if (signal.aborted) return yield* finish('abort')

@@ -2,10 +2,10 @@
  * Geometry of the woven cloth: which part of it is woven for a share of the bytes. Pure numbers; `Cloth.svelte` draws.
  * The shuttle runs to and fro and each row lies above the last, as on a loom.
  */
-export const COLUMNS = 40
+const COLUMNS = 40
 export const ROWS = 10
 /** Distance between threads, and how wide a thread is, in units of the drawing. */
-export const PITCH = 8
+const PITCH = 8
 export const THREAD = 6
 export const WIDTH = COLUMNS * PITCH
 export const HEIGHT = ROWS * PITCH

@@ -36,7 +36,7 @@ const LAYOUTS: Readonly<Record<string, LayoutShape>> = {
   BF16: { layout: 'f32', group: 0 },
 }
 
-export const UNIT_BYTES: Readonly<Record<Layout, number>> = { q4: 4, q8: 8, f16: 16, f32: 32 }
+const UNIT_BYTES: Readonly<Record<Layout, number>> = { q4: 4, q8: 8, f16: 16, f32: 32 }
 
 /** Null for a type that the stage engine does not run. */
 export function layoutOf(type: string): LayoutShape | null {

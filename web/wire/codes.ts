@@ -34,7 +34,10 @@ export const CODES = {
   'model-unknown': ['No model has this id.', 'Pick a model from the list.'],
   'model-busy': ['Another command is adding this model.', 'Wait for it to end, or end it, then try again.'],
   'model-damaged': ['The stored model is damaged.', 'Remove it with `npm run models -- remove` and add it again.'],
-  'disk-full': ['The disk has no room for this model.', 'Free some space, or set WEFT_DATA to a folder on a larger disk.'],
+  'disk-full': [
+    'The disk has no room for this model.',
+    'Free some space, or set WEFT_DATA to a folder on a larger disk.',
+  ],
   'manifest-invalid': ['The description of this model is damaged.', 'Run `npm run models -- verify` on the server.'],
   'gguf-not-gguf': ['This file is not a GGUF model.', 'Pick a file that ends in .gguf.'],
   'gguf-truncated': ['This GGUF file is cut short.', 'Download it again: part of it is missing.'],

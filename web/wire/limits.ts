@@ -6,7 +6,7 @@ import { assert } from './result.ts'
 
 export const KIB = 1024
 export const MIB = 1024 * KIB
-export const GIB = 1024 * MIB
+const GIB = 1024 * MIB
 
 /** Weights are hashed, fetched, verified and cached in pieces of this size: small enough to throw one away. */
 export const CHUNK_BYTES = 4 * MIB
