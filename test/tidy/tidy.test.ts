@@ -54,7 +54,7 @@ describe('words that belong to one room', () => {
   })
 
   it('WGSL: .wgsl files, never a string', () => {
-    const shader = /@(compute|workgroup_size|group\(\d)|var<(storage|uniform|workgroup)/
+    const shader = /@compute\s*@workgroup_size|@group\(\d\)\s*@binding|var<(storage|uniform|workgroup)/
     const code = files.filter((file) => /\.(ts|svelte)$/.test(file) && file !== 'test/tidy/tidy.test.ts')
     expect(uses(shader, code, () => false)).toEqual([])
   })
