@@ -10,7 +10,7 @@ import { buildManifest, canonicalJson, type Manifest, parseManifest } from '../.
 import { type Failure, fail, ok, type Result } from '../../web/wire/result.ts'
 import { PROGRESS_MS } from '../config.ts'
 import type { CatalogueEntry } from './catalogue.ts'
-import { errorCode, fileBytes } from './disk.ts'
+import { errorCode, fileBytes, writeFailure } from './disk.ts'
 import { fetchFile } from './fetch-file.ts'
 import { fetchUrl } from './fetch-url.ts'
 import { fetchWheel } from './fetch-wheel.ts'
@@ -160,8 +160,12 @@ async function finish(
   const manifest = describeModel(facts.value, hashes, request, source)
   if (!manifest.ok) return manifest
   for (const warning of engineWarnings(facts.value)) onEvent({ kind: 'warning', failure: warning })
-  const { id, created } = await store.publish(part, manifest.value)
-  return ok({ id, manifest: manifest.value, created })
+  try {
+    const { id, created } = await store.publish(part, manifest.value)
+    return ok({ id, manifest: manifest.value, created })
+  } catch (error) {
+    return writeFailure(error)
+  }
 }
 
 function describeModel(
