@@ -1,6 +1,7 @@
 /** Stages of tiny models on either implementation, and greedy runs over any number of them. No Node, no DOM types. */
 import { browserGpu } from '../../web/engine/gpu/device.ts'
-import type { KernelSources, Reduction } from '../../web/engine/kernels/table.ts'
+import { PLAIN, type Tuning } from '../../web/engine/gpu/tuning.ts'
+import type { KernelSources } from '../../web/engine/kernels/table.ts'
 import { planStage, type StagePlan } from '../../web/engine/plan.ts'
 import type { Frame, FrameOutput, LayerRange, SamplerSpec, StageEngine } from '../../web/engine/stage.ts'
 import { StageCpu } from '../../web/engine/stage-cpu.ts'
@@ -32,19 +33,19 @@ export async function loadCpu(file: Uint8Array, range?: LayerRange): Promise<Sta
 
 const shared = new WeakMap<GPU, GPU>()
 
-/** On one device for all stages of this process or page. */
+/** On one device for all stages of this process or page. Variants are fixed, so that a run can be repeated. */
 export async function loadGpu(
   sources: KernelSources,
   file: Uint8Array,
-  options: { readonly range?: LayerRange; readonly reduction?: Reduction; readonly gpu?: GPU } = {},
+  options: { readonly range?: LayerRange; readonly tuning?: Tuning; readonly gpu?: GPU } = {},
 ): Promise<StageGpu> {
   const real = options.gpu ?? browserGpu()
   if (!real) throw new Error('there is no WebGPU here')
   const gpu = shared.get(real) ?? sharedGpu(real)
   shared.set(real, gpu)
   const plan = await planOf(file, options.range)
-  const { reduction = 'workgroup' } = options
-  return must(await StageGpu.load({ gpu, sources, plan, source: new MemorySource(file), reduction }))
+  const { tuning = PLAIN } = options
+  return must(await StageGpu.load({ gpu, sources, plan, source: new MemorySource(file), tuning }))
 }
 
 export function tokenOf(output: FrameOutput): number {

@@ -12,6 +12,7 @@ import { kernelSources } from '../../support/kernel-sources.ts'
 
 const NAMES = Object.keys(KERNELS) as KernelName[]
 const LAYOUTS: readonly Layout[] = ['q4', 'q8', 'f16', 'f32']
+const HALVES = ['q4', 'q8', 'f16'].map((layout) => `weights_${layout}_half`)
 const sources = kernelSources()
 const code = (text: string) => text.replace(/\/\/.*$/gm, '')
 
@@ -36,8 +37,9 @@ describe.each(NAMES)('%s', (name) => {
   const spec = KERNELS[name]
   const layouts = spec.weights ? LAYOUTS : [null]
 
-  test.each(layouts)('bindings, layout %s', (layout) => {
-    const found = bindingsOf(kernelSource(sources, name, 'workgroup', layout))
+  const kinds = layouts.flatMap((layout) => [false, true].map((half) => ({ layout, half })))
+  test.each(kinds)('bindings, layout $layout, half $half', ({ layout, half }) => {
+    const found = bindingsOf(kernelSource(sources, name, { reduction: 'workgroup', half }, layout))
     for (const [binding, kind] of spec.bindings.entries()) {
       // Layouts without scales do not declare their binding; it is bound all the same.
       if (!found.has(binding) && spec.weights && binding === 3) continue
@@ -55,16 +57,30 @@ describe.each(NAMES)('%s', (name) => {
     expect(/fn run\(/.test(text)).toBe(spec.reduces)
     expect(/@compute/.test(text)).toBe(!spec.reduces)
     const [plain, subgroup] = (['workgroup', 'subgroup'] as const).map((kind) =>
-      kernelSource(sources, name, kind, layouts[0] ?? null),
+      kernelSource(sources, name, { reduction: kind, half: false }, layouts[0] ?? null),
     )
     expect((plain?.match(/@compute/g) ?? []).length).toBe(1)
     expect(plain === subgroup).toBe(!spec.reduces)
-    if (spec.reduces) expect(subgroup?.trimStart().startsWith('enable subgroups;')).toBe(true)
+    if (spec.reduces) expect(subgroup?.startsWith('enable subgroups;')).toBe(true)
   })
 })
 
+test('half sources enable what they need, first', () => {
+  const text = kernelSource(sources, 'matvec', { reduction: 'subgroup', half: true }, 'q8')
+  const enabled = text.match(/enable \w+;/g)
+  expect(new Set(enabled)).toEqual(new Set(['enable subgroups;', 'enable f16;']))
+  expect(text.indexOf('enable f16;')).toBeLessThan(text.indexOf('fn '))
+  expect(kernelSource(sources, 'matvec', { reduction: 'workgroup', half: true }, 'f32')).not.toContain('f16;')
+})
+
 test('every kernel file belongs to a kernel', () => {
-  const parts = ['common', 'reduce_workgroup', 'reduce_subgroup', ...LAYOUTS.map((layout) => `weights_${layout}`)]
+  const parts = [
+    'common',
+    'reduce_workgroup',
+    'reduce_subgroup',
+    ...LAYOUTS.map((layout) => `weights_${layout}`),
+    ...HALVES,
+  ]
   expect(Object.keys(sources).sort()).toEqual([...NAMES, ...parts].sort())
 })
 
