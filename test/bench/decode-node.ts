@@ -45,10 +45,11 @@ export class NodeRuntime implements DecodeRuntime {
     this.stage = stage
     const positions = Math.min(stage.facts.contextLength, CONTEXT_POSITIONS_DEFAULT)
     this.target = { hop: stage, meter, positions }
-    const { adapter, softwareAdapter, vocabulary } = stage.facts
+    const { adapter, softwareAdapter, numericClass, vocabulary } = stage.facts
     return {
       adapter,
       softwareAdapter,
+      numericClass,
       vocabulary,
       positions,
       coldLoadMs: cold.ms,

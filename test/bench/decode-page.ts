@@ -63,10 +63,11 @@ const bench: DecodeRuntimeOfPage = {
     cold.worker.terminate()
     const { api, model, meter, ms, phases } = await loadOnce(id)
     target = { hop: api, meter, positions: model.contextPositions }
-    const { adapter, softwareAdapter, vocabulary } = model.facts
+    const { adapter, softwareAdapter, numericClass, vocabulary } = model.facts
     return {
       adapter,
       softwareAdapter,
+      numericClass,
       vocabulary,
       positions: model.contextPositions,
       coldLoadMs: cold.ms,

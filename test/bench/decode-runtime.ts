@@ -41,6 +41,8 @@ export interface Counted {
 export interface LoadReport {
   readonly adapter: string
   readonly softwareAdapter: boolean
+  /** Names the kernel variants that the engine picked. */
+  readonly numericClass: string
   readonly vocabulary: number
   readonly positions: number
   readonly coldLoadMs: number

@@ -91,6 +91,7 @@ async function measure(model: BenchModel, runtime: DecodeRuntime, rival: Rival |
     runtime: flags.runtimeText,
     adapter: loaded.adapter,
     softwareAdapter: loaded.softwareAdapter,
+    numericClass: loaded.numericClass,
     promptTokens: flags.prompt,
     tokens: flags.tokens,
     rounds: flags.rounds,

@@ -13,10 +13,10 @@ import type { ByteSource } from '../../web/weights/source.ts'
 import { isModelId } from '../../web/wire/model.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { fixture } from '../fixtures/fixtures.ts'
+import { LLAMA_1B, syntheticFile } from '../fixtures/synthetic-model.ts'
 import { MemorySource } from '../support/memory-source.ts'
 import { prepareModel, SHARED_DATA } from '../support/prepare.ts'
 import { smolLm2Path } from '../support/smollm2.ts'
-import { LLAMA_1B, SyntheticSource } from './synthetic-model.ts'
 
 export const MODELS = ['smollm2', 'tiny', 'llama1b-shape'] as const
 export type ModelName = (typeof MODELS)[number]
@@ -71,7 +71,13 @@ export function benchModel(name: ModelName): BenchModel {
     case 'tiny':
       return { name, source: new MemorySource(fixture('llama-q4_1').build()), id: null, path: null, close: () => {} }
     case 'llama1b-shape':
-      return { name, source: new SyntheticSource(LLAMA_1B), id: null, path: null, close: () => {} }
+      return {
+        name,
+        source: new MemorySource(syntheticFile({ ...LLAMA_1B, type: 'Q4_0' })),
+        id: null,
+        path: null,
+        close: () => {},
+      }
     default:
       return name satisfies never
   }

@@ -1,0 +1,71 @@
+/**
+ * The benches run to their end from the command line and say what they promise. Counts are checked, times are not.
+ */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const root = join(import.meta.dirname, '../..')
+
+function bench(name: 'decode' | 'kernels', ...flags: string[]): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(join(root, 'node_modules/.bin/tsx'), [`test/bench/${name}.ts`, ...flags], { cwd: root })
+    let [out, err] = ['', '']
+    child.stdout.on('data', (part: Buffer) => {
+      out += part.toString()
+    })
+    child.stderr.on('data', (part: Buffer) => {
+      err += part.toString()
+    })
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code: code ?? 1, out, err }))
+  })
+}
+
+async function measured(name: 'decode' | 'kernels', ...flags: string[]): Promise<Record<string, unknown>> {
+  const { code, out, err } = await bench(name, ...flags, '--json')
+  expect(code, err).toBe(0)
+  return JSON.parse(out)
+}
+
+describe('bench:decode', () => {
+  it('measures a model and counts what a token costs', async () => {
+    const result = await measured('decode', '--model', 'tiny', '--tokens', '8', '--prompt', '16', '--rounds', '1')
+    const numbers = ['decodeTokensPerSecond', 'prefillTokensPerSecond', 'firstTokenMs', 'bytesPerToken']
+    for (const name of [...numbers, 'coldLoadMs', 'warmLoadMs']) expect(result[name], name).toBeGreaterThan(0)
+    for (const name of ['adapter', 'date', 'model', 'modelId']) expect(result[name], name).toEqual(expect.any(String))
+    expect(result).toHaveProperty('commit')
+    expect(result['shareOfBandwidth']).toBeNull()
+    expect(result['dispatchesPerLayer']).toBeLessThanOrEqual(6)
+    expect(result['submitsPerToken']).toBeLessThanOrEqual(1)
+    expect(result['blockingReadbacksPerToken']).toBe(0)
+  })
+
+  it('explains itself and refuses what it does not know', async () => {
+    expect(await bench('decode', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('--bandwidth-gbs') })
+    for (const flags of [['--speed'], ['--model', 'huge'], ['--tokens', '0']])
+      expect(await bench('decode', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining('Usage') })
+  })
+})
+
+describe('bench:kernels', () => {
+  it('measures every kernel in every layout beside a naive one', async () => {
+    const result = await measured('kernels', '--shape', 'tiny', '--rounds', '1')
+    const kernels = result['kernels'] as readonly Record<string, unknown>[]
+    const names = kernels.map(({ kernel, layout }) => `${kernel} ${layout}`)
+    for (const kernel of ['matvec', 'matmul', 'embed'])
+      for (const layout of ['q4', 'q8', 'f16', 'f32']) expect(names).toContain(`${kernel} ${layout}`)
+    for (const kernel of ['attention', 'rope_kv', 'norm', 'sample']) expect(names).toContain(`${kernel} null`)
+    for (const { gflops, gbs, kernel, naiveMs } of kernels) {
+      expect([gflops, gbs].every((value) => typeof value === 'number' && value > 0)).toBe(true)
+      expect(typeof naiveMs).toBe(kernel === 'matvec' || kernel === 'matmul' ? 'number' : 'object')
+    }
+    // Where onnxruntime-web cannot run, the object says why.
+    const onnx = result['onnx'] as Record<string, unknown>
+    expect(typeof (onnx['ms'] ?? onnx['reason'])).toBe(onnx['ms'] === null ? 'string' : 'number')
+  })
+
+  it('refuses what it does not know', async () => {
+    expect(await bench('kernels', '--layout', 'q4')).toMatchObject({ code: 2 })
+  })
+})
