@@ -168,7 +168,7 @@ export class FakeEngine implements EngineDoor {
     const { source } = this.#load
     const id = source.kind === 'file' ? source.file.name : source.id
     const name = source.kind === 'file' ? id : (this.#models.find((model) => model.id === id)?.name ?? id)
-    const loaded = { id, name, contextPositions: 2_048, gpuBytes: 282_000_000, adapter: 'Test GPU' }
+    const loaded = { id, name, contextPositions: 2_048, gpuBytes: 282_000_000, adapter: 'Test GPU', notice: null }
     this.#load.finish(failure ?? ok(loaded))
   }
 

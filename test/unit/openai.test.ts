@@ -1,6 +1,7 @@
 /** `window.weft` over the one fake engine: OpenAI's shapes, refusals that name the field, order, and leaving early. */
 import { describe, expect, it } from 'vitest'
 import { App } from '../../web/app.ts'
+import { DEFAULT_SAMPLING } from '../../web/app-view.ts'
 import { createWeft, WeftError } from '../../web/openai.ts'
 import { parseRequest } from '../../web/openai-request.ts'
 import { OUTPUT_TOKENS_DEFAULT, STOP_STRINGS_MAX } from '../../web/wire/limits.ts'
@@ -172,7 +173,7 @@ describe('the request', () => {
       value: {
         request: {
           messages,
-          sampling: { temperature: 0.6, topK: 0, topP: 0.95, minP: 0.05, repetitionPenalty: 1.1, seed: 5n },
+          sampling: { ...DEFAULT_SAMPLING, seed: 5n },
           maxTokens: OUTPUT_TOKENS_DEFAULT,
           stop: [],
         },

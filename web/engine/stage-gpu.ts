@@ -21,7 +21,8 @@ import {
   StepBuilder,
   samplerFields,
 } from './gpu/steps.ts'
-import { pickTuning, type Tuning, tuningName } from './gpu/tuning.ts'
+import { pickTuning } from './gpu/tuning.ts'
+import { type Tuning, tuningName } from './gpu/variants.ts'
 import { uploadWeights } from './gpu/weights.ts'
 import type { KernelSources } from './kernels/table.ts'
 import type { StagePlan } from './plan.ts'

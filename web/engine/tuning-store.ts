@@ -3,7 +3,7 @@
  * numeric class stays the same from visit to visit. Where the browser refuses storage they are measured each time.
  */
 import { type DBSchema, openDB } from 'idb'
-import type { Tuning } from './gpu/tuning.ts'
+import type { Tuning } from './gpu/variants.ts'
 
 interface EngineDatabase extends DBSchema {
   tunings: { key: string; value: Tuning }

@@ -6,7 +6,7 @@
 import type { VocabularyBytes } from '../tokens/codec.ts'
 import type { ChatMessage, LoadProgress } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
-import type { Result } from '../wire/result.ts'
+import type { Failure, Result } from '../wire/result.ts'
 import type { StageEngine, StageFacts } from './stage.ts'
 
 export type WorkerModelSpec =
@@ -31,6 +31,8 @@ export interface WorkerModel {
   readonly gpuBytes: number
   readonly vocabulary: VocabularyBytes
   readonly facts: StageFacts
+  /** Why the model is not kept for the next visit. */
+  readonly notice: Failure | null
 }
 
 export interface EngineWorkerApi extends Pick<StageEngine, 'open' | 'run' | 'truncate' | 'close'> {

@@ -115,6 +115,7 @@ class EngineWorker implements EngineWorkerApi {
       gpuBytes,
       vocabulary: codec.value.vocabulary,
       facts: stage.value.facts,
+      notice: opened.source.notice,
     })
   }
 

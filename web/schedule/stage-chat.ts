@@ -119,8 +119,8 @@ export class StageChat implements EngineDoor {
       session: new Session(SESSION, [this.hop()], model.contextPositions),
       endTokens: new Set(model.vocabulary.endTokens),
     }
-    const { id, name, contextPositions, gpuBytes, facts } = model
-    return ok({ id, name, contextPositions, gpuBytes, adapter: facts.adapter })
+    const { id, name, contextPositions, gpuBytes, facts, notice } = model
+    return ok({ id, name, contextPositions, gpuBytes, adapter: facts.adapter, notice })
   }
 
   async unload(): Promise<void> {

@@ -2,6 +2,7 @@
  * GGML tensor blocks to f32, straight from the format and slow on purpose: the oracle that `repack.ts` and every kernel
  * is tested against, and the weights of `stage-cpu`. Bit layouts: ggml/src/ggml-quants.h (llama.cpp).
  */
+import { ENGINE_TENSOR_TYPES, ggmlTypeByName } from '../wire/ggml-types.ts'
 import { assert } from '../wire/result.ts'
 import { fromHalf } from './half.ts'
 
@@ -11,19 +12,13 @@ export interface BlockShape {
 }
 
 /** The tensor types that the stage engine runs. Everything else is refused by name. */
-export const RUNNABLE: Readonly<Record<string, BlockShape>> = {
-  F32: { values: 1, bytes: 4 },
-  F16: { values: 1, bytes: 2 },
-  BF16: { values: 1, bytes: 2 },
-  Q4_0: { values: 32, bytes: 18 },
-  Q4_1: { values: 32, bytes: 20 },
-  Q5_0: { values: 32, bytes: 22 },
-  Q5_1: { values: 32, bytes: 24 },
-  Q8_0: { values: 32, bytes: 34 },
-  Q4_K: { values: 256, bytes: 144 },
-  Q5_K: { values: 256, bytes: 176 },
-  Q6_K: { values: 256, bytes: 210 },
-}
+export const RUNNABLE: Readonly<Record<string, BlockShape>> = Object.fromEntries(
+  ENGINE_TENSOR_TYPES.map((name) => {
+    const type = ggmlTypeByName(name)
+    assert(type, 'the engine runs known types')
+    return [name, { values: type.blockElements, bytes: type.blockBytes }]
+  }),
+)
 
 type Reader = (view: DataView, at: number, out: Float32Array, to: number) => void
 

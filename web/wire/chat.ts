@@ -3,7 +3,7 @@
  * Types only: the words in which the UI, the engines and, later, peers speak about one answer.
  */
 import type { Code } from './codes.ts'
-import type { Result } from './result.ts'
+import type { Failure, Result } from './result.ts'
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant'
@@ -74,6 +74,8 @@ export interface LoadedModel {
   readonly gpuBytes: number
   /** The adapter in words, for the line under each answer. */
   readonly adapter: string
+  /** Why the model is not kept for the next visit: `storage-denied` or `storage-full`. Null where it is. */
+  readonly notice: Failure | null
 }
 
 export type EngineName = 'stage' | 'webllm' | 'cpu'

@@ -11,7 +11,7 @@ import { ROWS_A_WORKGROUP, type StagePlan } from '../plan.ts'
 import type { SamplerSpec } from '../stage.ts'
 import type { Buffers } from './buffers.ts'
 import type { Program, ProgramRequest, Programs } from './programs.ts'
-import type { Tuning } from './tuning.ts'
+import type { Tuning } from './variants.ts'
 import type { GpuLayer, GpuMatrix, GpuSlice, GpuWeights } from './weights.ts'
 
 export interface Step {

@@ -5,22 +5,10 @@
  * through a lost device.
  */
 import { assert } from '../../wire/result.ts'
-import type { KernelSources, Reduction } from '../kernels/table.ts'
+import type { KernelSources } from '../kernels/table.ts'
 import { Programs } from './programs.ts'
 import { type Activations, encodeSteps, type Step, StepBuilder, type StepContext } from './steps.ts'
-
-export interface Tuning {
-  readonly reduction: Reduction
-  /** Lanes of a workgroup that reduces; a power of two. */
-  readonly lanes: number
-  /** Weights become f16 before they are multiplied in f32. */
-  readonly half: boolean
-  /** Prefill through tiles; else rows go through the decode kernels. */
-  readonly tiled: boolean
-}
-
-/** Runs everywhere; what the others are measured and checked against. */
-export const PLAIN: Tuning = { reduction: 'workgroup', lanes: 64, half: false, tiled: true }
+import { candidates, PLAIN, type Tuning } from './variants.ts'
 
 /** A variant must be this much faster than the best before it: noise must not change the numeric class. */
 const GAIN_MIN = 0.9
@@ -28,19 +16,6 @@ const RUNS = 3
 const ROWS = 16
 /** Relative to the largest output: f16 weights round at 2^-11. */
 const DIFFERENCE_MAX = 1e-2
-
-export function tuningName({ reduction, lanes, half, tiled }: Tuning): string {
-  return `${reduction}${lanes}${half ? '-f16' : ''}-${tiled ? 'tiles' : 'rows'}`
-}
-
-/** Variants that the features allow, plainest first. */
-export function candidates(features: readonly string[]): readonly Tuning[] {
-  const reductions: readonly Reduction[] = features.includes('subgroups') ? ['workgroup', 'subgroup'] : ['workgroup']
-  const halves = features.includes('shader-f16') ? [false, true] : [false]
-  return reductions.flatMap((reduction) =>
-    [64, 32, 16].flatMap((lanes) => halves.map((half) => ({ reduction, lanes, half, tiled: true }))),
-  )
-}
 
 export interface TuningBench extends Omit<StepContext, 'programs' | 'tuning'> {
   readonly sources: KernelSources
