@@ -101,7 +101,9 @@ export function ask(page: Page, request: Ask): Promise<Answer> {
       code = String((error as { code?: unknown }).code ?? error)
     }
     const { engine = '', promptTokens = 0, reusedTokens = 0, prefillTokens = 0, completionTokens = 0 } = extra
-    const notices = (extra.notices ?? []).map((notice) => (notice as unknown as { code?: string }).code ?? String(notice))
+    const notices = (extra.notices ?? []).map(
+      (notice) => (notice as unknown as { code?: string }).code ?? String(notice),
+    )
     const counts = { promptTokens, reusedTokens, prefillTokens, completionTokens }
     return { text: globalThis.streamed, finish, engine, ...counts, notices, code }
   }, request)
