@@ -8,6 +8,8 @@ const SLACK_PX = 24
 export class Stick {
   #atEnd = $state(true)
   #scroller: HTMLElement | null = null
+  /** The last scroll position that was seen. */
+  #top = 0
 
   get atEnd(): boolean {
     return this.#atEnd
@@ -26,8 +28,13 @@ export class Stick {
     const observer = new ResizeObserver(() => this.#follow())
     observer.observe(scroller)
     for (const child of scroller.children) observer.observe(child)
+    // The event comes late: text may have grown since, or have shrunk and pulled the view up. Only a way up that this
+    // file did not see is a reader who leaves the end.
     const onScroll = () => {
-      this.#atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= SLACK_PX
+      const near = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight <= SLACK_PX
+      if (near) this.#atEnd = true
+      else if (scroller.scrollTop < this.#top) this.#atEnd = false
+      this.#top = scroller.scrollTop
     }
     scroller.addEventListener('scroll', onScroll, { passive: true })
     return () => {
@@ -38,6 +45,9 @@ export class Stick {
   }
 
   #follow(): void {
-    if (this.#atEnd) this.#scroller?.scrollTo({ top: this.#scroller.scrollHeight, behavior: 'instant' })
+    const scroller = this.#scroller
+    if (!scroller || !this.#atEnd) return
+    scroller.scrollTo({ top: scroller.scrollHeight, behavior: 'instant' })
+    this.#top = scroller.scrollTop
   }
 }
