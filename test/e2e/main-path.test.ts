@@ -53,7 +53,7 @@ describe('a person', () => {
     await page.getByRole('button', { name: 'Send' }).click()
     const log = page.getByRole('log', { name: 'Conversation' })
     await log.getByText(/Stage engine/).waitFor()
-    await expect.poll(async () => (await log.textContent()).length).toBeGreaterThan(10)
+    await expect.poll(async () => ((await log.textContent()) ?? '').length).toBeGreaterThan(10)
   })
 })
 

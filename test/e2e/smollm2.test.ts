@@ -40,11 +40,11 @@ it('answers a person, who can stop it and keeps what was shown', async () => {
   const log = page.getByRole('log', { name: 'Conversation' })
   await log.getByText(/Stage engine/).waitFor()
   await expect
-    .poll(async () => (await log.textContent()).length, { timeout: 60_000 })
+    .poll(async () => ((await log.textContent()) ?? '').length, { timeout: 60_000 })
     .toBeGreaterThan(QUESTION.length + 40)
-  const shown = await log.textContent()
+  const shown = (await log.textContent()) ?? ''
   const stop = page.getByRole('button', { name: 'Stop' })
   if (await stop.isVisible()) await stop.click()
   await page.getByRole('button', { name: 'Send' }).waitFor()
-  expect((await log.textContent()).startsWith(shown.slice(0, QUESTION.length))).toBe(true)
+  expect(((await log.textContent()) ?? '').startsWith(shown.slice(0, QUESTION.length))).toBe(true)
 })
