@@ -57,13 +57,16 @@ export interface AppView {
   readonly load: LoadView
 }
 
-/** Close to the best token: a small model that draws more freely loses the thread within a sentence. */
+/**
+ * Close to the best token and without a penalty: a small model that draws more freely, or is kept from repeating the
+ * words of the question, loses the thread within a sentence.
+ */
 export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = {
   temperature: 0.2,
   topK: 0,
   topP: 0.9,
   minP: 0.05,
-  repetitionPenalty: 1.05,
+  repetitionPenalty: 1,
 }
 
 export const NO_USAGE: Usage = {
