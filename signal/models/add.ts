@@ -7,6 +7,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ENGINE_ARCHITECTURES, ENGINE_TENSOR_TYPES } from '../../web/wire/ggml-types.ts'
 import { buildManifest, canonicalJson, type Manifest, parseManifest } from '../../web/wire/model.ts'
+import type { DirectoryFacts } from '../../web/wire/model-facts.ts'
 import { type Failure, fail, ok, type Result } from '../../web/wire/result.ts'
 import { PROGRESS_MS } from '../config.ts'
 import type { CatalogueEntry } from './catalogue.ts'
@@ -15,7 +16,7 @@ import { fetchFile } from './fetch-file.ts'
 import { fetchUrl } from './fetch-url.ts'
 import { fetchWheel } from './fetch-wheel.ts'
 import { type FileHashes, hashFile } from './hashes.ts'
-import { type GgufFacts, inspectGguf } from './inspect.ts'
+import { inspectGguf } from './inspect.ts'
 import { takeLock } from './lock.ts'
 import { type OnAddEvent, type OnBytes, progressReporter } from './progress.ts'
 import { describeSource, hubFileUrl, type ModelSource, nameFromSource } from './source.ts'
@@ -23,7 +24,7 @@ import type { ModelStore } from './store.ts'
 import type { FetchJob, FetchResult, SourceTools } from './tools.ts'
 
 export interface AddRequest {
-  /** Null: what the file says, else its file name. */
+  /** Null: what the file says. Its file name says nothing: the same bytes get the same id under any. */
   readonly name: string | null
   readonly license: string | null
   /** Null: any file is taken as it comes. */
@@ -105,7 +106,7 @@ async function trySources(
     const scratch = join(folder, 'scratch')
     const job: FetchJob = { part, scratch, signal, onFetch: report('fetch'), onExtract: report('extract') }
     const fetched = await fetchSource(from, job, tools)
-    const result = fetched.ok ? await finish(store, part, from, request, tools, onEvent, signal) : fetched
+    const result = fetched.ok ? await finish(store, part, request, tools, onEvent, signal) : fetched
     if (result.ok) return result
     if (result.code !== 'aborted' && result.code !== 'source-unreachable') await dropPart(part)
     // Another source would not help against these.
@@ -137,7 +138,6 @@ function fetchSource(source: ModelSource, job: FetchJob, tools: SourceTools): Fe
 async function finish(
   store: ModelStore,
   part: string,
-  source: ModelSource,
   request: AddRequest,
   tools: SourceTools,
   onEvent: OnAddEvent,
@@ -157,7 +157,7 @@ async function finish(
   }
   const facts = await inspectGguf(part)
   if (!facts.ok) return facts
-  const manifest = describeModel(facts.value, hashes, request, source)
+  const manifest = describeModel(facts.value, hashes, request)
   if (!manifest.ok) return manifest
   for (const warning of engineWarnings(facts.value)) onEvent({ kind: 'warning', failure: warning })
   try {
@@ -168,25 +168,18 @@ async function finish(
   }
 }
 
-function describeModel(
-  facts: GgufFacts,
-  hashes: FileHashes,
-  request: AddRequest,
-  source: ModelSource,
-): Result<Manifest> {
-  const { fileBytes, architecture, dataOffset, layers, contextLength, parameters, tensors } = facts
-  const { fileSha256, chunks } = hashes
+function describeModel(facts: DirectoryFacts, hashes: FileHashes, request: AddRequest): Result<Manifest> {
+  const { bytes: fileBytes, fileSha256, chunks } = hashes
   const known = request.known.find(({ sha256 }) => sha256 === fileSha256)
-  const name = request.name ?? known?.name ?? facts.name ?? nameFromSource(source)
-  const license = request.license ?? known?.license ?? facts.license ?? 'unknown'
-  const sizes = { fileBytes, fileSha256, chunks, dataOffset, layers, contextLength, parameters }
-  const manifest = buildManifest({ name, license, architecture, ...sizes, tensors })
+  const name = request.name ?? known?.name ?? facts.name
+  const license = request.license ?? known?.license ?? facts.license
+  const manifest = buildManifest({ ...facts, name, license, fileBytes, fileSha256, chunks })
   // What is published must be what a page will accept: through the same door, on the same bytes.
   return parseManifest(JSON.parse(canonicalJson(manifest)))
 }
 
 /** A model that the stage engine refuses may still serve another engine, but nobody should find out by waiting. */
-function engineWarnings(facts: GgufFacts): readonly Failure[] {
+function engineWarnings(facts: DirectoryFacts): readonly Failure[] {
   const warnings: Failure[] = []
   if (!ENGINE_ARCHITECTURES.includes(facts.architecture)) {
     warnings.push(fail('architecture-unsupported', `This model is "${facts.architecture}".`))

@@ -30,7 +30,7 @@ export interface Directory {
 
 const MAGIC = [0x47, 0x47, 0x55, 0x46]
 const ALIGNMENT_BYTES_DEFAULT = 32
-/** The shortest entries there can be: an empty key with a byte; an empty name with one dimension. */
+/** No entry is shorter: an empty key with a byte; an empty name, refused later, with one dimension. */
 const PAIR_BYTES_MIN = 13
 const TENSOR_BYTES_MIN = 32
 
@@ -58,6 +58,7 @@ function alignmentOf(metadata: ReadonlyMap<string, MetadataValue>): number {
 /** One line of the directory; its offset still counts from the start of the tensor data. */
 function readTensor(cursor: GgufCursor, alignment: number): TensorEntry {
   const name = cursor.text()
+  if (name === '') invalid('A tensor has no name.')
   if (name.length > NAME_CHARACTERS_MAX) invalid('A tensor name is too long.')
   const dimensions = cursor.u32()
   if (dimensions < 1 || dimensions > 4) invalid(`Tensor ${name} has ${dimensions} dimensions.`)
@@ -75,20 +76,19 @@ function readTensor(cursor: GgufCursor, alignment: number): TensorEntry {
 
 function checkPlaces(tensors: readonly TensorEntry[], fileBytes: number): void {
   const names = new Set<string>()
-  for (const { name, offset, bytes } of tensors) {
-    if (names.has(name)) invalid(`Tensor ${name} stands there twice.`)
-    names.add(name)
-    if (offset + bytes > fileBytes) {
-      const detail = `Tensor ${name} ends at byte ${offset + bytes}, the file at ${fileBytes}.`
-      throw new FailureError(fail('gguf-truncated', detail))
-    }
-  }
   const sorted = [...tensors].sort((a, b) => a.offset - b.offset)
   let end = 0
-  for (const tensor of sorted) {
-    if (tensor.offset < end) invalid(`Tensor ${tensor.name} overlaps another one.`)
-    end = tensor.offset + tensor.bytes
+  // Lies first: no cut makes tensors overlap, and fetching such a file again would not help.
+  for (const { name, offset, bytes } of sorted) {
+    if (names.has(name)) invalid(`Tensor ${name} stands there twice.`)
+    names.add(name)
+    if (offset < end) invalid(`Tensor ${name} overlaps another one.`)
+    end = offset + bytes
   }
+  const cut = tensors.find(({ offset, bytes }) => offset + bytes > fileBytes)
+  if (!cut) return
+  const detail = `Tensor ${cut.name} ends at byte ${cut.offset + cut.bytes}, the file at ${fileBytes}.`
+  throw new FailureError(fail('gguf-truncated', detail))
 }
 
 function parse(cursor: GgufCursor, fileBytes: number): Directory {
@@ -115,12 +115,13 @@ function parseGgufHeader(
   fileBytes: number,
   decodeUtf8: (bytes: Uint8Array) => string,
 ): Result<Directory> | null {
-  if (MAGIC.some((byte, index) => prefix[index] !== byte)) {
+  // A file that ends within its magic, an empty one too, is cut short: the cursor says so.
+  if (MAGIC.some((byte, index) => index < prefix.length && prefix[index] !== byte)) {
     return fail('gguf-not-gguf', 'It does not begin with GGUF.')
   }
   const cursor = new GgufCursor(prefix, fileBytes, decodeUtf8)
-  cursor.skip(MAGIC.length)
   try {
+    cursor.skip(MAGIC.length)
     return ok(parse(cursor, fileBytes))
   } catch (error) {
     if (cursor.wantsMore) return null

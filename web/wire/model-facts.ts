@@ -5,7 +5,7 @@
 import type { MetadataValue } from './gguf-cursor.ts'
 import type { Directory } from './gguf-header.ts'
 import { LAYERS_MAX, NAME_CHARACTERS_MAX } from './limits.ts'
-import type { ManifestFacts } from './model.ts'
+import { layerOf, type ManifestFacts } from './model.ts'
 import { fail, ok, type Result } from './result.ts'
 
 export type DirectoryFacts = Omit<ManifestFacts, 'fileBytes' | 'fileSha256' | 'chunks'>
@@ -41,6 +41,8 @@ export function factsFromDirectory(directory: Directory): Result<DirectoryFacts>
   if (architecture === '') return fail('gguf-invalid', 'It names no architecture.')
   const layers = countOf(metadata[`${architecture}.block_count`], LAYERS_MAX)
   if (layers === null) return fail('gguf-invalid', 'It does not say how many layers it has.')
+  const counted = tensors.reduce((most, { name }) => Math.max(most, (layerOf(name) ?? -1) + 1), 0)
+  if (counted > layers) return fail('gguf-invalid', `It claims ${layers} layers and holds tensors of ${counted}.`)
   const contextLength = countOf(metadata[`${architecture}.context_length`], 2 ** 31)
   if (contextLength === null) return fail('gguf-invalid', 'It does not say how long its context is.')
   const license = textOf(metadata['general.license'])

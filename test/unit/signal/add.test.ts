@@ -3,8 +3,12 @@ import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { blobSource } from '../../../web/weights/blob-source.ts'
+import { readDirectory } from '../../../web/weights/gguf.ts'
+import { manifestId, manifestOfFile } from '../../../web/weights/manifest.ts'
 import { CHUNK_BYTES } from '../../../web/wire/limits.ts'
 import { parseManifest } from '../../../web/wire/model.ts'
+import { type GgufMetadata, text, u32, writeGguf } from '../../fixtures/gguf-writer.ts'
 import { smallGguf } from '../../support/small-gguf.ts'
 import { add, everything, openStore, QUICK_TOOLS, request, serve, sha256, temporaryFolder } from './support.ts'
 
@@ -17,6 +21,22 @@ async function fileOf(bytes: Uint8Array, name = 'tiny.gguf'): Promise<string> {
   const path = join(await temporaryFolder(), name)
   await writeFile(path, bytes)
   return path
+}
+
+/** Its directory lists tensors in another order than they lie in, and one has a name that a careless decoder changes. */
+function scattered(more: GgufMetadata): Uint8Array<ArrayBuffer> {
+  const data = (value: number) => new Uint8Array(128).fill(value)
+  const tensor = (name: string, value: number) => ({ name, type: 'F32', shape: [32], data: data(value) }) as const
+  const counts = { 'llama.block_count': u32(1), 'llama.context_length': u32(512) }
+  const metadata = { 'general.architecture': text('llama'), ...counts, ...more }
+  const tensors = [tensor('token_embd.weight', 1), tensor('blk.0.attn_norm.weight', 2), tensor('\ufeffmark', 3)]
+  const file = writeGguf(metadata, tensors)
+  // The offset of a tensor follows its name, the number of its dimensions, one dimension and its type.
+  const view = new DataView(file.buffer)
+  const offsetAt = (name: string) => Buffer.from(file).indexOf(name) + name.length + 4 + 8 + 4
+  view.setBigUint64(offsetAt('token_embd.weight'), 128n, true)
+  view.setBigUint64(offsetAt('blk.0.attn_norm.weight'), 0n, true)
+  return file
 }
 
 describe('a file on this machine', () => {
@@ -58,8 +78,30 @@ describe('a file on this machine', () => {
     expect(names).toEqual([
       ['Mine', 'X'],
       ['Known', 'MIT'],
-      ['tiny', 'unknown'],
+      ['Unnamed llama model', 'unknown'],
     ])
+  })
+
+  it.each([
+    ['that says all', scattered({ 'general.name': text('Tiny'), 'general.license': text('apache-2.0') })],
+    ['without a name or a license', scattered({})],
+    [
+      'with a basename and a license without SPDX id',
+      scattered({ 'general.basename': text('Tïny '), 'general.license': text('gemma') }),
+    ],
+    ['of several chunks', LARGE],
+  ])('%s gets the id that a page gives it', async (_what, bytes) => {
+    const blob = new Blob([bytes])
+    const directory = await readDirectory(blobSource(blob))
+    if (!directory.ok) throw new Error(directory.detail)
+    const manifest = await manifestOfFile(blob, directory.value)
+    if (!manifest.ok) throw new Error(manifest.detail)
+    for (const name of ['one.gguf', 'other.gguf']) {
+      const { result } = await add(await openStore(), request([await fileOf(bytes, name)]))
+      if (!result.ok) throw new Error(result.detail)
+      expect(result.value.manifest).toEqual(manifest.value)
+      expect(result.value.id).toBe(await manifestId(manifest.value))
+    }
   })
 
   it.each([
@@ -204,7 +246,7 @@ describe('an address', () => {
     const { result } = await add(store, request(['hf:owner/repo/a/tiny.gguf@abc']), { ...QUICK_TOOLS, hubUrl })
     hub.closeAllConnections()
     await new Promise((resolve) => hub.close(resolve))
-    expect(result.ok && result.value.manifest.name).toBe('tiny')
+    expect(result).toMatchObject({ value: { manifest: { name: 'Unnamed llama model', fileSha256: sha256(SMALL) } } })
     expect(paths).toEqual(['/owner/repo/resolve/abc/a/tiny.gguf'])
   })
 })

@@ -32,7 +32,7 @@ function changed(at: number, value: bigint, bytes: 4 | 8): Uint8Array {
 describe('a good file', () => {
   it('says what it is', async () => {
     const facts = await inspect(smallGguf({ name: 'N', license: 'L', layers: 3 }))
-    expect(facts.ok && facts.value).toMatchObject({ name: 'N', license: 'L', layers: 3, contextLength: 512 })
+    expect(facts).toMatchObject({ value: { name: 'N', license: 'L', layers: 3, contextLength: 512 } })
     expect(facts.ok && facts.value.tensors).toHaveLength(8)
     expect(facts.ok && facts.value.parameters).toBe(64 * 16 + 64 + 3 * (64 * 64 + 64))
   })
@@ -93,6 +93,22 @@ describe('a file that lies', () => {
   })
 })
 
+describe('a file that is silent', () => {
+  const counts = { 'llama.block_count': u32(0), 'llama.context_length': u32(512) }
+  const all = { 'general.architecture': text('llama'), ...counts }
+  const tensor = { name: 'token_embd.weight', type: 'F32', shape: [8], data: new Uint8Array(32) } as const
+
+  it('about its name and license gets words that say so', async () => {
+    const facts = await inspect(writeGguf(all, [tensor]))
+    expect(facts).toMatchObject({ value: { name: 'Unnamed llama model', license: 'unknown' } })
+  })
+
+  it.each(Object.keys(all))('about %s is refused', async (key) => {
+    const rest = Object.fromEntries(Object.entries(all).filter(([other]) => other !== key))
+    expect(await inspect(writeGguf(rest, [tensor]))).toMatchObject({ ok: false, code: 'gguf-invalid' })
+  })
+})
+
 describe('the table of tensor types', () => {
   it('agrees with the writer of the fixtures', () => {
     for (const [name, [id, elements, bytes]] of Object.entries(WRITER_TYPES)) {
@@ -109,7 +125,8 @@ describe('the table of tensor types', () => {
   })
 
   it('is what the reader uses: a block type file is taken whole', async () => {
-    const metadata = { 'general.architecture': text('llama'), 'llama.block_count': u32(0) }
+    const counts = { 'llama.block_count': u32(0), 'llama.context_length': u32(512) }
+    const metadata = { 'general.architecture': text('llama'), ...counts }
     const tensor = { name: 'token_embd.weight', type: 'Q6_K', shape: [256, 2], data: new Uint8Array(420) } as const
     const facts = await inspect(writeGguf(metadata, [tensor]))
     expect(facts.ok && facts.value.tensors[0]).toMatchObject({ type: 'Q6_K', bytes: 420, shape: [256, 2] })

@@ -36,7 +36,10 @@ describe('a model in a wheel', () => {
     await writeFile(join(index, 'weft_tiny-1.0-py3-none-any.whl'), wheel)
     const pip = ['env', 'PIP_NO_INDEX=1', `PIP_FIND_LINKS=${index}`, ...QUICK_TOOLS.pip]
     const { result } = await add(store, request([SOURCE]), { ...QUICK_TOOLS, pip })
-    expect(result).toMatchObject({ ok: true, value: { manifest: { fileSha256: sha256(MODEL), name: 'tiny' } } })
+    expect(result).toMatchObject({
+      ok: true,
+      value: { manifest: { fileSha256: sha256(MODEL), name: 'Unnamed llama model' } },
+    })
     expect(await everything(store)).toHaveLength(3)
   })
 

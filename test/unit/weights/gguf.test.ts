@@ -150,9 +150,10 @@ describe('whole files', () => {
 
 describe('broken files', () => {
   it.each<[string, Uint8Array, string, string?]>([
-    ['an empty file', new Uint8Array(0), 'gguf-not-gguf'],
+    ['an empty file', new Uint8Array(0), 'gguf-truncated'],
     ['a page', Buffer.from('<!doctype html>'), 'gguf-not-gguf'],
-    ['a file of three bytes', Buffer.from('GGU'), 'gguf-not-gguf'],
+    ['the magic cut short', Buffer.from('GGU'), 'gguf-truncated'],
+    ['three other bytes', Buffer.from('GGM'), 'gguf-not-gguf'],
     ['nothing after the magic', Buffer.from('GGUF'), 'gguf-truncated'],
     ['version 1', raw({ version: 1 }), 'gguf-invalid', 'Version 1'],
     ['version 4', raw({ version: 4 }), 'gguf-invalid', 'Version 4'],
@@ -203,6 +204,7 @@ describe('broken files', () => {
       'alignment',
     ],
     ['a tensor twice', writeGguf({}, [tensor('same'), tensor('same')]), 'gguf-invalid', 'same'],
+    ['no name', writeGguf({}, [tensor('')]), 'gguf-invalid', 'name'],
     ['a long name', writeGguf({}, [tensor('n'.repeat(201))]), 'gguf-invalid', 'name'],
     ['no dimensions', raw({ tensors: [['t', [], 0, 0n]], dataBytes: 999 }), 'gguf-invalid', 't has 0'],
     ['five dimensions', raw({ tensors: [['t', [1n, 1n, 1n, 1n, 1n], 0, 0n]] }), 'gguf-invalid', 't has 5'],
@@ -230,6 +232,17 @@ describe('broken files', () => {
       'gguf-invalid',
       'overlaps',
     ],
+    [
+      'a tensor that reaches over the next one and past the file',
+      raw({
+        tensors: [
+          ['t', [2n ** 31n], 0, 0n],
+          ['u', [8n], 0, 96n],
+        ],
+      }),
+      'gguf-invalid',
+      'u overlaps',
+    ],
   ])('%s', async (_what, file, code, detail = '') => {
     const answer = await parse(file)
     expect(answer).toMatchObject({ ok: false, code })
@@ -241,7 +254,7 @@ describe('broken files', () => {
     const whole = await parse(file)
     const last = whole.ok ? Math.max(...whole.value.tensors.map(({ offset, bytes }) => offset + bytes)) : 0
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 4, max: last - 1 }), async (length) => {
+      fc.asyncProperty(fc.integer({ min: 0, max: last - 1 }), async (length) => {
         const answer = await parse(file.slice(0, length))
         return !answer.ok && answer.code === 'gguf-truncated'
       }),
