@@ -45,7 +45,14 @@ function shareDevice(real: GPUDevice): GPUDevice {
     for (const watcher of watchers) watcher(event)
   }
   const own: Partial<GPUDevice> = {
-    createShaderModule: (descriptor) => modules.get(descriptor.code, () => real.createShaderModule(descriptor)),
+    createShaderModule: (descriptor) =>
+      modules.get(descriptor.code, () => {
+        const module = real.createShaderModule(descriptor)
+        // Chromium never answers the second question about one module.
+        const info = module.getCompilationInfo()
+        Object.defineProperty(module, 'getCompilationInfo', { value: () => info })
+        return module
+      }),
     createBindGroupLayout: (descriptor) =>
       layouts.get(JSON.stringify([...(descriptor.entries as Entries)]), () => real.createBindGroupLayout(descriptor)),
     createPipelineLayout: (descriptor) => {
