@@ -3,8 +3,8 @@
  * `window.bench`; shows nothing.
  */
 
-import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url'
 import * as ort from 'onnxruntime-web/webgpu'
+import wasm from '../../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm?url'
 import { browserGpu } from '../../web/engine/gpu/device.ts'
 import { KERNEL_SOURCES } from '../../web/engine/kernels/sources.ts'
 import { type ShapeName, SIZES } from './kernel-cases.ts'
