@@ -381,6 +381,14 @@ describe('where nothing can be asked', () => {
       await page.getByText(text).waitFor()
     }
     await page.getByRole('button', { name: 'Open a GGUF file' }).waitFor()
+    expect(await page.evaluate(() => document.querySelector('main')?.scrollTop)).toBe(0)
+    await page.evaluate(() => {
+      window.fake.engine.inspections.set('file', { ok: false, code: 'gguf-truncated', detail: 'It ends at 4 bytes.' })
+    })
+    const chooser = page.waitForEvent('filechooser')
+    await page.getByRole('button', { name: 'Open a GGUF file' }).click()
+    await (await chooser).setFiles({ name: 'mine.gguf', mimeType: '', buffer: Buffer.from('GGUF') })
+    await page.getByText('It ends at 4 bytes.').waitFor()
     await expectNoSideways()
     await expectAccessible()
   })

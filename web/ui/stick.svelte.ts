@@ -10,6 +10,12 @@ export class Stick {
   #scroller: HTMLElement | null = null
   /** The last scroll position that was seen. */
   #top = 0
+  readonly #wanted: () => boolean
+
+  /** `wanted`: whether there is a text whose end a reader may want. A page to read from its top is left alone. */
+  constructor(wanted: () => boolean) {
+    this.#wanted = wanted
+  }
 
   get atEnd(): boolean {
     return this.#atEnd
@@ -46,7 +52,7 @@ export class Stick {
 
   #follow(): void {
     const scroller = this.#scroller
-    if (!scroller || !this.#atEnd) return
+    if (!scroller || !this.#atEnd || !this.#wanted()) return
     scroller.scrollTo({ top: scroller.scrollHeight, behavior: 'instant' })
     this.#top = scroller.scrollTop
   }
