@@ -2,7 +2,7 @@
 //   logits [vocabulary] f32 (penalised and scaled in place), tokens [positions + 1] u32 (read: the window; written: the
 //   sampled token at position + rows), noise [2 * 2049] i32 with 16 fraction bits. Grid: (1).
 // Order: repetition penalty, temperature, top-k, top-p, min-p, argmax(logit + Gumbel). The borders of top-k and top-p are
-// found exactly, by bisection over the bits of the ordered float. Ties go to the lowest id. No finite logit: 0xffffffff.
+// found exactly, over the bits of the ordered float. Ties go to the lowest id. No finite logit: 0xffffffff.
 
 override REPETITION_WINDOW: u32 = 64u;
 const NOISE_SIDE = 2049u;
@@ -67,14 +67,47 @@ fn measure(lowest: u32, best: f32, mass: bool, lane: u32) -> f32 {
   return reduce_sum4(vec4f(sum, 0.0, 0.0, 0.0), lane).x;
 }
 
-// The highest key at or above which lies at least `amount`, counting only what is at or above `floor`.
+// Amount of one digit, out of the amounts of all sixteen. Selects, because arrays in registers have no dynamic index.
+fn of_digit(digit: u32, low: vec4f, lower: vec4f, upper: vec4f, high: vec4f) -> f32 {
+  let half = select(select(low, lower, digit >= 4u), select(upper, high, digit >= 12u), digit >= 8u);
+  return dot(half, select(vec4f(0.0), vec4f(1.0), vec4u(digit % 4u) == vec4u(0u, 1u, 2u, 3u)));
+}
+
+// The highest key at or above which lies at least `amount`, counting only what is at or above `floor`: four bits a pass.
 fn border(amount: f32, floor: u32, best: f32, mass: bool, lane: u32) -> u32 {
   var prefix = 0u;
-  for (var step = 0u; step < 32u; step += 1u) {
-    let bit = 1u << (31u - step);
-    if (measure(max(prefix | bit, floor), best, mass, lane) >= amount) {
-      prefix |= bit;
+  var above = 0.0;
+  for (var pass_index = 0u; pass_index < 8u; pass_index += 1u) {
+    let shift = 28u - 4u * pass_index;
+    var low = vec4f(0.0);
+    var lower = vec4f(0.0);
+    var upper = vec4f(0.0);
+    var high = vec4f(0.0);
+    for (var id = lane; id < params.vocabulary; id += WORKGROUP) {
+      let key = ordered(logits[id]);
+      if (key >= floor && ((key ^ prefix) >> shift) < 16u) {
+        let weight = vec4f(select(1.0, exp(logits[id] - best), mass));
+        let digit = vec4u((key >> shift) & 15u);
+        low += select(vec4f(0.0), weight, digit == vec4u(0u, 1u, 2u, 3u));
+        lower += select(vec4f(0.0), weight, digit == vec4u(4u, 5u, 6u, 7u));
+        upper += select(vec4f(0.0), weight, digit == vec4u(8u, 9u, 10u, 11u));
+        high += select(vec4f(0.0), weight, digit == vec4u(12u, 13u, 14u, 15u));
+      }
     }
+    low = reduce_sum4(low, lane);
+    lower = reduce_sum4(lower, lane);
+    upper = reduce_sum4(upper, lane);
+    high = reduce_sum4(high, lane);
+    var digit = 15u;
+    for (var steps = 0u; steps < 15u; steps += 1u) {
+      let next = above + of_digit(digit, low, lower, upper, high);
+      if (next >= amount) {
+        break;
+      }
+      above = next;
+      digit -= 1u;
+    }
+    prefix |= digit << shift;
   }
   return prefix;
 }
