@@ -1,6 +1,6 @@
 /** Stages of tiny models on either implementation, and greedy runs over any number of them. No Node, no DOM types. */
 import { browserGpu } from '../../web/engine/gpu/device.ts'
-import { PLAIN, type Tuning } from '../../web/engine/gpu/tuning.ts'
+import { PLAIN, type Tuning } from '../../web/engine/gpu/variants.ts'
 import type { KernelSources } from '../../web/engine/kernels/table.ts'
 import { planStage, type StagePlan } from '../../web/engine/plan.ts'
 import type { Frame, FrameOutput, LayerRange, SamplerSpec, StageEngine } from '../../web/engine/stage.ts'
