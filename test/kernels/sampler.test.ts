@@ -10,8 +10,8 @@ import { caseLogits, DRAWS, exactDistribution, P_MIN, SAMPLER_CASES } from '../s
 import { drawTokens } from '../support/sampler-runner.ts'
 import { chiSquare } from '../support/statistics.ts'
 
-/** What the product runs, and what is fast where every barrier costs. */
-const [LANES, LANES_FAST] = [256, 16]
+/** What the product runs, and what is fast where every barrier costs: as many lanes as a software GPU runs at once. */
+const [LANES, LANES_FAST] = [256, 4]
 const COMPARED = 400
 /** Draws in which the GPU may take the other of two scores that differ in the last bits of `exp` and of the sum. */
 const OTHER_PICKS_MAX = 0.001

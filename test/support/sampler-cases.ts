@@ -23,7 +23,7 @@ export const SAMPLER_CASES: readonly SamplerCase[] = [
   { name: 'temperature 1', spec: PLAIN, vocabulary: 64, window: [] },
   { name: 'temperature 0.7', spec: { ...PLAIN, temperature: 0.7 }, vocabulary: 96, window: [] },
   { name: 'temperature 1.5', spec: { ...PLAIN, temperature: 1.5 }, vocabulary: 300, window: [] },
-  { name: 'top-k 12', spec: { ...PLAIN, topK: 12 }, vocabulary: 300, window: [] },
+  { name: 'top-k 12', spec: { ...PLAIN, topK: 12 }, vocabulary: 96, window: [] },
   { name: 'top-k 1', spec: { ...PLAIN, topK: 1 }, vocabulary: 64, window: [] },
   { name: 'top-p 0.8', spec: { ...PLAIN, topP: 0.8 }, vocabulary: 96, window: [] },
   { name: 'min-p 0.1', spec: { ...PLAIN, minP: 0.1 }, vocabulary: 96, window: [] },
