@@ -23,14 +23,16 @@ export const SEEDED: SamplerSpec = {
 
 export type LoadStage = (file: Uint8Array, range?: LayerRange) => Promise<StageEngine>
 
-export async function planOf(file: Uint8Array, range?: LayerRange): Promise<StagePlan> {
+async function planOf(file: Uint8Array, range?: LayerRange): Promise<StagePlan> {
   return must(planStage(await directoryOf(file), range))
 }
 
-export async function loadCpu(file: Uint8Array, range?: LayerRange): Promise<StageCpu> {
-  return must(await StageCpu.load(await planOf(file, range), new MemorySource(file)))
+export async function loadCpu(file: Uint8Array, range?: LayerRange, kv?: 'f16' | 'f32'): Promise<StageCpu> {
+  return must(await StageCpu.load(await planOf(file, range), new MemorySource(file), kv))
 }
 
+/** Few lanes: a software GPU pays for each at every barrier. `kernels.test.ts` runs the other variants. */
+const FIXED: Tuning = { ...PLAIN, lanes: 16 }
 const shared = new WeakMap<GPU, GPU>()
 
 /** On one device for all stages of this process or page. Variants are fixed, so that a run can be repeated. */
@@ -44,7 +46,7 @@ export async function loadGpu(
   const gpu = shared.get(real) ?? sharedGpu(real)
   shared.set(real, gpu)
   const plan = await planOf(file, options.range)
-  const { tuning = PLAIN } = options
+  const { tuning = FIXED } = options
   return must(await StageGpu.load({ gpu, sources, plan, source: new MemorySource(file), tuning }))
 }
 

@@ -75,6 +75,7 @@ export class StageCpu implements StageEngine {
   private readonly ropeFactors: Float32Array
   private readonly sessions = new Map<number, Session>()
   private readonly noise = noiseTable()
+  private readonly round: (value: number) => number
 
   private constructor(
     plan: StagePlan,
@@ -84,6 +85,7 @@ export class StageCpu implements StageEngine {
       finalNorm: Float32Array | null
       head: Float32Array | null
       ropeFactors: Float32Array
+      kv: 'f16' | 'f32'
     },
   ) {
     const { shape, range, weightBytes, kvBytesPerPosition } = plan
@@ -93,6 +95,7 @@ export class StageCpu implements StageEngine {
     this.finalNorm = parts.finalNorm
     this.head = parts.head
     this.ropeFactors = parts.ropeFactors
+    this.round = parts.kv === 'f16' ? roundHalf : (value) => value
     this.facts = {
       range,
       layers: shape.layers,
@@ -104,11 +107,12 @@ export class StageCpu implements StageEngine {
       kvBytesPerPosition,
       adapter: 'CPU oracle',
       softwareAdapter: true,
-      numericClass: 'cpu-f32',
+      numericClass: `cpu-f32/kv-${parts.kv}`,
     }
   }
 
-  static async load(plan: StagePlan, source: ByteSource): Promise<Result<StageCpu>> {
+  /** `kv: 'f32'` keeps keys and values unrounded: to compare the arithmetic with an engine that does the same. */
+  static async load(plan: StagePlan, source: ByteSource, kv: 'f16' | 'f32' = 'f16'): Promise<Result<StageCpu>> {
     const layer = async (item: LayerPlan): Promise<Layer> => {
       const parts = await Promise.all(item.qkv.map((part) => readDense(source, part)))
       const qkv = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
@@ -135,7 +139,7 @@ export class StageCpu implements StageEngine {
       const finalNorm = plan.finalNorm ? await readVector(source, plan.finalNorm) : null
       const head = plan.head === plan.embedding ? embedding : plan.head ? await readDense(source, plan.head) : null
       const ropeFactors = plan.ropeFactors ? await readVector(source, plan.ropeFactors) : new Float32Array(0)
-      return ok(new StageCpu(plan, { layers, embedding, finalNorm, head, ropeFactors }))
+      return ok(new StageCpu(plan, { layers, embedding, finalNorm, head, ropeFactors, kv }))
     } catch (error) {
       if (error instanceof FailureError) return error.failure
       throw error
@@ -205,10 +209,10 @@ export class StageCpu implements StageEngine {
     }
     const kvWidth = kvHeads * headDim
     session.keys[index]?.set(
-      qkv.subarray(heads * headDim, heads * headDim + kvWidth).map(roundHalf),
+      qkv.subarray(heads * headDim, heads * headDim + kvWidth).map(this.round),
       position * kvWidth,
     )
-    session.values[index]?.set(qkv.subarray(heads * headDim + kvWidth).map(roundHalf), position * kvWidth)
+    session.values[index]?.set(qkv.subarray(heads * headDim + kvWidth).map(this.round), position * kvWidth)
     addInto(hidden, multiply(layer.out, this.attend(qkv, index, position, session), width))
     const gateUp = multiply(layer.gateUp, normalise(hidden, layer.ffnNorm, normEpsilon), 2 * ffn)
     const middle = new Float32Array(ffn)
