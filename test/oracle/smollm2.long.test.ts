@@ -1,18 +1,29 @@
 /**
  * SmolLM2 against llama.cpp on the same natural text: the same best token. llama.cpp rounds activations to 8 bits before
- * a product with quantized weights, the engine does not, so near-ties may fall either way: they are counted and printed.
- * Long because a software GPU takes minutes for 500 positions.
+ * a product with quantized weights, the engine does not. So it is asked twice: on the same weights widened to F32, where
+ * it does not round and the bound is strict, and on the very file, where a miss is excused only if llama.cpp without its
+ * rounding picks our token too. All misses are printed. Long because a software GPU takes minutes for 500 positions.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { NATURAL_TEXT } from '../fixtures/natural-text.ts'
 import { type EngineApp, openEngineApp } from '../support/engine-app.ts'
-import { type Oracle, openOracle } from '../support/oracle.ts'
+import { exactFile } from '../support/exact-file.ts'
+import { type Oracle, type OraclePosition, openOracle } from '../support/oracle.ts'
 import { smolLm2Path } from '../support/smollm2.ts'
 
-const POSITIONS_MIN = 500
+const POSITIONS = 512
 const AGREEMENT_MIN = 0.99
 /** A miss does not count where the oracle itself sees both tokens this close, in nat. */
 const NEAR_TIE = 0.1
+/** Of each position: enough for our token to be among them. */
+const TOP = 200
+
+interface Miss {
+  readonly position: number
+  readonly ours: number
+  readonly margin: number
+}
 
 let oracle: Oracle
 let app: EngineApp
@@ -26,30 +37,51 @@ afterAll(async () => {
   await oracle?.close()
 })
 
-describe('SmolLM2', () => {
-  test(`the best token at ${POSITIONS_MIN} positions or more of natural text`, async () => {
-    const path = smolLm2Path()
-    const facts = await oracle.load(path)
-    const ids = await oracle.tokenize(NATURAL_TEXT, false)
-    expect(ids.length).toBeGreaterThanOrEqual(POSITIONS_MIN)
-    const theirs = await oracle.forced(ids, 200)
-    await app.load(path, [0, facts.layers - 1, facts.layers])
-    const ours = await app.call('best', ids)
-
-    const misses = ours.flatMap((id, position) => {
-      const { topId = -1, top = [] } = theirs[position] ?? {}
-      if (id === topId) return []
-      const log = (wanted: number) => top.find(([candidate]) => candidate === wanted)?.[1] ?? Number.NEGATIVE_INFINITY
-      return [{ position, ours: id, theirs: topId, margin: log(topId) - log(id) }]
-    })
-    const counted = misses.filter(({ margin }) => !(margin <= NEAR_TIE))
-    const agreement = 1 - counted.length / ids.length
-    console.info(
-      `SmolLM2, ${ids.length} positions: raw agreement ${(100 * (1 - misses.length / ids.length)).toFixed(2)} %, ` +
-        `${misses.length} misses, ${counted.length} beyond ${NEAR_TIE} nat: ${(100 * agreement).toFixed(2)} %; margins ` +
-        misses.map(({ position, margin }) => `${position}: ${margin.toFixed(3)}`).join(', '),
-    )
-    expect(ours.length).toBe(ids.length)
-    expect(agreement).toBeGreaterThanOrEqual(AGREEMENT_MIN)
+function missesOf(ours: readonly number[], theirs: readonly OraclePosition[]): Miss[] {
+  return theirs.flatMap(({ topId, top }, position) => {
+    const id = ours[position] ?? -1
+    if (id === topId) return []
+    const log = (wanted: number) => top.find(([candidate]) => candidate === wanted)?.[1] ?? Number.NEGATIVE_INFINITY
+    return [{ position, ours: id, margin: log(topId) - log(id) }]
   })
+}
+
+const percent = (misses: number) => `${(100 * (1 - misses / POSITIONS)).toFixed(2)} %`
+
+function report(name: string, misses: readonly Miss[], counted: readonly Miss[]): void {
+  const margins = misses.map(({ position, margin }) => `${position}: ${margin.toFixed(3)}`).join(', ')
+  console.info(
+    `SmolLM2, ${name}, ${POSITIONS} positions: raw agreement ${percent(misses.length)}, ${misses.length} misses, ` +
+      `${counted.length} counted: ${percent(counted.length)}; margins in nat: ${margins || 'none'}`,
+  )
+}
+
+test(`SmolLM2: the best token at ${POSITIONS} positions of natural text`, async () => {
+  const path = smolLm2Path()
+  const { layers } = await oracle.load(path, { threads: 1 })
+  const ids = (await oracle.tokenize(NATURAL_TEXT, false)).slice(0, POSITIONS)
+  expect(ids.length).toBe(POSITIONS)
+  const same = await oracle.forced(ids, TOP)
+  await oracle.load(await exactFile(readFileSync(path)), { threads: 1 })
+  const exact = await oracle.forced(ids, TOP)
+
+  await app.load(path, [0, layers - 1, layers])
+  const ours = await app.call('best', ids)
+  expect(ours.length).toBe(POSITIONS)
+
+  const beyond = ({ margin }: Miss) => !(margin <= NEAR_TIE)
+  const fromExact = missesOf(ours, exact)
+  const strict = fromExact.filter(beyond)
+  report('weights widened to F32', fromExact, strict)
+  const fromSame = missesOf(ours, same)
+  const unexplained = fromSame.filter((miss) => beyond(miss) && exact[miss.position]?.topId !== miss.ours)
+  report('the very file', fromSame, fromSame.filter(beyond))
+  const rounding = missesOf(
+    exact.map(({ topId }) => topId),
+    same,
+  )
+  report('llama.cpp on the very file against itself on F32', rounding, rounding.filter(beyond))
+
+  expect(1 - strict.length / POSITIONS).toBeGreaterThanOrEqual(AGREEMENT_MIN)
+  expect(1 - unexplained.length / POSITIONS).toBeGreaterThanOrEqual(AGREEMENT_MIN)
 })
