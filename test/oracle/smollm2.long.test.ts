@@ -1,8 +1,8 @@
 /**
  * SmolLM2 against llama.cpp on the same natural text: the same best token. llama.cpp rounds activations to 8 bits before
  * a product with quantized weights, the engine does not. So it is asked twice: on the same weights widened to F32, where
- * it does not round and the bound is strict, and on the very file, where a miss is excused only if llama.cpp without its
- * rounding picks our token too. All misses are printed. Long because a software GPU takes minutes for 500 positions.
+ * it does not round, and on the very file; both must agree, and no miss is excused but a near-tie. What llama.cpp itself
+ * loses by rounding is printed beside them. Long because a software GPU takes minutes for 500 positions.
  */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -74,8 +74,8 @@ test(`SmolLM2: the best token at ${POSITIONS} positions of natural text`, async 
   const strict = fromExact.filter(beyond)
   report('weights widened to F32', fromExact, strict)
   const fromSame = missesOf(ours, same)
-  const unexplained = fromSame.filter((miss) => beyond(miss) && exact[miss.position]?.topId !== miss.ours)
-  report('the very file', fromSame, fromSame.filter(beyond))
+  const counted = fromSame.filter(beyond)
+  report('the very file', fromSame, counted)
   const rounding = missesOf(
     exact.map(({ topId }) => topId),
     same,
@@ -83,5 +83,5 @@ test(`SmolLM2: the best token at ${POSITIONS} positions of natural text`, async 
   report('llama.cpp on the very file against itself on F32', rounding, rounding.filter(beyond))
 
   expect(1 - strict.length / POSITIONS).toBeGreaterThanOrEqual(AGREEMENT_MIN)
-  expect(1 - unexplained.length / POSITIONS).toBeGreaterThanOrEqual(AGREEMENT_MIN)
+  expect(1 - counted.length / POSITIONS).toBeGreaterThanOrEqual(AGREEMENT_MIN)
 })
