@@ -4,13 +4,14 @@
  * a time. Runs in Node and in a page; no clock, no randomness.
  */
 import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from '../../web/schedule/engine-door.ts'
-import type { ChatEvent, ChatRequest, LoadedModel, LoadProgress, Usage } from '../../web/wire/chat.ts'
+import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress, Usage } from '../../web/wire/chat.ts'
 import type { ModelSummary } from '../../web/wire/model.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
 
 export function fakeModel(index: number, more: Partial<ModelSummary> = {}): ModelSummary {
   return {
     id: index.toString(16).padStart(64, '0'),
+    format: 'gguf',
     name: `Model-${index}`,
     license: 'apache-2.0',
     architecture: 'llama',
@@ -29,6 +30,20 @@ export const FAKE_USAGE: Usage = {
   completionTokens: 56,
   firstTokenMs: 412,
   tokensPerSecond: 48.25,
+}
+
+/** How tests name a source: its id, its name or the name of its file. */
+function nameOf(source: ModelSource): string {
+  switch (source.kind) {
+    case 'mirror':
+      return source.id
+    case 'prebuilt':
+      return source.name
+    case 'file':
+      return source.file.name
+    default:
+      return source satisfies never
+  }
 }
 
 interface RunningLoad {
@@ -71,10 +86,10 @@ export class FakeEngine implements EngineDoor {
       source.kind === 'file' ? fakeModel(0, { name: source.file.name, fileBytes: source.file.size }) : null
     const model = fileModel ?? this.#models.find((known) => source.kind === 'mirror' && known.id === source.id)
     if (!model) return fail('model-unknown', '')
-    const set = this.inspections.get(source.kind === 'file' ? 'file' : source.id) ?? ok({})
+    const set = this.inspections.get(source.kind === 'file' ? 'file' : nameOf(source)) ?? ok({})
     if (!set.ok) return set
     const gpuBytes = model.fileBytes * 3
-    return ok({ model, gpuBytes, gpuBytesMax: 2_147_483_648, fits: true, reason: '', ...set.value })
+    return ok({ model, engine: this.name, gpuBytes, gpuBytesMax: 2_147_483_648, fits: true, reason: '', ...set.value })
   }
 
   async cached(): Promise<readonly ModelSummary[]> {
@@ -88,7 +103,7 @@ export class FakeEngine implements EngineDoor {
   ): Promise<Result<LoadedModel>> {
     this.#assertIdle()
     assert(this.loaded === null, 'a loaded model is unloaded first')
-    this.loads.push(source.kind === 'file' ? source.file.name : source.id)
+    this.loads.push(nameOf(source))
     return new Promise((resolve) => {
       const finish = (result: Result<LoadedModel>) => {
         if (this.#load === null) return
@@ -134,6 +149,10 @@ export class FakeEngine implements EngineDoor {
     }
   }
 
+  async embed(): Promise<Result<Embeddings>> {
+    return fail('embeddings-unsupported', '')
+  }
+
   async unload(): Promise<void> {
     this.loaded = null
   }
@@ -166,9 +185,17 @@ export class FakeEngine implements EngineDoor {
   finishLoad(failure?: Result<LoadedModel>): void {
     assert(this.#load, 'a load runs')
     const { source } = this.#load
-    const id = source.kind === 'file' ? source.file.name : source.id
+    const id = nameOf(source)
     const name = source.kind === 'file' ? id : (this.#models.find((model) => model.id === id)?.name ?? id)
-    const loaded = { id, name, contextPositions: 2_048, gpuBytes: 282_000_000, adapter: 'Test GPU', notice: null }
+    const loaded: LoadedModel = {
+      id,
+      engine: 'stage',
+      name,
+      contextPositions: 2_048,
+      gpuBytes: 282_000_000,
+      adapter: 'Test GPU',
+      notice: null,
+    }
     this.#load.finish(failure ?? ok(loaded))
   }
 

@@ -36,7 +36,7 @@ describe('numbers', () => {
   })
 
   it('say whether a model fits, with both sizes', () => {
-    const known = { state: 'known', gpuBytes: 1.1e9, gpuBytesMax: 2e9, reason: '' } as const
+    const known = { state: 'known', engine: 'stage', gpuBytes: 1.1e9, gpuBytesMax: 2e9, reason: '' } as const
     expect(sayFit({ ...known, fits: true })).toBe('Fits your GPU: needs 1.1 GB of 2.0 GB')
     expect(sayFit({ ...known, fits: false })).toContain('It needs 1.1 GB of GPU memory; your browser allows 2.0 GB.')
     expect(sayFit({ state: 'refused', code: 'gguf-invalid', detail: '' })).toContain('(gguf-invalid)')

@@ -205,7 +205,7 @@ async function inspectFile(file: File): Promise<Inspected> {
   const facts = factsFromDirectory(directory.value)
   if (!facts.ok) return facts
   const { tensors, dataOffset: _dataOffset, ...rest } = facts.value
-  return ok({ model: { id: '', fileBytes: file.size, ...rest }, tensors })
+  return ok({ model: { id: '', format: 'gguf', fileBytes: file.size, ...rest }, tensors })
 }
 
 Comlink.expose(new EngineWorker())

@@ -3,11 +3,16 @@
  * one numeric class. Decode rows do not change bits, so consecutive decode positions may run as one batch; prefill
  * chunks are repeated as recorded.
  */
+import type { ScheduledFrame } from '../wire/frame-schedule.ts'
 
-export interface ScheduledFrame {
-  readonly position: number
-  readonly count: number
-  readonly mode: 'prefill' | 'decode'
+/** True where the frames cover `[0, end)` without gap or overlap: what a replay may trust. */
+export function coversFromZero(schedule: readonly ScheduledFrame[], end: number): boolean {
+  let next = 0
+  for (const { position, count } of schedule) {
+    if (position !== next || !Number.isSafeInteger(count) || count < 1) return false
+    next += count
+  }
+  return next === end
 }
 
 /** What is left of a schedule when positions from `end` on are forgotten. */

@@ -6,8 +6,9 @@
  */
 
 import type { Frame, FrameInput, FrameOutput, SamplerSpec } from '../engine/stage.ts'
-import { cutSchedule, replayPlan, type ScheduledFrame } from '../rules/replay.ts'
+import { coversFromZero, cutSchedule, replayPlan } from '../rules/replay.ts'
 import type { Code } from '../wire/codes.ts'
+import type { ScheduledFrame } from '../wire/frame-schedule.ts'
 import {
   DECODE_ROWS_MAX,
   PREFILL_FRAME_MS,
@@ -21,6 +22,8 @@ import type { Hop } from './hop.ts'
 
 export type SessionEvent =
   | { readonly kind: 'prefill'; readonly done: number; readonly total: number; readonly reused: number }
+  /** How the prompt was computed. Before the first token; a later one replaces it. */
+  | { readonly kind: 'schedule'; readonly frames: readonly ScheduledFrame[] }
   | { readonly kind: 'token'; readonly id: number }
   | { readonly kind: 'notice'; readonly code: Code; readonly detail: string }
   /** Always last. `stop`: an end token came; `length`: the limit or the context is reached. */
@@ -31,6 +34,8 @@ export interface GenerateRequest {
   readonly sampler: SamplerSpec
   readonly maxTokens: number
   readonly endTokens: ReadonlySet<number>
+  /** An answer that goes on: its tokens so far, which do not come again, and how its prompt was computed. */
+  readonly begun?: { readonly tokens: readonly number[]; readonly schedule: readonly ScheduledFrame[] }
 }
 
 const LOST: Code = 'device-lost'
@@ -65,8 +70,12 @@ export class Session {
         fail('context-full', `The prompt has ${prompt.length} tokens; the model reads ${this.positions}.`),
       )
     }
-    const committed: number[] = []
-    let failure = yield* this.attempt(request, committed, signal)
+    const committed: number[] = [...(request.begun?.tokens ?? [])]
+    if (committed.length >= request.maxTokens || prompt.length + committed.length >= this.positions) {
+      return yield end('length')
+    }
+    const refused = committed.length > 0 ? await this.takeOver(request, committed) : null
+    let failure = refused ?? (yield* this.attempt(request, committed, signal))
     for (let replays = 0; failure?.code === LOST && replays < REPLAYS_MAX; replays += 1) {
       yield { kind: 'notice', code: failure.code, detail: failure.detail }
       failure =
@@ -80,6 +89,23 @@ export class Session {
     this.held = []
     this.schedule = []
     await Promise.all(this.hops.map((hop) => hop.close(this.id)))
+  }
+
+  /** Makes the hops hold what another session held when it had committed these tokens: all but the last of them. */
+  private async takeOver(
+    { prompt, begun, sampler }: GenerateRequest,
+    committed: readonly number[],
+  ): Promise<Failure | null> {
+    const tokens = [...prompt, ...committed]
+    if (this.opened && this.commonPrefix(tokens) === tokens.length - 1) return null
+    if (!begun || !coversFromZero(begun.schedule, prompt.length)) {
+      return fail('request-invalid', 'The begun answer does not say how its prompt was computed.')
+    }
+    const fed = committed.length - 1
+    const decoded: ScheduledFrame = { position: prompt.length, count: fed, mode: 'decode' }
+    this.schedule = fed > 0 ? [...begun.schedule, decoded] : [...begun.schedule]
+    this.held = tokens.slice(0, -1)
+    return this.replay(tokens, sampler)
   }
 
   /** Prefill what is missing, then decode. Returns a failure, or null after it has yielded `end`. */
@@ -119,6 +145,7 @@ export class Session {
           yield { kind: 'prefill', done: this.held.length, total: request.prompt.length, reused }
         }
       }
+      if (committed.length === 0) yield { kind: 'schedule', frames: [...this.schedule] }
       return yield* this.decode(request, committed, tokens, pending, signal)
     } finally {
       // Frames in flight must end before anybody else uses the session; what they sampled was never committed.

@@ -5,14 +5,14 @@
  */
 import * as Comlink from 'comlink'
 import type { EngineWorkerApi, WorkerModel, WorkerModelSpec } from '../engine/worker-api.ts'
-import { Detokenizer } from '../tokens/detokenizer.ts'
-import { StopMatcher } from '../tokens/stop.ts'
-import type { ChatEvent, ChatRequest, LoadedModel, LoadProgress, Usage } from '../wire/chat.ts'
+import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { AnswerText } from './answer-text.ts'
 import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from './engine-door.ts'
 import type { Hop } from './hop.ts'
 import { Session } from './session.ts'
+import { UsageClock } from './usage-clock.ts'
 
 const SESSION = 1
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
@@ -85,13 +85,15 @@ export class StageChat implements EngineDoor {
   }
 
   async inspect(source: ModelSource, signal: AbortSignal): Promise<Result<Inspection>> {
-    const found = await this.call((api) => api.inspect(this.specOf(source)))
+    const spec = this.specOf(source)
+    if (!spec.ok) return spec
+    const found = await this.call((api) => api.inspect(spec.value))
     if (signal.aborted) return fail('aborted', '')
     if (!found.ok) return found
     const { gpuBytes, gpuBytesMax } = found.value
     const fits = gpuBytesMax === null
     const reason = fits ? '' : `It needs ${mb(gpuBytes)} MB of GPU memory; your browser gave ${mb(gpuBytesMax)} MB.`
-    return ok({ ...found.value, fits, reason })
+    return ok({ ...found.value, engine: this.name, fits, reason })
   }
 
   async cached(): Promise<readonly ModelSummary[]> {
@@ -104,13 +106,15 @@ export class StageChat implements EngineDoor {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<Result<LoadedModel>> {
+    const spec = this.specOf(source)
+    if (!spec.ok) return spec
     if (signal.aborted) return fail('aborted', '')
     await this.unload()
     if (!this.asked) void this.parts.askPersistence()
     this.asked = true
     const cancel = () => void this.worker.api.cancelLoad()
     signal.addEventListener('abort', cancel)
-    const answer = await this.call((api) => api.load(this.specOf(source), Comlink.proxy(onProgress)))
+    const answer = await this.call((api) => api.load(spec.value, Comlink.proxy(onProgress)))
     signal.removeEventListener('abort', cancel)
     if (!answer.ok) return answer
     const model = answer.value
@@ -120,7 +124,7 @@ export class StageChat implements EngineDoor {
       endTokens: new Set(model.vocabulary.endTokens),
     }
     const { id, name, contextPositions, gpuBytes, facts, notice } = model
-    return ok({ id, name, contextPositions, gpuBytes, adapter: facts.adapter, notice })
+    return ok({ id, engine: 'stage', name, contextPositions, gpuBytes, adapter: facts.adapter, notice })
   }
 
   async unload(): Promise<void> {
@@ -136,36 +140,59 @@ export class StageChat implements EngineDoor {
     const prompt = await this.call((api) => api.encodeChat(request.messages) as Promise<Result<readonly number[]>>)
     if (!prompt.ok) return yield clock.end('error', prompt)
     clock.prompt(prompt.value.length)
-    const detokenizer = new Detokenizer(loaded.model.vocabulary)
-    const stops = new StopMatcher(request.stop)
+    const text = new AnswerText(loaded.model.vocabulary, request.stop)
+    const begun = request.resume ?? null
+    if (begun) {
+      const shown = text.restore(begun)
+      if (!shown.ok) return yield clock.end('error', shown)
+      clock.begun(begun.tokens.length)
+      if (shown.value !== '') yield { kind: 'text', text: shown.value }
+      if (text.stopped) return yield clock.end('stop')
+    }
     const generation = {
       prompt: prompt.value,
       sampler: request.sampling,
       maxTokens: request.maxTokens,
       endTokens: loaded.endTokens,
+      ...(begun ? { begun } : {}),
     }
     for await (const event of loaded.session.generate(generation, signal)) {
       if (event.kind === 'token') {
         clock.token()
-        const { visible, stopped } = stops.push(detokenizer.push(event.id))
-        if (visible !== '') yield { kind: 'text', text: visible }
-        if (stopped) return yield clock.end('stop')
+        const shown = text.push(event.id)
+        if (shown) yield { kind: 'text', ...shown }
+        if (text.stopped) return yield clock.end('stop')
       } else if (event.kind === 'prefill') {
         clock.reused(event.reused)
         yield { kind: 'prefill', done: event.done, total: event.total }
-      } else if (event.kind === 'notice') {
-        yield event
-      } else {
-        const rest = stops.push(detokenizer.flush())
-        const text = rest.visible + stops.flush()
-        if (text !== '') yield { kind: 'text', text }
+      } else if (event.kind === 'end') {
+        const rest = text.flush()
+        if (rest) yield { kind: 'text', ...rest }
         yield clock.end(event.reason, event.failure)
+      } else {
+        yield event
       }
     }
   }
 
-  private specOf(source: ModelSource): WorkerModelSpec {
-    return source.kind === 'mirror' ? { ...source, baseUrl: this.parts.baseUrl } : source
+  /** A language model's hidden states are no embeddings that are worth comparing. */
+  async embed(): Promise<Result<Embeddings>> {
+    return this.loaded
+      ? fail('embeddings-unsupported', 'The stage engine runs chat models only.')
+      : fail('not-loaded', '')
+  }
+
+  private specOf(source: ModelSource): Result<WorkerModelSpec> {
+    switch (source.kind) {
+      case 'mirror':
+        return ok({ kind: 'mirror', id: source.id, baseUrl: this.parts.baseUrl })
+      case 'file':
+        return ok({ kind: 'file', file: source.file })
+      case 'prebuilt':
+        return fail('engine-mismatch', `${source.name} is an MLC model, which only WebLLM runs.`)
+      default:
+        return source satisfies never
+    }
   }
 
   /** The stage in the worker as a hop. */
@@ -179,52 +206,5 @@ export class StageChat implements EngineDoor {
         await this.call(async (api) => ok(await api.close(session)))
       },
     }
-  }
-}
-
-/** Counts and times of one answer. */
-class UsageClock {
-  private readonly now: () => number
-  private readonly began: number
-  private promptTokens = 0
-  private reusedTokens = 0
-  private completionTokens = 0
-  private firstAt: number | null = null
-  private lastAt = 0
-
-  constructor(now: () => number) {
-    this.now = now
-    this.began = now()
-  }
-
-  prompt(tokens: number): void {
-    this.promptTokens = tokens
-  }
-
-  reused(tokens: number): void {
-    this.reusedTokens = tokens
-  }
-
-  token(): void {
-    this.completionTokens += 1
-    this.lastAt = this.now()
-    this.firstAt ??= this.lastAt
-  }
-
-  end(reason: 'stop' | 'length' | 'abort' | 'error', failure?: Failure): ChatEvent {
-    const { firstAt, lastAt, began, promptTokens, reusedTokens, completionTokens } = this
-    const decoded = completionTokens - 1
-    const usage: Usage = {
-      promptTokens,
-      reusedTokens,
-      prefillTokens: promptTokens - reusedTokens,
-      completionTokens,
-      firstTokenMs: firstAt === null ? null : firstAt - began,
-      tokensPerSecond:
-        firstAt === null || decoded < 1 || lastAt <= firstAt ? null : (decoded * 1000) / (lastAt - firstAt),
-    }
-    return failure
-      ? { kind: 'end', reason, usage, code: failure.code, detail: failure.detail }
-      : { kind: 'end', reason, usage }
   }
 }

@@ -66,6 +66,8 @@ export class Turn {
         if (this.#phase.state !== 'writing') this.#phase = { state: 'writing' }
         this.#answer += event.text
         return
+      case 'schedule':
+        return
       case 'notice':
         this.#notices = [...this.#notices, { code: event.code, detail: event.detail }]
         return

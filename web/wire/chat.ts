@@ -3,6 +3,7 @@
  * Types only: the words in which the UI, the engines and, later, peers speak about one answer.
  */
 import type { Code } from './codes.ts'
+import type { ScheduledFrame } from './frame-schedule.ts'
 import type { Failure, Result } from './result.ts'
 
 export interface ChatMessage {
@@ -31,6 +32,22 @@ export interface ChatRequest {
   readonly maxTokens: number
   /** The answer ends before the first of these; it never shows one. */
   readonly stop: readonly string[]
+  /** Set where an answer goes on that another engine, worker or tab began. */
+  readonly resume?: Committed
+}
+
+/**
+ * What an answer has come to, gathered from its events by whoever reads them (`CommittedLog`): enough for another engine
+ * that holds the same model to go on. An engine that resumes by tokens needs all of it and draws the same tokens; one
+ * that resumes by text reads `text` again and draws new ones after it.
+ */
+export interface Committed {
+  /** What was shown. It is not shown again. */
+  readonly text: string
+  /** Answer tokens whose text may still be held back in part. Empty where the engine had none to give. */
+  readonly tokens: readonly number[]
+  /** Which positions of the prompt were computed in which frame; answer tokens ran one by one. Empty with `tokens`. */
+  readonly schedule: readonly ScheduledFrame[]
 }
 
 export interface Usage {
@@ -47,10 +64,14 @@ export interface Usage {
 
 export type EndReason = 'stop' | 'length' | 'abort' | 'error'
 
-/** Exactly one `end`, always last. Text is never taken back. */
+/**
+ * Exactly one `end`, always last. Text is never taken back. `tokens` of a text are all answer tokens committed since the
+ * last text; `schedule` covers the prompt and comes before the first text, from engines that resume by tokens.
+ */
 export type ChatEvent =
   | { readonly kind: 'prefill'; readonly done: number; readonly total: number }
-  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'schedule'; readonly frames: readonly ScheduledFrame[] }
+  | { readonly kind: 'text'; readonly text: string; readonly tokens?: readonly number[] }
   | { readonly kind: 'notice'; readonly code: Code; readonly detail: string }
   | {
       readonly kind: 'end'
@@ -69,27 +90,43 @@ export interface LoadProgress {
 /** What an engine says about a model that it has loaded. */
 export interface LoadedModel {
   readonly id: string
+  readonly engine: EngineName
   readonly name: string
   readonly contextPositions: number
+  /** GPU memory; for the CPU engine the memory of the page. */
   readonly gpuBytes: number
-  /** The adapter in words, for the line under each answer. */
+  /** What computes, in words: the adapter, or the threads of the CPU. It stands under each answer. */
   readonly adapter: string
   /** Why the model is not kept for the next visit: `storage-denied` or `storage-full`. Null where it is. */
   readonly notice: Failure | null
 }
 
-export type EngineName = 'stage' | 'webllm' | 'cpu'
+export const ENGINE_NAMES = ['stage', 'webllm', 'cpu'] as const
+export type EngineName = (typeof ENGINE_NAMES)[number]
+
+export interface Embeddings {
+  /** One a text, in order; all of one length, each of length 1. */
+  readonly vectors: readonly Float32Array[]
+  readonly promptTokens: number
+}
 
 /**
- * One whole model that answers chats. Calls are serialised by the caller: one `load` or `chat` at a time. `chat` never
- * throws for an expected failure: it ends with `reason: 'error'` and a code. `signal` stops a load between chunks and
- * an answer within `TOKENS_IN_FLIGHT_MAX` tokens. After `unload` the engine can load again.
+ * One whole model that answers chats. Calls are serialised by the caller: one `load`, `chat` or `embed` at a time. None
+ * throws for an expected failure: `chat` ends with `reason: 'error'` and a code. `signal` stops a load between chunks and
+ * an answer within `TOKENS_IN_FLIGHT_MAX` tokens. A load that fails or is stopped leaves no model. After `unload`, after a
+ * failed load and after `worker-lost` the engine can load again, without a reload of the page.
  */
 export interface ChatEngine<Source> {
   readonly name: EngineName
-  /** What a resumed answer is continued from: token ids (exact) or re-tokenised text. */
+  /** What a resumed answer goes on from: token ids (the same text) or re-tokenised text (the text may differ from there). */
   readonly resume: 'tokens' | 'text'
   load(source: Source, onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<Result<LoadedModel>>
+  /**
+   * With `request.resume` no character is lost or doubled: text goes on right after `resume.text`. Counts of a resumed
+   * answer: by tokens those of the whole answer; by text, what was read again counts as prompt.
+   */
   chat(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>
+  /** Refusals: `embeddings-unsupported` where the model or the engine has none, `context-full`, `not-loaded`, `aborted`. */
+  embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>>
   unload(): Promise<void>
 }

@@ -79,6 +79,11 @@ export const CODES = {
   'epoch-stale': ['The frame belongs to an older try.', 'It was refused; nothing was computed.'],
   'position-mismatch': ['The frame does not follow what the stage holds.', 'It was refused; nothing was computed.'],
   'frame-invalid': ['The frame is malformed.', 'It was refused; nothing was computed.'],
+  'embeddings-unsupported': [
+    'This model makes no embeddings.',
+    'Pick an embedding model, which runs on the CPU engine.',
+  ],
+  'engine-mismatch': ['No engine here can run this model.', 'Pick another model, or set the engine to automatic.'],
   'queue-full': ['Too many requests are waiting for the engine.', 'Wait for one to end, then send again.'],
   'not-loaded': ['No model is loaded.', 'Pick a model first.'],
   'request-invalid': ['The request is malformed.', 'Check its fields.'],

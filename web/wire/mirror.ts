@@ -32,11 +32,12 @@ function count(value: unknown): value is number {
 function parseSummary(value: unknown): ModelSummary | null {
   const item = record(value)
   if (!item) return null
-  const { id, name, license, architecture, fileBytes, parameters, layers, contextLength } = item
+  const { id, format, name, license, architecture, fileBytes, parameters, layers, contextLength } = item
+  if (format !== 'gguf' && format !== 'mlc') return null
   if (!isModelId(id) || !text(name, NAME_CHARACTERS_MAX) || !text(license, NAME_CHARACTERS_MAX)) return null
   if (!text(architecture, NAME_CHARACTERS_MAX) || !count(fileBytes) || !count(parameters)) return null
   if (!count(layers) || !count(contextLength)) return null
-  return { id, name, license, architecture, fileBytes, parameters, layers, contextLength }
+  return { id, format, name, license, architecture, fileBytes, parameters, layers, contextLength }
 }
 
 function parseAdding(value: unknown): Adding | null {

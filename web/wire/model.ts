@@ -40,8 +40,12 @@ export interface Manifest {
   readonly sharedBytes: number
 }
 
+/** `gguf`: the stage engine and the CPU engine. `mlc`: WebLLM. */
+export type ModelFormat = 'gguf' | 'mlc'
+
 export interface ModelSummary {
   readonly id: string
+  readonly format: ModelFormat
   readonly name: string
   readonly license: string
   readonly architecture: string
@@ -105,7 +109,7 @@ export function canonicalJson(value: unknown): string {
 
 export function summarise(id: string, manifest: Manifest): ModelSummary {
   const { name, license, architecture, fileBytes, parameters, layers, contextLength } = manifest
-  return { id, name, license, architecture, fileBytes, parameters, layers, contextLength }
+  return { id, format: 'gguf', name, license, architecture, fileBytes, parameters, layers, contextLength }
 }
 
 export function isModelId(value: unknown): value is string {
