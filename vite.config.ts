@@ -48,6 +48,9 @@ export default defineConfig(({ mode }) => {
     publicDir: `${repository}/public`,
     plugins: [svelte({ configFile: false })],
     worker: { format: 'es' },
+    optimizeDeps: {
+      include: ['comlink', '@huggingface/jinja', '@huggingface/tokenizers', '@noble/hashes/sha2.js', 'idb'],
+    },
     // Fonts come from packages beside the app's root.
     server: { fs: { allow: [repository] } },
     build: { outDir: `${repository}/dist`, emptyOutDir: true, target: 'es2023' },

@@ -43,5 +43,6 @@ export interface EngineWorkerApi extends Pick<StageEngine, 'open' | 'run' | 'tru
   load(spec: WorkerModelSpec, onProgress: (progress: LoadProgress) => void): Promise<Result<WorkerModel>>
   cancelLoad(): Promise<void>
   unload(): Promise<void>
-  encodeChat(messages: readonly ChatMessage[]): Promise<Result<readonly number[]>>
+  /** `begun`: the answer so far, where one goes on from its text; else empty. */
+  encodeChat(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>>
 }

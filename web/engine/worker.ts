@@ -3,7 +3,7 @@
  * them by `worker-api.ts`. No decode loop and no rule lives here.
  */
 import * as Comlink from 'comlink'
-import type { TokenCodec } from '../tokens/codec.ts'
+import { encodeBegun, type TokenCodec } from '../tokens/codec.ts'
 import { createCodec } from '../tokens/create-codec.ts'
 import { blobSource } from '../weights/blob-source.ts'
 import { readDirectory } from '../weights/gguf.ts'
@@ -166,8 +166,9 @@ class EngineWorker implements EngineWorkerApi {
     loaded?.opened.close()
   }
 
-  async encodeChat(messages: readonly ChatMessage[]): Promise<Result<readonly number[]>> {
-    return this.loaded?.codec.encodeChat(messages) ?? NOT_LOADED
+  async encodeChat(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>> {
+    const { loaded } = this
+    return loaded ? encodeBegun(loaded.codec, messages, begun) : NOT_LOADED
   }
 
   async open(request: OpenRequest): Promise<Result<null>> {

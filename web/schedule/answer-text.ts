@@ -20,8 +20,9 @@ export class AnswerText {
   #unshown: number[] = []
   #stopped = false
 
-  constructor(vocabulary: VocabularyBytes, stop: readonly string[]) {
-    this.#detokenizer = new Detokenizer(vocabulary)
+  /** `goesOn`: the text follows other text of the answer. */
+  constructor(vocabulary: VocabularyBytes, stop: readonly string[], goesOn = false) {
+    this.#detokenizer = new Detokenizer(vocabulary, !goesOn)
     this.#stops = new StopMatcher(stop)
   }
 

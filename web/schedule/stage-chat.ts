@@ -7,22 +7,16 @@ import * as Comlink from 'comlink'
 import type { EngineWorkerApi, WorkerModel, WorkerModelSpec } from '../engine/worker-api.ts'
 import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
-import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
 import { AnswerText } from './answer-text.ts'
 import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from './engine-door.ts'
 import type { Hop } from './hop.ts'
 import { Session } from './session.ts'
 import { UsageClock } from './usage-clock.ts'
+import { WorkerDoor } from './worker-door.ts'
 
 const SESSION = 1
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
-
-interface Running {
-  readonly worker: Worker
-  readonly api: Comlink.Remote<EngineWorkerApi>
-  /** Resolves when the worker has died; never rejects. */
-  readonly lost: Promise<Failure>
-}
 
 interface Loaded {
   readonly model: WorkerModel
@@ -43,51 +37,25 @@ export class StageChat implements EngineDoor {
   readonly name = 'stage'
   readonly resume = 'tokens'
   private readonly parts: StageChatParts
-  private running: Running | null = null
+  private readonly worker: WorkerDoor<EngineWorkerApi>
   private loaded: Loaded | null = null
   private asked = false
 
   constructor(parts: StageChatParts) {
     this.parts = parts
-  }
-
-  /** A worker that died is replaced at the next call; its model is gone. */
-  private get worker(): Running {
-    this.running ??= this.start()
-    return this.running
-  }
-
-  private start(): Running {
-    const worker = this.parts.makeWorker()
-    const lost = new Promise<Failure>((resolve) => {
-      const end = (detail: string) => {
-        worker.terminate()
-        if (this.running?.worker === worker) {
-          this.running = null
-          this.loaded = null
-        }
-        resolve(fail('worker-lost', detail))
-      }
-      worker.addEventListener('error', (event) => end(event.message ?? ''))
-      worker.addEventListener('messageerror', () => end('A message could not be read.'))
+    this.worker = new WorkerDoor(parts.makeWorker, () => {
+      this.loaded = null
     })
-    return { worker, api: Comlink.wrap<EngineWorkerApi>(worker), lost }
-  }
-
-  /** A call into the worker that also ends when the worker does. */
-  private call<T>(ask: (api: Comlink.Remote<EngineWorkerApi>) => Promise<Result<T>>): Promise<Result<T>> {
-    const { api, lost } = this.worker
-    return Promise.race([ask(api), lost])
   }
 
   probe(): Promise<Result<AdapterFacts>> {
-    return this.call((api) => api.probe() as Promise<Result<AdapterFacts>>)
+    return this.worker.call((api) => api.probe() as Promise<Result<AdapterFacts>>)
   }
 
   async inspect(source: ModelSource, signal: AbortSignal): Promise<Result<Inspection>> {
     const spec = this.specOf(source)
     if (!spec.ok) return spec
-    const found = await this.call((api) => api.inspect(spec.value))
+    const found = await this.worker.call((api) => api.inspect(spec.value))
     if (signal.aborted) return fail('aborted', '')
     if (!found.ok) return found
     const { gpuBytes, gpuBytesMax } = found.value
@@ -97,7 +65,7 @@ export class StageChat implements EngineDoor {
   }
 
   async cached(): Promise<readonly ModelSummary[]> {
-    const kept = await this.call(async (api) => ok(await api.cached()))
+    const kept = await this.worker.call(async (api) => ok(await api.cached()))
     return kept.ok ? kept.value : []
   }
 
@@ -112,9 +80,9 @@ export class StageChat implements EngineDoor {
     await this.unload()
     if (!this.asked) void this.parts.askPersistence()
     this.asked = true
-    const cancel = () => void this.worker.api.cancelLoad()
+    const cancel = () => this.worker.tell((api) => api.cancelLoad())
     signal.addEventListener('abort', cancel)
-    const answer = await this.call((api) => api.load(spec.value, Comlink.proxy(onProgress)))
+    const answer = await this.worker.call((api) => api.load(spec.value, Comlink.proxy(onProgress)))
     signal.removeEventListener('abort', cancel)
     if (!answer.ok) return answer
     const model = answer.value
@@ -130,19 +98,23 @@ export class StageChat implements EngineDoor {
   async unload(): Promise<void> {
     if (!this.loaded) return
     this.loaded = null
-    await this.call(async (api) => ok(await api.unload()))
+    await this.worker.call(async (api) => ok(await api.unload()))
   }
 
   async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
     const clock = new UsageClock(this.parts.now)
     const { loaded } = this
     if (!loaded) return yield clock.end('error', fail('not-loaded', ''))
-    const prompt = await this.call((api) => api.encodeChat(request.messages) as Promise<Result<readonly number[]>>)
+    const begun = request.resume ?? null
+    const byText = begun !== null && begun.tokens.length === 0
+    const prompt = await this.worker.call(
+      (api) => api.encodeChat(request.messages, byText ? begun.text : '') as Promise<Result<readonly number[]>>,
+    )
     if (!prompt.ok) return yield clock.end('error', prompt)
     clock.prompt(prompt.value.length)
-    const text = new AnswerText(loaded.model.vocabulary, request.stop)
-    const begun = request.resume ?? null
-    if (begun) {
+    const text = new AnswerText(loaded.model.vocabulary, request.stop, byText)
+    if (byText) yield { kind: 'notice', code: 'resumed-from-text', detail: '' }
+    else if (begun) {
       const shown = text.restore(begun)
       if (!shown.ok) return yield clock.end('error', shown)
       clock.begun(begun.tokens.length)
@@ -198,12 +170,12 @@ export class StageChat implements EngineDoor {
   /** The stage in the worker as a hop. */
   private hop(): Hop {
     return {
-      open: (request) => this.call((api) => api.open(request)),
-      run: (frame) => this.call((api) => api.run(frame)),
+      open: (request) => this.worker.call((api) => api.open(request)),
+      run: (frame) => this.worker.call((api) => api.run(frame)),
       truncate: (session, epoch, position, sampler) =>
-        this.call((api) => api.truncate(session, epoch, position, sampler)),
+        this.worker.call((api) => api.truncate(session, epoch, position, sampler)),
       close: async (session) => {
-        await this.call(async (api) => ok(await api.close(session)))
+        await this.worker.call(async (api) => ok(await api.close(session)))
       },
     }
   }

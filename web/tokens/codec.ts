@@ -4,7 +4,7 @@
  * may hold half a UTF-8 character; only `detokenizer.ts` turns bytes into text.
  */
 import type { ChatMessage } from '../wire/chat.ts'
-import type { Result } from '../wire/result.ts'
+import { ok, type Result } from '../wire/result.ts'
 
 export interface VocabularyBytes {
   /** Bytes of token i: `bytes.subarray(offsets[i], offsets[i + 1])`. Control tokens are empty. */
@@ -28,4 +28,18 @@ export interface TokenCodec {
    * special; the same marks inside a message stay text. Refusals: `template-invalid`, `context-full`.
    */
   encodeChat(messages: readonly ChatMessage[]): Result<readonly number[]>
+}
+
+/**
+ * A chat whose answer has begun: its text, tokenised again, stands after the generation prompt. Where the vocabulary puts
+ * a space before every text, an answer has that space too, so plain encoding gives it back.
+ */
+export function encodeBegun(
+  codec: TokenCodec,
+  messages: readonly ChatMessage[],
+  begun: string,
+): Result<readonly number[]> {
+  const chat = codec.encodeChat(messages)
+  if (!chat.ok || begun === '') return chat
+  return ok([...chat.value, ...codec.encode(begun, { special: false, bos: false })])
 }

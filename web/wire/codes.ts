@@ -84,6 +84,10 @@ export const CODES = {
     'Pick an embedding model, which runs on the CPU engine.',
   ],
   'engine-mismatch': ['No engine here can run this model.', 'Pick another model, or set the engine to automatic.'],
+  'resumed-from-text': [
+    'The answer went on from its text after an interruption.',
+    'Nothing shown was lost; what follows may differ from what would have come.',
+  ],
   'queue-full': ['Too many requests are waiting for the engine.', 'Wait for one to end, then send again.'],
   'not-loaded': ['No model is loaded.', 'Pick a model first.'],
   'request-invalid': ['The request is malformed.', 'Check its fields.'],
