@@ -38,6 +38,10 @@ export const CODES = {
     'The disk has no room for this model.',
     'Free some space, or set WEFT_DATA to a folder on a larger disk.',
   ],
+  'library-missing': [
+    'The compiled library of this model is missing.',
+    'Add the model again with its library: `npm run models -- add mlc:owner/repo --library <path or https address>`.',
+  ],
   'manifest-invalid': ['The description of this model is damaged.', 'Run `npm run models -- verify` on the server.'],
   'gguf-not-gguf': ['This file is not a GGUF model.', 'Pick a file that ends in .gguf.'],
   'gguf-truncated': ['This GGUF file is cut short.', 'Download it again: part of it is missing.'],

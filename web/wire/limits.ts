@@ -50,6 +50,12 @@ export const CHUNKS_IN_MEMORY_MAX = 8
 export const CHUNK_RETRY_MS = 250
 /** `/models/index.json`: a thousand models at about half a KiB each. */
 export const MIRROR_INDEX_BYTES_MAX = MIB
+/** Files of one MLC model. Shards are about 32 MiB each: 128 GiB of weights. */
+export const MLC_FILES_MAX = 4_096
+/** A path inside an MLC model; its files lie flat, the longest known name has about 60. */
+export const MLC_PATH_CHARACTERS_MAX = 200
+/** WebGPU features that one compiled library asks for; known libraries ask for at most one. */
+export const REQUIRED_FEATURES_MAX = 16
 
 /** Positions of KV that a session reserves unless the model's own context is shorter. */
 export const CONTEXT_POSITIONS_DEFAULT = 4_096
@@ -63,6 +69,10 @@ export const PREFILL_ROWS_MAX = 256
 export const PREFILL_ROWS_MIN = 32
 /** What one prefill frame may take: drivers end submits that run much longer than this. */
 export const PREFILL_FRAME_MS = 150
+/** Speeds that a browser remembers, one an engine, adapter and model; the oldest goes first. */
+export const SPEEDS_KEPT_MAX = 64
+/** Tokens of an answer before its speed says anything of the engine. */
+export const SPEED_TOKENS_MIN = 16
 /** How often one answer is replayed after a lost device before it ends with an error. */
 export const REPLAYS_MAX = 3
 /** Rows of one decode frame: how many decoded positions a replay runs at once. */
@@ -78,6 +88,16 @@ export const OUTPUT_TOKENS_DEFAULT = 1_024
 export const OUTPUT_TOKENS_MAX = 131_072
 /** Requests that wait for the one engine of a page. More than a person or a sane script has open at once. */
 export const ASKS_WAITING_MAX = 16
+/** While a tab waits for the tab that holds the engine, it asks this often whether that one is alive. */
+export const OWNER_PING_MS = 1_000
+/** An owner that has not said a word for so long is frozen or gone, and is stepped over. */
+export const OWNER_SILENT_MS_MAX = 5_000
+/** Tabs wait up to so long at random before one steps over an owner, so that two rarely do at once. */
+export const OWNER_STEAL_JITTER_MS = 500
+/** How often one answer goes on at another owner before it ends: owners that die so often have a common cause. */
+export const OWNERS_PER_ANSWER_MAX = 8
+/** Calls of all tabs that one owner keeps at once. */
+export const OWNER_CALLS_MAX = 256
 /** A page looks at the mirror's list this often, and only while the mirror is fetching a model. */
 export const MIRROR_POLL_MS = 1_000
 /** After so many unanswered looks in a row the page stops and offers to look again. */
@@ -99,4 +119,5 @@ assert(CHUNK_FETCHES_MAX <= CHUNKS_IN_MEMORY_MAX, 'chunks that arrive together d
 assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
 assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
 assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')
+assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
 assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')
