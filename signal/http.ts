@@ -8,7 +8,7 @@ import type { PageConfig } from '../web/wire/mirror.ts'
 import { COMPRESS_BYTES_MIN } from './config.ts'
 import { setSecurityHeaders } from './headers.ts'
 import type { Mirror } from './models/mirror.ts'
-import { isModelPath, sendJson, serveModels } from './models/routes.ts'
+import { isModelFilePath, isModelPath, sendJson, serveModels } from './models/routes.ts'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -25,7 +25,7 @@ export function createHandler(mirror: Mirror, page: PageConfig, app: AppHandler)
       route(mirror, page, app, pathname, request, response).catch((error: unknown) => giveUp(response, error))
     }
     // Weights do not compress, and a compressed answer would have no ranges.
-    if (pathname.endsWith('.gguf')) return answer()
+    if (isModelFilePath(pathname)) return answer()
     compress(asExpress(request), asExpress(response), answer)
   }
 }

@@ -21,7 +21,7 @@ import { takeLock } from './lock.ts'
 import { type OnAddEvent, type OnBytes, progressReporter } from './progress.ts'
 import { describeSource, hubFileUrl, type ModelSource, nameFromSource } from './source.ts'
 import type { ModelStore } from './store.ts'
-import type { FetchJob, FetchResult, SourceTools } from './tools.ts'
+import { type FetchJob, type FetchResult, type SourceTools, WANTED_GGUF } from './tools.ts'
 
 export interface AddRequest {
   /** Null: what the file says. Its file name says nothing: the same bytes get the same id under any. */
@@ -35,9 +35,9 @@ export interface AddRequest {
   readonly known: readonly CatalogueEntry[]
 }
 
-export interface Added {
+export interface Added<M = Manifest> {
   readonly id: string
-  readonly manifest: Manifest
+  readonly manifest: M
   /** False where the mirror already had it. */
   readonly created: boolean
 }
@@ -83,6 +83,7 @@ function shortHash(text: string): string {
 async function findPinned(store: ModelStore, request: AddRequest): Promise<Added | null> {
   if (!request.pin) return null
   for (const { id, manifest } of await store.list()) {
+    if (manifest.format !== 'weft-model/1') continue
     const sameName = request.name === null || request.name === manifest.name
     if (manifest.fileSha256 === request.pin.sha256 && sameName) return { id, manifest, created: false }
   }
@@ -104,7 +105,14 @@ async function trySources(
     const part = join(folder, `${shortHash(source)}.part`)
     const report = (phase: 'fetch' | 'extract'): OnBytes => progressReporter(phase, onEvent, tools.nowMs, PROGRESS_MS)
     const scratch = join(folder, 'scratch')
-    const job: FetchJob = { part, scratch, signal, onFetch: report('fetch'), onExtract: report('extract') }
+    const job: FetchJob = {
+      wanted: WANTED_GGUF,
+      part,
+      scratch,
+      signal,
+      onFetch: report('fetch'),
+      onExtract: report('extract'),
+    }
     const fetched = await fetchSource(from, job, tools)
     const result = fetched.ok ? await finish(store, part, request, tools, onEvent, signal) : fetched
     if (result.ok) return result

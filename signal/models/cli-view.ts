@@ -2,6 +2,7 @@
  * How the mirror's command and `npm start` draw: sizes, times, the table of models, the progress of an add. Pure text in,
  * text out; it writes to no stream.
  */
+import { summariseModel } from './manifest.ts'
 import type { AddEvent } from './progress.ts'
 import type { StoredModel } from './store.ts'
 
@@ -75,16 +76,13 @@ export class LineThinner {
 }
 
 export function modelTable(models: readonly StoredModel[]): string {
-  const head = ['id', 'name', 'size', 'architecture', 'layers', 'context', 'license']
-  const rows = models.map(({ id, manifest }) => [
-    id.slice(0, 12),
-    plain(manifest.name),
-    formatBytes(manifest.fileBytes),
-    plain(manifest.architecture),
-    String(manifest.layers),
-    String(manifest.contextLength),
-    plain(manifest.license),
-  ])
+  const head = ['id', 'name', 'format', 'size', 'architecture', 'layers', 'context', 'license']
+  const rows = models.map(({ id, manifest }) => {
+    const { name, format, fileBytes, architecture, layers, contextLength, license } = summariseModel(id, manifest)
+    const size = formatBytes(fileBytes)
+    const counts = [layers, contextLength].map((count) => (count === 0 ? '?' : String(count)))
+    return [id.slice(0, 12), plain(name), format, size, plain(architecture), ...counts, plain(license)]
+  })
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
   const line = (cells: readonly string[]) =>
     cells

@@ -13,10 +13,15 @@ import type { FetchJob, FetchResult } from './tools.ts'
 const BLOCK_BYTES = 1024 * 1024
 
 export async function fetchFile(path: string, job: FetchJob): FetchResult {
+  if ((await fileBytes(path)) === null) return fail('source-missing', `No file at ${path}.`)
+  const facts = await inspectGguf(path)
+  return facts.ok ? copyFile(path, job) : facts
+}
+
+/** Any file, whatever is in it. A symbolic link is followed: hubs keep their files behind such links. */
+export async function copyFile(path: string, job: FetchJob): FetchResult {
   const bytes = await fileBytes(path)
   if (bytes === null) return fail('source-missing', `No file at ${path}.`)
-  const facts = await inspectGguf(path)
-  if (!facts.ok) return facts
   const room = await roomFor(dirname(job.part), bytes)
   if (!room.ok) return room
   let done = 0

@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MODEL_BYTES_MAX } from '../../web/wire/limits.ts'
 import { type Failure, fail, ok, type Result } from '../../web/wire/result.ts'
 import { REDIRECTS_MAX } from '../config.ts'
 import { errorWords, fileBytes, roomFor, writeFailure } from './disk.ts'
@@ -107,7 +106,11 @@ async function fetchOnce(
 }
 
 /** Follows redirects by hand, so that none leads from https to a place where bytes can be changed on their way. */
-async function request(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Result<Response>> {
+export async function request(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Result<Response>> {
   let at = url
   for (let hop = 0; hop <= REDIRECTS_MAX; hop++) {
     const options = { headers: { 'Accept-Encoding': 'identity', ...headers }, redirect: 'manual', signal } as const
@@ -146,8 +149,12 @@ async function acceptAnswer(
   if (status === 206 && resume) return have
   await dropPart(job.part)
   const totalBytes = wholeBytes(headers)
-  if (totalBytes !== null && totalBytes > MODEL_BYTES_MAX) {
-    return refused(fail('gguf-invalid', `It claims ${totalBytes} bytes; at most ${MODEL_BYTES_MAX} are taken.`))
+  const { wanted } = job
+  if (totalBytes !== null && totalBytes > wanted.bytesMax) {
+    return refused(fail(wanted.invalid, `It claims ${totalBytes} bytes; at most ${wanted.bytesMax} are taken.`))
+  }
+  if (totalBytes !== null && wanted.bytes !== null && totalBytes !== wanted.bytes) {
+    return refused(fail('source-changed', `It has ${totalBytes} bytes instead of ${wanted.bytes}.`))
   }
   const room = await roomFor(dirname(job.part), totalBytes ?? 0)
   if (!room.ok) return refused(room)
@@ -194,9 +201,9 @@ async function receive(
         return { kind: 'cut', detail: `It stopped after ${at} bytes: ${cause}.` }
       }
       if (next === null) break
-      const wrong = at === 0 ? judgeStart(next) : null
+      const wrong = at === 0 ? job.wanted.judgeStart(next) : null
       if (wrong) return refused(wrong)
-      if (at + next.length > MODEL_BYTES_MAX) return refused(fail('gguf-invalid', 'It does not end.'))
+      if (at + next.length > job.wanted.bytesMax) return refused(fail(job.wanted.invalid, 'It does not end.'))
       const failure = await write(file, next, at)
       if (failure) return refused(failure)
       at += next.length
@@ -207,7 +214,7 @@ async function receive(
     await file.close()
   }
   if (totalBytes !== null && at < totalBytes) return { kind: 'cut', detail: `It stopped after ${at} bytes.` }
-  if (at === 0) return refused(fail('gguf-truncated', 'The source sent an empty file.'))
+  if (at === 0) return refused(fail(job.wanted.truncated, 'The source sent an empty file.'))
   return { kind: 'done' }
 }
 
@@ -219,14 +226,6 @@ async function readNext(reader: ReadableStreamDefaultReader<Uint8Array>): Promis
   } catch (error) {
     return errorWords(error)
   }
-}
-
-/** A page or a foreign file is refused on its first bytes, not after gigabytes. */
-function judgeStart(bytes: Uint8Array): Failure | null {
-  const start = Buffer.from(bytes.subarray(0, 4)).toString('latin1')
-  if ('GGUF'.startsWith(start)) return null
-  if (start.trimStart().startsWith('<')) return fail('source-error-page', 'It sent a page of text.')
-  return fail('gguf-not-gguf', 'Its first bytes are not "GGUF".')
 }
 
 async function write(file: FileHandle, bytes: Uint8Array, at: number): Promise<Failure | null> {

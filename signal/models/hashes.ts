@@ -2,7 +2,7 @@
  * SHA-256 of a file and of each of its chunks in one pass. The chunk list is what lets a page take a chunk from anybody.
  * It judges nothing: comparing is the caller's.
  */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { CHUNK_BYTES } from '../../web/wire/limits.ts'
 
@@ -16,11 +16,12 @@ export interface FileHashes {
 /** A divisor of a chunk, so that no read ever crosses a chunk border. */
 const READ_BYTES = CHUNK_BYTES / 4
 
-/** Null when `signal` ended it. */
+/** Null when `signal` ended it. `also` are fed with every byte of the file, for digests of other kinds. */
 export async function hashFile(
   path: string,
   onBytes: (doneBytes: number) => void,
   signal: AbortSignal,
+  also: readonly Hash[] = [],
 ): Promise<FileHashes | null> {
   const whole = createHash('sha256')
   const chunks: string[] = []
@@ -34,6 +35,7 @@ export async function hashFile(
   }
   for await (const block of createReadStream(path, { highWaterMark: READ_BYTES })) {
     if (signal.aborted) return null
+    for (const hash of also) hash.update(block)
     let rest: Buffer = block
     while (rest.length > 0) {
       const piece = rest.subarray(0, CHUNK_BYTES - inChunk)

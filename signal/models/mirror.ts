@@ -4,14 +4,15 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NAME_CHARACTERS_MAX } from '../../web/wire/limits.ts'
-import { type Adding, type MirrorIndex, summarise } from '../../web/wire/model.ts'
+import type { Adding, MirrorIndex } from '../../web/wire/model.ts'
 import type { Failure } from '../../web/wire/result.ts'
 import { PROGRESS_MS } from '../config.ts'
 import { addModel, requestFromEntry } from './add.ts'
 import type { Catalogue, CatalogueEntry } from './catalogue.ts'
 import { errorWords } from './disk.ts'
+import { filesOf, summariseModel } from './manifest.ts'
 import type { AddEvent } from './progress.ts'
-import type { ModelStore } from './store.ts'
+import type { ModelStore, StoredModel } from './store.ts'
 import type { SourceTools } from './tools.ts'
 
 /** As long as `web/wire/mirror.ts` takes them. */
@@ -45,9 +46,12 @@ export class Mirror {
   async index(): Promise<MirrorIndex> {
     const stored = await this.store.list()
     const pinned = this.#catalogue.defaultEntry?.sha256
-    const first = stored.find(({ manifest }) => manifest.fileSha256 === pinned) ?? stored[0]
+    const gguf = stored.filter(({ manifest }) => manifest.format === 'weft-model/1')
+    const isPinned = ({ manifest }: StoredModel) => filesOf(manifest)[0]?.sha256 === pinned
+    // A GGUF model runs on every device, an MLC model on those with a GPU that its library likes.
+    const first = gguf.find(isPinned) ?? gguf[0] ?? stored[0]
     return {
-      models: stored.map(({ id, manifest }) => summarise(id, manifest)),
+      models: stored.map(({ id, manifest }) => summariseModel(id, manifest)),
       adding: this.#adding ? [this.#adding] : [],
       failed: stored.length > 0 ? [] : this.#failed,
       defaultId: first?.id ?? null,

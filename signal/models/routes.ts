@@ -1,6 +1,7 @@
 /**
- * The HTTP face of the mirror: `/models/index.json`, `/models/<id>/manifest.json`, `/models/<id>/model.gguf`. Bytes under
- * an id never change, so they may be cached for ever and read by any page. Only ids of listed models reach the disk.
+ * The HTTP face of the mirror: `/models/index.json`, `/models/<id>/manifest.json`, `/models/<id>/model.gguf` and, for
+ * MLC models, `/models/<id>/files/<path>`. Bytes under an id never change, so they may be cached for ever and read by
+ * any page. Only ids of listed models and paths that their manifests name reach the disk.
  */
 import { createReadStream } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -9,13 +10,25 @@ import { CODES } from '../../web/wire/codes.ts'
 import { canonicalJson, isModelId } from '../../web/wire/model.ts'
 import type { Mirror } from './mirror.ts'
 import { parseRange } from './range.ts'
+import type { StoredFile } from './store.ts'
 
 const IMMUTABLE = 'public, max-age=31536000, immutable'
-const ROUTE = /^\/models\/([^/]+)\/(manifest\.json|model\.gguf)$/
+const ROUTE = /^\/models\/([^/]+)\/(manifest\.json|model\.gguf|files\/.+)$/
+const FILE = /^\/models\/[^/]+\/(?:model\.gguf$|files\/)/
+/** Of files that a browser starts or reads by itself; all others are bytes. */
+const TYPES: readonly (readonly [ending: string, type: string])[] = [
+  ['.wasm', 'application/wasm'],
+  ['.json', 'application/json'],
+]
 
 /** True for everything below `/models/`: this file answers it, with a 404 where it must. */
 export function isModelPath(pathname: string): boolean {
   return pathname === '/models' || pathname.startsWith('/models/')
+}
+
+/** True for paths whose answers have ranges and are therefore never compressed. */
+export function isModelFilePath(pathname: string): boolean {
+  return FILE.test(pathname)
 }
 
 export async function serveModels(
@@ -33,20 +46,23 @@ export async function serveModels(
     return sendJson(response, 405, { code: 'request-invalid', message: CODES['request-invalid'][0] }, 'no-store')
   }
   if (pathname === '/models/index.json') return sendJson(response, 200, await mirror.index(), 'no-store')
-  const [, id, file] = ROUTE.exec(pathname) ?? []
-  const model = isModelId(id) ? await mirror.store.get(id) : null
-  if (!model?.ok || !isModelId(id)) {
-    return sendJson(response, 404, { code: 'model-unknown', message: CODES['model-unknown'][0] }, 'no-store')
+  const [, id, path] = ROUTE.exec(pathname) ?? []
+  if (!isModelId(id) || path === undefined) return sendUnknown(response)
+  if (path !== 'manifest.json') {
+    const stored = await mirror.store.file(id, path)
+    return stored.ok ? sendFile(request, response, stored.value) : sendUnknown(response)
   }
-  const { manifest } = model.value
-  if (file === 'model.gguf') {
-    return sendFile(request, response, mirror.store.modelPath(id), manifest.fileBytes, `"${manifest.fileSha256}"`)
-  }
+  const model = await mirror.store.get(id)
+  if (!model.ok) return sendUnknown(response)
   response.setHeader('Content-Type', 'application/json; charset=utf-8')
   response.setHeader('Cache-Control', IMMUTABLE)
   response.setHeader('ETag', `W/"${id}"`)
   if (matches(request.headers['if-none-match'], `"${id}"`)) return sendEmpty(response, 304)
-  response.end(canonicalJson(manifest))
+  response.end(canonicalJson(model.value.manifest))
+}
+
+function sendUnknown(response: ServerResponse): void {
+  sendJson(response, 404, { code: 'model-unknown', message: CODES['model-unknown'][0] }, 'no-store')
 }
 
 function sendPreflight(response: ServerResponse): void {
@@ -71,10 +87,10 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
 async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
-  path: string,
-  size: number,
-  etag: string,
+  { file, place }: StoredFile,
 ): Promise<void> {
+  const { bytes: size } = file
+  const etag = `"${file.sha256}"`
   response.setHeader('Accept-Ranges', 'bytes')
   response.setHeader('Cache-Control', IMMUTABLE)
   response.setHeader('ETag', etag)
@@ -87,14 +103,15 @@ async function sendFile(
   }
   const { first, last } = range === 'whole' ? { first: 0, last: size - 1 } : range
   response.statusCode = range === 'whole' ? 200 : 206
-  response.setHeader('Content-Type', 'application/octet-stream')
+  const [, type = 'application/octet-stream'] = TYPES.find(([ending]) => file.path.endsWith(ending)) ?? []
+  response.setHeader('Content-Type', type)
   response.setHeader('Content-Length', last - first + 1)
   if (range !== 'whole') response.setHeader('Content-Range', `bytes ${first}-${last}/${size}`)
   if (request.method === 'HEAD') {
     response.end()
     return
   }
-  await pipeline(createReadStream(path, { start: first, end: last }), response)
+  await pipeline(createReadStream(place, { start: first, end: last }), response)
 }
 
 /** A range of another version is no use to anybody: then the whole file is sent. */

@@ -1,36 +1,47 @@
 /**
- * The models on disk: `<data>/models/<id>/` holds `manifest.json` and `model.gguf`, and `<id>` is the SHA-256 of the
- * manifest's bytes. A model appears and disappears by one rename. Names that begin with a dot are unfinished work and
- * are never listed. Paths are made from ids of 64 hex digits only, never from what a request says.
+ * The models on disk: `<data>/models/<id>/` holds `manifest.json` and `model.gguf` or `files/...`, and `<id>` is the
+ * SHA-256 of the manifest's bytes. A model appears and disappears by one rename. Names that begin with a dot are
+ * unfinished work and are never listed. Paths are made from ids of 64 hex digits and from what a manifest names.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { MANIFEST_BYTES_MAX } from '../../web/wire/limits.ts'
-import { canonicalJson, isModelId, type Manifest, parseManifest } from '../../web/wire/model.ts'
+import { isMlcPath } from '../../web/wire/mlc-model.ts'
+import { canonicalJson, isModelId } from '../../web/wire/model.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
 import { PART_KEEP_MS } from '../config.ts'
 import { errorCode, fileBytes, syncToDisk } from './disk.ts'
 import { isLocked } from './lock.ts'
+import {
+  filesOf,
+  GGUF_FILE,
+  MLC_FOLDER,
+  type ModelFile,
+  type ModelManifest,
+  manifestId,
+  parseModelManifest,
+} from './manifest.ts'
 
 export interface StoredModel {
   readonly id: string
-  readonly manifest: Manifest
+  readonly manifest: ModelManifest
+}
+
+export interface StoredFile {
+  readonly file: ModelFile
+  /** On this machine. */
+  readonly place: string
 }
 
 const MANIFEST = 'manifest.json'
-const MODEL = 'model.gguf'
 const ADDING = '.adding-'
 const REMOVED = '.removed-'
-
-export function manifestId(manifest: Manifest): string {
-  return createHash('sha256').update(canonicalJson(manifest)).digest('hex')
-}
 
 export class ModelStore {
   readonly folder: string
   /** Manifests never change under their id. */
-  readonly #manifests = new Map<string, Manifest>()
+  readonly #manifests = new Map<string, ModelManifest>()
 
   constructor(dataDir: string) {
     this.folder = join(dataDir, 'models')
@@ -54,9 +65,11 @@ export class ModelStore {
     return join(this.folder, `${ADDING}${key}`)
   }
 
-  modelPath(id: string): string {
-    assert(isModelId(id), 'a path is made from an id')
-    return join(this.folder, id, MODEL)
+  /** Of a file that the manifest names. */
+  filePath(id: string, path: string): string {
+    const name = path.startsWith(`${MLC_FOLDER}/`) ? path.slice(MLC_FOLDER.length + 1) : path
+    assert(isModelId(id) && isMlcPath(name), 'a path is made from an id and a checked name')
+    return join(this.folder, id, path)
   }
 
   manifestPath(id: string): string {
@@ -83,21 +96,38 @@ export class ModelStore {
     return models.sort((a, b) => a.manifest.name.localeCompare(b.manifest.name, 'en') || (a.id < b.id ? -1 : 1))
   }
 
+  /** With every file there and of the right size. Refusals: `model-unknown`, `model-damaged`, `manifest-invalid`. */
   async get(id: string): Promise<Result<StoredModel>> {
-    const bytes = await fileBytes(this.modelPath(id))
-    if (bytes === null) {
+    if ((await stat(join(this.folder, id)).catch(() => null)) === null) {
       this.#manifests.delete(id)
       return fail('model-unknown', `${id.slice(0, 12)} is not here.`)
     }
     const manifest = await this.#readManifest(id)
     if (!manifest.ok) return manifest
-    if (bytes !== manifest.value.fileBytes) {
-      return fail('model-damaged', `model.gguf has ${bytes} bytes, the manifest says ${manifest.value.fileBytes}.`)
+    for (const file of filesOf(manifest.value)) {
+      const there = await this.#check(id, file)
+      if (!there.ok) return there
     }
     return ok({ id, manifest: manifest.value })
   }
 
-  async #readManifest(id: string): Promise<Result<Manifest>> {
+  /** One file of a model: the others are not looked at, so that a range costs the same in a model of a thousand files. */
+  async file(id: string, path: string): Promise<Result<StoredFile>> {
+    const manifest = await this.#readManifest(id)
+    if (!manifest.ok) return manifest
+    const file = filesOf(manifest.value).find((known) => known.path === path)
+    return file ? this.#check(id, file) : fail('model-unknown', `${id.slice(0, 12)} has no such file.`)
+  }
+
+  async #check(id: string, file: ModelFile): Promise<Result<StoredFile>> {
+    const place = this.filePath(id, file.path)
+    const bytes = await fileBytes(place)
+    if (bytes === file.bytes) return ok({ file, place })
+    const has = bytes === null ? 'is missing' : `has ${bytes} bytes, the manifest says ${file.bytes}`
+    return fail('model-damaged', `${file.path} ${has}.`)
+  }
+
+  async #readManifest(id: string): Promise<Result<ModelManifest>> {
     const known = this.#manifests.get(id)
     if (known) return ok(known)
     const path = this.manifestPath(id)
@@ -110,23 +140,30 @@ export class ModelStore {
       if (!(error instanceof SyntaxError)) throw error
       return fail('manifest-invalid', 'manifest.json is no JSON.')
     }
-    const manifest = parseManifest(value)
+    const manifest = parseModelManifest(value)
     if (!manifest.ok) return manifest
     if (manifestId(manifest.value) !== id) return fail('manifest-invalid', 'manifest.json does not hash to its id.')
     this.#manifests.set(id, manifest.value)
     return manifest
   }
 
-  /** Moves a finished file in. Durable, then visible, in this order. `created` is false where it was already there. */
-  async publish(file: string, manifest: Manifest): Promise<{ readonly id: string; readonly created: boolean }> {
+  /**
+   * Moves finished work in: a GGUF file, or the folder of an MLC model's files. Durable, then visible, in this order.
+   * `created` is false where it was already there.
+   */
+  async publish(work: string, manifest: ModelManifest): Promise<{ readonly id: string; readonly created: boolean }> {
     const id = manifestId(manifest)
-    const staged = `${file}.${randomBytes(4).toString('hex')}.model`
+    const staged = `${work}.${randomBytes(4).toString('hex')}.model`
     await mkdir(staged)
-    await rename(file, join(staged, MODEL))
+    await rename(work, join(staged, manifest.format === 'weft-mlc/1' ? MLC_FOLDER : GGUF_FILE))
     await writeFile(join(staged, MANIFEST), canonicalJson(manifest))
-    await syncToDisk(join(staged, MODEL))
     await syncToDisk(join(staged, MANIFEST))
-    await syncToDisk(staged)
+    const folders = new Set([staged])
+    for (const { path } of filesOf(manifest)) {
+      await syncToDisk(join(staged, path))
+      for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(join(staged, folder))
+    }
+    for (const folder of folders) await syncToDisk(folder)
     try {
       await rename(staged, join(this.folder, id))
       await syncToDisk(this.folder)

@@ -1,13 +1,14 @@
 /**
- * Rehashes stored models against their manifests and names every chunk that differs. It repairs nothing.
+ * Rehashes every file of stored models against their manifests and names every chunk that differs. It repairs nothing.
  */
-
 import { readFile } from 'node:fs/promises'
-import { isModelId, type Manifest, parseManifest } from '../../web/wire/model.ts'
+import { CHUNK_BYTES } from '../../web/wire/limits.ts'
+import { isModelId } from '../../web/wire/model.ts'
 import { fileBytes } from './disk.ts'
 import { hashFile } from './hashes.ts'
+import { filesOf, type ModelFile, type ModelManifest, manifestId, parseModelManifest } from './manifest.ts'
 import type { OnBytes } from './progress.ts'
-import { type ModelStore, manifestId } from './store.ts'
+import type { ModelStore } from './store.ts'
 
 export interface Verdict {
   readonly id: string
@@ -28,23 +29,41 @@ export async function verifyModel(
   if (!manifest) return { id, name: null, problems: ['manifest.json is missing or damaged.'] }
   const problems: string[] = []
   if (!isModelId(id) || manifestId(manifest) !== id) problems.push('manifest.json does not hash to the id.')
-  const path = store.modelPath(id)
-  const bytes = await fileBytes(path)
-  if (bytes === null) return { id, name: manifest.name, problems: [...problems, 'model.gguf is missing.'] }
-  if (bytes !== manifest.fileBytes) problems.push(`model.gguf has ${bytes} bytes instead of ${manifest.fileBytes}.`)
-  const hashes = await hashFile(path, (done) => onBytes(done, bytes), signal)
-  if (!hashes) return null
-  for (const [index, expected] of manifest.chunks.entries()) {
-    if (hashes.chunks[index] === expected) continue
-    const first = index * manifest.chunkBytes
-    const last = Math.min(first + manifest.chunkBytes, manifest.fileBytes) - 1
-    problems.push(`Chunk ${index} (bytes ${first}-${last}) is damaged.`)
+  const files = filesOf(manifest)
+  const totalBytes = files.reduce((sum, { bytes }) => sum + bytes, 0)
+  let before = 0
+  for (const file of files) {
+    const onFile = (doneBytes: number) => onBytes(Math.min(before + doneBytes, totalBytes), totalBytes)
+    const found = await verifyFile(store.filePath(id, file.path), file, onFile, signal)
+    if (!found) return null
+    problems.push(...found)
+    before += file.bytes
   }
-  if (problems.length === 0 && hashes.fileSha256 !== manifest.fileSha256) problems.push('The file hash differs.')
   return { id, name: manifest.name, problems }
 }
 
-async function readManifest(path: string): Promise<Manifest | null> {
+/** Null when `signal` ended it. */
+async function verifyFile(
+  place: string,
+  { path, bytes, sha256, chunks }: ModelFile,
+  onBytes: (doneBytes: number) => void,
+  signal: AbortSignal,
+): Promise<readonly string[] | null> {
+  const there = await fileBytes(place)
+  if (there === null) return [`${path} is missing.`]
+  const problems = there === bytes ? [] : [`${path} has ${there} bytes instead of ${bytes}.`]
+  const hashes = await hashFile(place, onBytes, signal)
+  if (!hashes) return null
+  for (const [index, expected] of chunks.entries()) {
+    if (hashes.chunks[index] === expected) continue
+    const first = index * CHUNK_BYTES
+    problems.push(`${path}: chunk ${index} (bytes ${first}-${Math.min(first + CHUNK_BYTES, bytes) - 1}) is damaged.`)
+  }
+  if (problems.length === 0 && hashes.fileSha256 !== sha256) problems.push(`${path}: the file hash differs.`)
+  return problems
+}
+
+async function readManifest(path: string): Promise<ModelManifest | null> {
   if ((await fileBytes(path)) === null) return null
   let value: unknown
   try {
@@ -53,6 +72,6 @@ async function readManifest(path: string): Promise<Manifest | null> {
     if (error instanceof SyntaxError) return null
     throw error
   }
-  const manifest = parseManifest(value)
+  const manifest = parseModelManifest(value)
   return manifest.ok ? manifest.value : null
 }

@@ -45,7 +45,7 @@ describe('npm run models', () => {
     expect(added).toMatchObject({ code: 0, err: '' })
     const id = /[0-9a-f]{64}/.exec(added.out)?.[0] ?? ''
     expect((await command(dataDir, ['list'])).out).toMatch(
-      /^id .*\n[0-9a-f]{12} +My Model +9\.3 MB +llama +2 +512 +MIT\n$/,
+      /^id .*\n[0-9a-f]{12} +My Model +gguf +9\.3 MB +llama +2 +512 +MIT\n$/,
     )
     expect(await command(dataDir, ['verify'])).toMatchObject({ code: 0 })
     expect(await command(dataDir, ['verify', id.slice(0, 8)])).toMatchObject({ code: 0 })
@@ -85,7 +85,7 @@ describe('npm run models', () => {
     await command(dataDir, ['add', await largeFile()])
     const store = new ModelStore(dataDir)
     const [id = ''] = await store.ids()
-    const file = await open(store.modelPath(id), 'r+')
+    const file = await open(store.filePath(id, 'model.gguf'), 'r+')
     const at = CHUNK_BYTES + 17
     const byte = Buffer.alloc(1)
     await file.read(byte, 0, 1, at)
@@ -94,8 +94,8 @@ describe('npm run models', () => {
     await file.close()
     const verified = await command(dataDir, ['verify'])
     expect(verified.code).toBe(1)
-    expect(verified.err).toContain(`Chunk 1 (bytes ${CHUNK_BYTES}-${2 * CHUNK_BYTES - 1}) is damaged.`)
-    expect(verified.err).not.toContain('Chunk 0')
+    expect(verified.err).toContain(`model.gguf: chunk 1 (bytes ${CHUNK_BYTES}-${2 * CHUNK_BYTES - 1}) is damaged.`)
+    expect(verified.err).not.toContain('chunk 0')
     expect(verified.err).toContain('[model-damaged]')
   })
 
