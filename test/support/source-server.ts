@@ -50,34 +50,48 @@ export class SourceServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const ifRange = request.headers['if-range']
     this.seen.push({ range: request.headers.range, ifRange: ifRange === undefined ? undefined : String(ifRange) })
-    const manner = (this.manners.length > 1 ? this.manners.shift() : this.manners[0]) ?? { kind: 'good' }
-    if (manner.kind === 'silent') {
-      this.onAnswer()
-      return
-    }
-    if (manner.kind === 'status') return void response.writeHead(manner.status).end('no')
-    if (manner.kind === 'page')
-      return void response.writeHead(200, { 'content-type': manner.type }).end('<html>Sign in')
-    if (manner.kind === 'moved') return void response.writeHead(302, { location: manner.to }).end()
-    const from = this.#from(request)
-    const body = this.bytes.subarray(from)
-    const etag: Record<string, string> = this.etag === null ? {} : { etag: this.etag }
-    const range = `bytes ${from}-${this.bytes.length - 1}/${this.bytes.length}`
-    response.writeHead(from > 0 ? 206 : 200, {
-      'content-length': body.length,
-      ...(from > 0 ? { 'content-range': range } : {}),
-      ...etag,
-    })
-    if (manner.kind === 'good') return void response.end(body)
-    response.write(body.subarray(0, manner.afterBytes), () => {
-      if (manner.kind === 'cut') response.destroy()
-      this.onAnswer()
-    })
+    const manner = nextManner(this.manners)
+    answerAs(manner, this.bytes, this.etag, request, response, () => this.onAnswer())
   }
+}
 
-  #from(request: IncomingMessage): number {
-    const first = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
-    const condition = request.headers['if-range']
-    return condition !== undefined && condition !== this.etag ? 0 : first
+export function nextManner(manners: Manner[]): Manner {
+  return (manners.length > 1 ? manners.shift() : manners[0]) ?? { kind: 'good' }
+}
+
+/** Sends `bytes`, or what of them the request asks for, in this manner. */
+export function answerAs(
+  manner: Manner,
+  bytes: Uint8Array,
+  version: string | null,
+  request: IncomingMessage,
+  response: ServerResponse,
+  onAnswer: () => void,
+): void {
+  if (manner.kind === 'silent') return void onAnswer()
+  if (manner.kind === 'status') return void response.writeHead(manner.status).end('no')
+  if (manner.kind === 'page') {
+    return void response.writeHead(200, { 'content-type': manner.type }).end('<html>Sign in')
   }
+  if (manner.kind === 'moved') return void response.writeHead(302, { location: manner.to }).end()
+  const from = startOf(request, version)
+  const body = bytes.subarray(from)
+  const etag: Record<string, string> = version === null ? {} : { etag: version }
+  const range = `bytes ${from}-${bytes.length - 1}/${bytes.length}`
+  response.writeHead(from > 0 ? 206 : 200, {
+    'content-length': body.length,
+    ...(from > 0 ? { 'content-range': range } : {}),
+    ...etag,
+  })
+  if (manner.kind === 'good') return void response.end(body)
+  response.write(body.subarray(0, manner.afterBytes), () => {
+    if (manner.kind === 'cut') response.destroy()
+    onAnswer()
+  })
+}
+
+function startOf(request: IncomingMessage, version: string | null): number {
+  const first = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
+  const condition = request.headers['if-range']
+  return condition !== undefined && condition !== version ? 0 : first
 }

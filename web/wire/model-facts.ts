@@ -24,6 +24,11 @@ const SPDX: Readonly<Record<string, string>> = {
   'gpl-3.0': 'GPL-3.0-only',
 }
 
+/** The SPDX id of a license as hubs and files write it, else the text itself; `unknown` for none. */
+export function spdxOf(license: string): string {
+  return SPDX[license.toLowerCase()] ?? (license === '' ? UNKNOWN_LICENSE : license)
+}
+
 function textOf(value: MetadataValue | undefined): string {
   return typeof value === 'string' ? value.trim().slice(0, NAME_CHARACTERS_MAX) : ''
 }
@@ -45,12 +50,11 @@ export function factsFromDirectory(directory: Directory): Result<DirectoryFacts>
   if (counted > layers) return fail('gguf-invalid', `It claims ${layers} layers and holds tensors of ${counted}.`)
   const contextLength = countOf(metadata[`${architecture}.context_length`], 2 ** 31)
   if (contextLength === null) return fail('gguf-invalid', 'It does not say how long its context is.')
-  const license = textOf(metadata['general.license'])
   let parameters = 0
   for (const { shape } of tensors) parameters += shape.reduce((product, size) => product * size, 1)
   return ok({
     name: textOf(metadata['general.name']) || textOf(metadata['general.basename']) || `Unnamed ${architecture} model`,
-    license: SPDX[license.toLowerCase()] ?? (license === '' ? UNKNOWN_LICENSE : license),
+    license: spdxOf(textOf(metadata['general.license'])),
     architecture,
     dataOffset,
     layers,
