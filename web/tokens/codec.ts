@@ -16,6 +16,11 @@ export interface VocabularyBytes {
   readonly stripLeadingSpace: boolean
 }
 
+/** A rendered chat in parts. `mark`: a special token that the template wrote. `plain`: all else, whatever it looks like. */
+export type ChatSpan =
+  | { readonly kind: 'mark'; readonly id: number; readonly text: string }
+  | { readonly kind: 'plain'; readonly text: string }
+
 export interface TokenCodec {
   readonly vocabulary: VocabularyBytes
   /**
@@ -28,6 +33,10 @@ export interface TokenCodec {
    * special; the same marks inside a message stay text. Refusals: `template-invalid`, `context-full`.
    */
   encodeChat(messages: readonly ChatMessage[]): Result<readonly number[]>
+  /** What `encodeChat` gives ids of, begin token included, for an engine that tokenises by itself. Same refusals. */
+  renderChat(messages: readonly ChatMessage[]): Result<readonly ChatSpan[]>
+  /** The ids of `renderChat`'s spans: those of `encodeChat`. */
+  encodeSpans(spans: readonly ChatSpan[]): readonly number[]
 }
 
 /**

@@ -9,7 +9,7 @@ import { MESSAGES_MAX, PROMPT_CHARACTERS_MAX } from '../wire/limits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { createByteLevelBpe, type EncodeText } from './byte-level-bpe.ts'
 import { compileTemplate } from './chat-template.ts'
-import type { TokenCodec } from './codec.ts'
+import type { ChatSpan, TokenCodec } from './codec.ts'
 import { shieldMessages, tokenEdges } from './message-shield.ts'
 import { createSentencePiece } from './sentence-piece.ts'
 import { SpecialTokens } from './special-tokens.ts'
@@ -39,11 +39,11 @@ function plainEncoder(encodeText: EncodeText, userDefined: SpecialTokens): Appen
   }
 }
 
-function chatEncoder(
+function chatRenderer(
   facts: TokenizerFacts,
   now: () => Date,
-  toIds: (rendered: string, restore: (text: string) => string) => readonly number[],
-): TokenCodec['encodeChat'] {
+  toSpans: (rendered: string, restore: (text: string) => string) => readonly ChatSpan[],
+): TokenCodec['renderChat'] {
   const { template } = facts
   if (template === null) return () => fail('template-invalid', 'The file has none.')
   const textOf = (id: number | null) => (id === null ? '' : (facts.tokens[id] ?? ''))
@@ -63,7 +63,7 @@ function chatEncoder(
     const shielded = shieldMessages(wellFormed, template, control, edges)
     if (!shielded) return fail('template-invalid', 'The messages use every private-use character.')
     const rendered = render.value(shielded.messages)
-    return rendered.ok ? ok(toIds(rendered.value, shielded.restore)) : rendered
+    return rendered.ok ? ok(toSpans(rendered.value, shielded.restore)) : rendered
   }
 }
 
@@ -78,30 +78,50 @@ export function createCodec(metadata: Directory['metadata'], now: () => Date = (
   const special = tokensOfType(facts, [CONTROL, UNKNOWN, USER_DEFINED])
   const appendPlain = plainEncoder(encodeText, tokensOfType(facts, [USER_DEFINED]))
 
-  const encodeSpecial = (text: string, restore: (text: string) => string): number[] => {
+  const spansOf = (text: string, restore: (text: string) => string): ChatSpan[] =>
+    special
+      .partition(text)
+      .map((span) =>
+        span.kind === 'token'
+          ? { kind: 'mark', id: span.id, text: facts.tokens[span.id] ?? '' }
+          : { kind: 'plain', text: restore(span.text) },
+      )
+  const encodeSpans = (spans: readonly ChatSpan[]): number[] => {
     const ids: number[] = []
     let atStart = true
-    for (const span of special.partition(text)) {
-      if (span.kind === 'token') ids.push(span.id)
-      else appendPlain(ids, restore(span.text), atStart)
-      atStart = span.kind === 'token'
+    for (const span of spans) {
+      if (span.kind === 'mark') ids.push(span.id)
+      else appendPlain(ids, span.text, atStart)
+      atStart = span.kind === 'mark'
     }
     return ids
   }
   /** A template may have written the begin token itself; it stands there once. */
+  const missingBos = (first: number | undefined): number | null =>
+    facts.addBos && first !== facts.bos ? facts.bos : null
   const withBos = (ids: number[]): number[] => {
-    if (facts.addBos && facts.bos !== null && ids[0] !== facts.bos) ids.unshift(facts.bos)
-    return ids
+    const bos = missingBos(ids[0])
+    return bos === null ? ids : [bos, ...ids]
   }
+  const renderChat = chatRenderer(facts, now, (rendered, restore) => {
+    const spans = spansOf(rendered, restore)
+    const bos = missingBos(encodeSpans(spans.slice(0, 1))[0])
+    return bos === null ? spans : [{ kind: 'mark', id: bos, text: facts.tokens[bos] ?? '' }, ...spans]
+  })
 
   return ok({
     vocabulary: buildVocabularyBytes(facts),
     encode(text, options = {}) {
       const wellFormed = text.replace(LONE_SURROGATE, '\ufffd')
-      const ids: number[] = options.special ? encodeSpecial(wellFormed, (part) => part) : []
+      const ids: number[] = options.special ? encodeSpans(spansOf(wellFormed, (part) => part)) : []
       if (!options.special) appendPlain(ids, wellFormed, true)
       return options.bos ? withBos(ids) : ids
     },
-    encodeChat: chatEncoder(facts, now, (rendered, restore) => withBos(encodeSpecial(rendered, restore))),
+    encodeChat(messages) {
+      const spans = renderChat(messages)
+      return spans.ok ? ok(encodeSpans(spans.value)) : spans
+    },
+    renderChat,
+    encodeSpans,
   })
 }

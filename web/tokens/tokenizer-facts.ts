@@ -37,7 +37,7 @@ export interface TokenizerFacts {
  * End an answer in one family of models or another. A file that types one of them as ordinary text has a defect: as
  * llama.cpp does, it is taken for a control token, or a person could write it.
  */
-const END_NAMES = [
+export const END_NAMES: readonly string[] = [
   '<|im_end|>',
   '<|eot_id|>',
   '<|eom_id|>',

@@ -6,7 +6,7 @@ import { assert } from './result.ts'
 
 export const KIB = 1024
 export const MIB = 1024 * KIB
-const GIB = 1024 * MIB
+export const GIB = 1024 * MIB
 
 /** Weights are hashed, fetched, verified and cached in pieces of this size: small enough to throw one away. */
 export const CHUNK_BYTES = 4 * MIB
@@ -54,6 +54,8 @@ export const MIRROR_INDEX_BYTES_MAX = MIB
 export const MLC_FILES_MAX = 4_096
 /** A path inside an MLC model; its files lie flat, the longest known name has about 60. */
 export const MLC_PATH_CHARACTERS_MAX = 200
+/** A compiled library that a page fetches from WebLLM's own host; known ones have about 4 MiB. */
+export const LIBRARY_BYTES_MAX = 64 * MIB
 /** WebGPU features that one compiled library asks for; known libraries ask for at most one. */
 export const REQUIRED_FEATURES_MAX = 16
 
@@ -102,6 +104,13 @@ export const OWNER_CALLS_MAX = 256
 export const MIRROR_POLL_MS = 1_000
 /** After so many unanswered looks in a row the page stops and offers to look again. */
 export const MIRROR_POLL_FAILURES_MAX = 30
+
+/** Memory of the CPU engine: the most that its WASM declares, whatever the machine has. */
+export const WASM_BYTES_MAX = 4 * GIB
+/** llama.cpp's threads in a page: more of them wait for memory, not for each other's work. */
+export const CPU_THREADS_MAX = 8
+/** Prompt tokens that the CPU engine computes at once: a stop waits for the end of a batch, so a few seconds at most. */
+export const CPU_BATCH_TOKENS = 128
 
 /** Chromium gives no adapter for a while after a second GPU crash: this many tries, the wait doubling from this one. */
 export const DEVICE_TRIES_MAX = 5

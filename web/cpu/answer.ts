@@ -1,0 +1,79 @@
+/**
+ * One answer from prompt to end, in the worker: counts positions, plays llama.cpp's pieces on as events, and goes on
+ * where a token was no text. Holds nothing between answers; stop strings are the caller's.
+ */
+import { fail } from '../wire/result.ts'
+import { type CompletionEnd, type Llama, NO_COUNTS } from './llama.ts'
+import type { Prompt, Prompter } from './prompt.ts'
+import { samplingOptions } from './sampling.ts'
+import type { CpuChatEvent, CpuChatRequest, CpuCounts } from './worker-api.ts'
+
+export interface AnswerParts {
+  readonly llama: Llama
+  readonly prompter: Prompter
+  readonly contextPositions: number
+}
+
+const REPLACEMENT = '\ufffd'
+
+/** Sends exactly one `end`, last. */
+export async function playAnswer(
+  { llama, prompter, contextPositions }: AnswerParts,
+  { messages, begun, sampling, maxTokens }: CpuChatRequest,
+  signal: AbortSignal,
+  onEvent: (event: CpuChatEvent) => void,
+): Promise<void> {
+  let said = begun
+  let before: CpuCounts | null = null
+  let atStart = begun === '' && prompter.stripLeadingSpace
+  const total = (counts: CpuCounts): CpuCounts => (before ? sum(before, counts) : counts)
+  const show = (text: string, counts: CpuCounts) => {
+    const shown = atStart && text.startsWith(' ') ? text.slice(1) : text
+    atStart = false
+    said += shown
+    if (shown !== '') onEvent({ kind: 'text', text: shown, counts: total(counts) })
+  }
+  const end = (ended: CompletionEnd) => {
+    const failure = ended.kind === 'error' ? ended.failure : null
+    const reason = ended.kind === 'not-text' ? 'length' : ended.kind
+    onEvent({ kind: 'end', reason, counts: total(ended.counts), failure, gone: llama.gone })
+  }
+  for (;;) {
+    const prompt = prompter.prompt(messages, said)
+    if (!prompt.ok) return end({ kind: 'error', counts: NO_COUNTS, failure: prompt })
+    const left = Math.min(maxTokens - (before?.madeTokens ?? 0), roomFor(prompt.value, contextPositions))
+    if (left <= 0 && !before) {
+      const failure = fail('context-full', `The prompt has more than ${contextPositions} tokens.`)
+      return end({ kind: 'error', counts: NO_COUNTS, failure })
+    }
+    if (left <= 0) return end({ kind: 'length', counts: NO_COUNTS })
+    const ended = await llama.complete({
+      prompt: prompt.value,
+      maxTokens: left,
+      sampling: samplingOptions(sampling),
+      signal,
+      onPrefill: (done, all) => onEvent({ kind: 'prefill', done, total: all }),
+      onText: show,
+    })
+    if (ended.kind !== 'not-text') return end(ended)
+    // A byte that is no character: shown as one, as the other engines do, and read again as what it was shown as.
+    const counts = { ...ended.counts, madeTokens: ended.counts.madeTokens + 1 }
+    show(REPLACEMENT, counts)
+    before = total(counts)
+  }
+}
+
+/** Tokens that an answer may have; unknown where llama.cpp tokenises messages by itself, and ends the answer itself. */
+function roomFor(prompt: Prompt, contextPositions: number): number {
+  return prompt.kind === 'text' ? contextPositions - prompt.tokens : contextPositions
+}
+
+/** The prompt is counted once: the second time it is the same prompt and what was made. */
+function sum(before: CpuCounts, after: CpuCounts): CpuCounts {
+  return {
+    promptTokens: before.promptTokens,
+    reusedTokens: before.reusedTokens,
+    madeTokens: before.madeTokens + after.madeTokens,
+    decodeMs: before.decodeMs + after.decodeMs,
+  }
+}

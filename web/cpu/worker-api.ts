@@ -1,0 +1,74 @@
+/**
+ * What the CPU engine's worker offers over Comlink. Types only: both sides import this. Every answer is a `Result`; one
+ * model and one answer at a time.
+ */
+import type { ModelSpec } from '../weights/open-model.ts'
+import type { ChatMessage, Embeddings, EndReason, LoadProgress, Sampling } from '../wire/chat.ts'
+import type { ModelSummary } from '../wire/model.ts'
+import type { Failure, Result } from '../wire/result.ts'
+
+export interface CpuProbe {
+  /** The threads in words. */
+  readonly adapter: string
+}
+
+export interface CpuInspection {
+  readonly model: ModelSummary
+  readonly neededBytes: number
+  readonly memoryBytesMax: number
+}
+
+export interface CpuModel {
+  readonly id: string
+  readonly name: string
+  readonly contextPositions: number
+  readonly neededBytes: number
+  readonly adapter: string
+  /** Why the model is not kept for the next visit. */
+  readonly notice: Failure | null
+}
+
+export interface CpuChatRequest {
+  readonly messages: readonly ChatMessage[]
+  /** The answer so far, where one goes on from its text; else empty. */
+  readonly begun: string
+  readonly sampling: Sampling
+  readonly maxTokens: number
+}
+
+/** llama.cpp's own counts, up to now. */
+export interface CpuCounts {
+  readonly promptTokens: number
+  readonly reusedTokens: number
+  readonly madeTokens: number
+  /** Time of all made tokens but the first. */
+  readonly decodeMs: number
+}
+
+/** Exactly one `end`, always last. A text is whole characters. */
+export type CpuChatEvent =
+  | { readonly kind: 'prefill'; readonly done: number; readonly total: number }
+  | { readonly kind: 'text'; readonly text: string; readonly counts: CpuCounts }
+  | {
+      readonly kind: 'end'
+      readonly reason: EndReason
+      readonly counts: CpuCounts
+      readonly failure: Failure | null
+      /** The engine is gone: a model must be loaded again. */
+      readonly gone: boolean
+    }
+
+export interface CpuWorkerApi {
+  probe(): Promise<Result<CpuProbe>>
+  inspect(spec: ModelSpec): Promise<Result<CpuInspection>>
+  cached(): Promise<readonly ModelSummary[]>
+  /** Replaces what is loaded. Refused with `aborted` after `cancelLoad`. */
+  load(spec: ModelSpec, onProgress: (progress: LoadProgress) => void): Promise<Result<CpuModel>>
+  cancelLoad(): Promise<void>
+  unload(): Promise<void>
+  /** Resolves when `end` was sent. */
+  chat(request: CpuChatRequest, onEvent: (event: CpuChatEvent) => void): Promise<Result<null>>
+  /** Ends the chat or embedding under way after the token that is being computed. */
+  stop(): Promise<void>
+  embed(texts: readonly string[]): Promise<Result<Embeddings>>
+}

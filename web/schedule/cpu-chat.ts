@@ -1,0 +1,200 @@
+/**
+ * llama.cpp on the CPU behind the `ChatEngine` contract. It talks to the CPU engine's worker, cuts stop strings out of
+ * its text and counts by its counts. It decides nothing about modes and knows nothing of WASM.
+ */
+import * as Comlink from 'comlink'
+import type { CpuChatEvent, CpuCounts, CpuWorkerApi } from '../cpu/worker-api.ts'
+import { StopMatcher } from '../tokens/stop.ts'
+import type { ModelSpec } from '../weights/open-model.ts'
+import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress, Usage } from '../wire/chat.ts'
+import type { ModelSummary } from '../wire/model.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from './engine-door.ts'
+import { EventQueue } from './event-queue.ts'
+import { WorkerDoor } from './worker-door.ts'
+
+const mb = (bytes: number) => Math.ceil(bytes / 1e6)
+const NO_COUNTS: CpuCounts = { promptTokens: 0, reusedTokens: 0, madeTokens: 0, decodeMs: 0 }
+
+export interface CpuChatParts {
+  readonly makeWorker: () => Worker
+  /** Where the mirror answers: the page's own server. */
+  readonly baseUrl: string
+  /** Asks the browser to keep what is stored; called once, at the first load. */
+  readonly askPersistence: () => Promise<boolean>
+  readonly now: () => number
+}
+
+export class CpuChat implements EngineDoor {
+  readonly name = 'cpu'
+  readonly resume = 'text'
+  private readonly parts: CpuChatParts
+  private readonly worker: WorkerDoor<CpuWorkerApi>
+  private loaded = false
+  private asked = false
+
+  constructor(parts: CpuChatParts) {
+    this.parts = parts
+    this.worker = new WorkerDoor(parts.makeWorker, () => {
+      this.loaded = false
+    })
+  }
+
+  async probe(): Promise<Result<AdapterFacts>> {
+    const found = await this.worker.call((api) => api.probe())
+    return found.ok ? ok({ adapter: found.value.adapter, software: false }) : found
+  }
+
+  async inspect(source: ModelSource, signal: AbortSignal): Promise<Result<Inspection>> {
+    const spec = this.specOf(source)
+    if (!spec.ok) return spec
+    const found = await this.worker.call((api) => api.inspect(spec.value))
+    if (signal.aborted) return fail('aborted', '')
+    if (!found.ok) return found
+    const { model, neededBytes, memoryBytesMax } = found.value
+    const fits = neededBytes <= memoryBytesMax
+    const reason = fits ? '' : `It needs ${mb(neededBytes)} MB of memory; a page has ${mb(memoryBytesMax)} MB.`
+    return ok({ model, engine: this.name, gpuBytes: neededBytes, gpuBytesMax: memoryBytesMax, fits, reason })
+  }
+
+  async cached(): Promise<readonly ModelSummary[]> {
+    const kept = await this.worker.call(async (api) => ok(await api.cached()))
+    return kept.ok ? kept.value : []
+  }
+
+  async load(
+    source: ModelSource,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Result<LoadedModel>> {
+    const spec = this.specOf(source)
+    if (!spec.ok) return spec
+    if (signal.aborted) return fail('aborted', '')
+    await this.unload()
+    if (!this.asked) void this.parts.askPersistence()
+    this.asked = true
+    const cancel = () => this.worker.tell((api) => api.cancelLoad())
+    signal.addEventListener('abort', cancel)
+    const answer = await this.worker.call((api) => api.load(spec.value, Comlink.proxy(onProgress)))
+    signal.removeEventListener('abort', cancel)
+    if (!answer.ok) return answer
+    this.loaded = true
+    const { id, name, contextPositions, neededBytes, adapter, notice } = answer.value
+    return ok({ id, engine: 'cpu', name, contextPositions, gpuBytes: neededBytes, adapter, notice })
+  }
+
+  async unload(): Promise<void> {
+    if (!this.loaded) return
+    this.loaded = false
+    await this.worker.call(async (api) => ok(await api.unload()))
+  }
+
+  async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
+    const answer = new CpuAnswer(this.parts.now)
+    if (!this.loaded) return yield answer.end('error', fail('not-loaded', ''))
+    if (signal.aborted) return yield answer.end('abort')
+    const { messages, sampling, maxTokens, stop, resume } = request
+    if (resume) yield { kind: 'notice', code: 'resumed-from-text', detail: '' }
+    const stops = new StopMatcher(stop)
+    const events = new EventQueue<CpuChatEvent>()
+    const halt = () => this.worker.tell((api) => api.stop())
+    const asked = { messages, begun: resume?.text ?? '', sampling, maxTokens }
+    signal.addEventListener('abort', halt)
+    const done = this.worker.call((api) =>
+      api.chat(
+        asked,
+        Comlink.proxy((event) => events.push(event)),
+      ),
+    )
+    // An answer that the worker refused, or died over, has no end of its own.
+    void done.then((result) => {
+      if (!result.ok) events.push({ kind: 'end', reason: 'error', counts: answer.counts, failure: result, gone: false })
+    })
+    try {
+      for await (const event of events) {
+        if (event.kind === 'prefill') {
+          yield event
+          continue
+        }
+        answer.count(event.counts)
+        if (event.kind === 'end') {
+          if (event.gone) this.loaded = false
+          if (signal.aborted && event.reason !== 'error') return yield answer.end('abort')
+          const rest = stops.flush()
+          if (rest !== '') yield { kind: 'text', text: rest }
+          return yield answer.end(event.reason, event.failure)
+        }
+        if (signal.aborted) continue
+        const { visible, stopped } = stops.push(event.text)
+        if (visible !== '') yield { kind: 'text', text: visible }
+        if (!stopped) continue
+        halt()
+        await done
+        return yield answer.end('stop')
+      }
+    } finally {
+      signal.removeEventListener('abort', halt)
+      // Left early by who reads it: the next answer may not begin before this one has ended.
+      halt()
+      await done
+    }
+  }
+
+  async embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {
+    if (!this.loaded) return fail('not-loaded', '')
+    if (signal.aborted) return fail('aborted', '')
+    const halt = () => this.worker.tell((api) => api.stop())
+    signal.addEventListener('abort', halt)
+    const made = await this.worker.call((api) => api.embed(texts) as Promise<Result<Embeddings>>)
+    signal.removeEventListener('abort', halt)
+    return made
+  }
+
+  private specOf(source: ModelSource): Result<ModelSpec> {
+    switch (source.kind) {
+      case 'mirror':
+        return source.format === 'mlc'
+          ? fail('engine-mismatch', 'It is an MLC model, which only WebLLM runs.')
+          : ok({ kind: 'mirror', id: source.id, baseUrl: this.parts.baseUrl })
+      case 'file':
+        return ok({ kind: 'file', file: source.file })
+      case 'prebuilt':
+        return fail('engine-mismatch', `${source.name} is an MLC model, which only WebLLM runs.`)
+      default:
+        return source satisfies never
+    }
+  }
+}
+
+/** Counts are llama.cpp's; the time to the first text is what a person waits for. */
+class CpuAnswer {
+  counts: CpuCounts = NO_COUNTS
+  private readonly now: () => number
+  private readonly began: number
+  private firstAt: number | null = null
+
+  constructor(now: () => number) {
+    this.now = now
+    this.began = now()
+  }
+
+  count(counts: CpuCounts): void {
+    this.counts = counts
+    if (counts.madeTokens > 0) this.firstAt ??= this.now()
+  }
+
+  end(reason: 'stop' | 'length' | 'abort' | 'error', failure: Failure | null = null): ChatEvent {
+    const { promptTokens, reusedTokens, madeTokens, decodeMs } = this.counts
+    const usage: Usage = {
+      promptTokens,
+      reusedTokens,
+      prefillTokens: promptTokens - reusedTokens,
+      completionTokens: madeTokens,
+      firstTokenMs: this.firstAt === null ? null : this.firstAt - this.began,
+      tokensPerSecond: madeTokens < 2 || decodeMs <= 0 ? null : ((madeTokens - 1) * 1000) / decodeMs,
+    }
+    return failure
+      ? { kind: 'end', reason, usage, code: failure.code, detail: failure.detail }
+      : { kind: 'end', reason, usage }
+  }
+}
