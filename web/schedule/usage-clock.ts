@@ -38,6 +38,11 @@ export class UsageClock {
     this.firstAt ??= this.lastAt
   }
 
+  /** From engines that count for themselves: a piece of text may hold several tokens, or the last one none. */
+  completed(tokens: number): void {
+    this.completionTokens = tokens
+  }
+
   end(reason: 'stop' | 'length' | 'abort' | 'error', failure?: Failure): ChatEvent {
     const { firstAt, lastAt, began, promptTokens, reusedTokens, begunTokens, completionTokens } = this
     const decoded = completionTokens - 1

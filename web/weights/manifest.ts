@@ -4,7 +4,8 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { CHUNK_BYTES, MANIFEST_BYTES_MAX, MODEL_BYTES_MAX } from '../wire/limits.ts'
-import { buildManifest, canonicalJson, type Manifest, parseManifest } from '../wire/model.ts'
+import { type MlcManifest, parseMlcManifest } from '../wire/mlc-model.ts'
+import { buildManifest, canonicalJson, isModelId, type Manifest, parseManifest } from '../wire/model.ts'
 import { factsFromDirectory } from '../wire/model-facts.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { FetchProgress } from './cached-source.ts'
@@ -12,18 +13,44 @@ import { readBlob } from './chunk-origin.ts'
 import { hex, rangeOfChunk, sha256Hex } from './chunks.ts'
 import type { Directory } from './directory.ts'
 import { getBytes } from './http.ts'
+import { type HubManifest, parseHubManifest } from './hub-manifest.ts'
 import { abortedFailure } from './lanes.ts'
 
-export function manifestId(manifest: Manifest): Promise<string> {
+/** Whatever this browser may keep a model by. */
+export type AnyManifest = Manifest | MlcManifest | HubManifest
+
+export function manifestId(manifest: AnyManifest): Promise<string> {
   return sha256Hex(new TextEncoder().encode(canonicalJson(manifest)))
+}
+
+function formatOf(value: unknown): unknown {
+  return value !== null && typeof value === 'object' && 'format' in value ? value.format : null
+}
+
+async function checkId<T extends AnyManifest>(id: string, manifest: Result<T>): Promise<Result<T>> {
+  if (!manifest.ok) return manifest
+  const found = await manifestId(manifest.value)
+  return found === id ? manifest : fail('manifest-invalid', `It is the manifest of ${found.slice(0, 12)}.`)
 }
 
 /** A manifest from outside becomes one we trust: well-formed, and the one that the id names. */
 export async function checkManifest(id: string, value: unknown): Promise<Result<Manifest>> {
-  const manifest = parseManifest(value)
-  if (!manifest.ok) return manifest
-  const found = await manifestId(manifest.value)
-  return found === id ? manifest : fail('manifest-invalid', `It is the manifest of ${found.slice(0, 12)}.`)
+  if (formatOf(value) === 'weft-mlc/1') return fail('engine-mismatch', 'It is an MLC model, which only WebLLM runs.')
+  return checkId(id, parseManifest(value))
+}
+
+export async function checkMlcManifest(id: string, value: unknown): Promise<Result<MlcManifest>> {
+  if (formatOf(value) === 'weft-model/1')
+    return fail('engine-mismatch', 'It is a GGUF model, which WebLLM does not run.')
+  return checkId(id, parseMlcManifest(value))
+}
+
+/** For what this browser keeps, which may be of any kind. */
+export async function checkKept(id: string, value: unknown): Promise<Result<AnyManifest>> {
+  const format = formatOf(value)
+  if (format === 'weft-mlc/1') return checkMlcManifest(id, value)
+  if (format === 'weft-hub/1') return checkId(id, parseHubManifest(value))
+  return checkManifest(id, value)
 }
 
 export function parseJson(bytes: Uint8Array): Result<unknown> {
@@ -39,13 +66,30 @@ export function mirrorUrl(baseUrl: string, path: string): string {
   return `${baseUrl.replace(/\/$/, '')}/models/${path}`
 }
 
-/** Refusals: `model-unknown`, `manifest-invalid`, `source-unreachable`, `source-error-page`, `aborted`. */
-export async function fetchManifest(id: string, baseUrl: string, signal?: AbortSignal): Promise<Result<Manifest>> {
+async function fetchAny(id: string, baseUrl: string, signal: AbortSignal | undefined): Promise<Result<unknown>> {
+  if (!isModelId(id)) return fail('model-unknown', 'It is not an id.')
   const url = mirrorUrl(baseUrl, `${id}/manifest.json`)
   const body = await getBytes({ url, bytesMax: MANIFEST_BYTES_MAX, signal })
-  if (!body.ok) return body
-  const value = parseJson(body.value)
+  return body.ok ? parseJson(body.value) : body
+}
+
+/**
+ * Refusals: `model-unknown`, `manifest-invalid`, `source-unreachable`, `source-error-page`, `aborted`, and
+ * `engine-mismatch` for a model of the other format.
+ */
+export async function fetchManifest(id: string, baseUrl: string, signal?: AbortSignal): Promise<Result<Manifest>> {
+  const value = await fetchAny(id, baseUrl, signal)
   return value.ok ? checkManifest(id, value.value) : value
+}
+
+/** As `fetchManifest`. */
+export async function fetchMlcManifest(
+  id: string,
+  baseUrl: string,
+  signal?: AbortSignal,
+): Promise<Result<MlcManifest>> {
+  const value = await fetchAny(id, baseUrl, signal)
+  return value.ok ? checkMlcManifest(id, value.value) : value
 }
 
 /**

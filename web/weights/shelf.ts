@@ -2,11 +2,13 @@
  * The shelf: what this browser keeps of models, as a whole. Manifests and chunk marks in IndexedDB, bytes in OPFS. Works
  * in pages and workers (only workers can add chunks). Where the browser refuses storage there is no shelf.
  */
-import { type Manifest, type ModelSummary, summarise } from '../wire/model.ts'
+import { CHUNK_BYTES } from '../wire/limits.ts'
+import { type MlcManifest, summariseMlc } from '../wire/mlc-model.ts'
+import { type Manifest, type ModelFormat, type ModelSummary, summarise } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ChunkCache } from './chunk-cache.ts'
-import { rangeOfChunk } from './chunks.ts'
-import { checkManifest } from './manifest.ts'
+import { type HubManifest, summariseHub } from './hub-manifest.ts'
+import { type AnyManifest, checkKept } from './manifest.ts'
 import { canWriteHere, openOpfsCache, storageFailure } from './opfs-cache.ts'
 import { openWeightsDatabase, type WeightsDatabase } from './weights-database.ts'
 
@@ -19,10 +21,17 @@ export interface KeptModel {
 }
 
 export interface Shelf {
-  /** Null where it is not kept, or where what is kept is damaged. */
+  /** Null where it is not kept, or where what is kept is damaged or of another kind. */
   manifest(id: string): Promise<Manifest | null>
-  /** The place for chunks of a model; keeps its manifest first. Refusals: `storage-denied`, `storage-full`. */
-  place(id: string, manifest: Manifest): Promise<Result<ChunkCache>>
+  mlcManifest(id: string): Promise<MlcManifest | null>
+  /** What the hub announced of a model of this name when it was first fetched from there. */
+  hubManifest(name: string): Promise<HubManifest | null>
+  /**
+   * The place for the pieces of a model, by their number; keeps its manifest first. Pieces are chunks; those of an MLC
+   * model count through all its files in order, and those of a model from the hub are whole files. Refusals:
+   * `storage-denied`, `storage-full`.
+   */
+  place(id: string, manifest: AnyManifest): Promise<Result<ChunkCache>>
   list(): Promise<readonly KeptModel[]>
   /** Forgets a model. A tab that is reading it fetches what it still needs. Forgetting twice is no error. */
   delete(id: string): Promise<void>
@@ -48,15 +57,50 @@ async function removeFolder(root: FileSystemDirectoryHandle, name: string): Prom
   }
 }
 
+/** Bytes of each chunk of a file. */
+function chunkSizes(bytes: number): number[] {
+  const sizes: number[] = []
+  for (let at = 0; at < bytes; at += CHUNK_BYTES) sizes.push(Math.min(CHUNK_BYTES, bytes - at))
+  return sizes
+}
+
+/** Bytes of each piece that `place` counts, and what to call the whole. */
+function describe(id: string, kept: AnyManifest): { model: ModelSummary; sizes: readonly number[] } {
+  switch (kept.format) {
+    case 'weft-model/1':
+      return { model: summarise(id, kept), sizes: chunkSizes(kept.fileBytes) }
+    case 'weft-mlc/1':
+      return { model: summariseMlc(id, kept), sizes: kept.files.flatMap(({ bytes }) => chunkSizes(bytes)) }
+    case 'weft-hub/1':
+      return { model: summariseHub(id, kept), sizes: kept.files.map(({ bytes }) => bytes) }
+    default:
+      return kept satisfies never
+  }
+}
+
 function makeShelf(root: FileSystemDirectoryHandle, database: WeightsDatabase): Shelf {
-  async function manifest(id: string): Promise<Manifest | null> {
+  async function keptAs(id: string): Promise<AnyManifest | null> {
     const kept = await database.manifest(id).catch(storageFailure)
     if (kept === undefined) return null
-    const checked = await checkManifest(id, kept)
+    const checked = await checkKept(id, kept)
     return checked.ok ? checked.value : null
   }
   return {
-    manifest,
+    async manifest(id) {
+      const kept = await keptAs(id)
+      return kept?.format === 'weft-model/1' ? kept : null
+    },
+    async mlcManifest(id) {
+      const kept = await keptAs(id)
+      return kept?.format === 'weft-mlc/1' ? kept : null
+    },
+    async hubManifest(name) {
+      for (const id of await database.ids()) {
+        const kept = await keptAs(id)
+        if (kept?.format === 'weft-hub/1' && kept.name === name) return kept
+      }
+      return null
+    },
     async place(id, wanted) {
       if (!canWriteHere()) return fail('storage-denied', 'It can only be kept from a worker.')
       try {
@@ -69,11 +113,11 @@ function makeShelf(root: FileSystemDirectoryHandle, database: WeightsDatabase): 
     async list() {
       const found: KeptModel[] = []
       for (const id of await database.ids()) {
-        const kept = await manifest(id)
+        const kept = await keptAs(id)
         if (!kept) continue
-        const chunks = (await database.chunksOf(id)).filter((index) => index < kept.chunks.length)
-        const keptBytes = chunks.reduce((sum, index) => sum + rangeOfChunk(index, kept.fileBytes).length, 0)
-        found.push({ model: summarise(id, kept), keptBytes })
+        const { model, sizes } = describe(id, kept)
+        const keptBytes = (await database.chunksOf(id)).reduce((sum, index) => sum + (sizes[index] ?? 0), 0)
+        found.push({ model, keptBytes })
       }
       return found
     },
@@ -119,10 +163,11 @@ export async function listKept(): Promise<readonly KeptModel[]> {
   return found.ok ? found.value : []
 }
 
-/** Models whose every byte is kept, from the mirror or from disk: they load without the network. */
-export async function listCached(): Promise<readonly ModelSummary[]> {
+/** Models of a format whose every byte is kept, wherever they came from: they load without the network. */
+export async function listCached(format: ModelFormat = 'gguf'): Promise<readonly ModelSummary[]> {
   const kept = await listKept()
-  return kept.filter(({ model, keptBytes }) => keptBytes === model.fileBytes).map(({ model }) => model)
+  const whole = kept.filter(({ model, keptBytes }) => model.format === format && keptBytes === model.fileBytes)
+  return whole.map(({ model }) => model)
 }
 
 export function deleteCached(id: string): Promise<Result<null>> {

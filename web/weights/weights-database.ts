@@ -3,7 +3,7 @@
  * here. The schema is versioned: a change gets a new version and a step in `upgrade`.
  */
 import { type DBSchema, openDB } from 'idb'
-import type { Manifest } from '../wire/model.ts'
+import type { AnyManifest } from './manifest.ts'
 
 const NAME = 'weft-weights'
 const VERSION = 1
@@ -17,7 +17,7 @@ interface Schema extends DBSchema {
 
 export interface WeightsDatabase {
   manifest(id: string): Promise<unknown>
-  keepManifest(id: string, manifest: Manifest): Promise<void>
+  keepManifest(id: string, manifest: AnyManifest): Promise<void>
   ids(): Promise<readonly string[]>
   chunksOf(id: string): Promise<readonly number[]>
   keepChunk(id: string, index: number): Promise<void>

@@ -1,0 +1,76 @@
+/**
+ * The prompt of an answer that goes on from its text, as plain text for WebLLM's completions: the conversation rendered
+ * by the model's own template, the head of the reply, and what was said so far. WebLLM's chat interface cannot begin a
+ * reply. Character for character what its chat interface would render. Pure.
+ */
+import type { ChatMessage } from '../wire/chat.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
+import type { ConversationTemplate } from './chat-settings.ts'
+
+const SYSTEM = '{system_message}'
+const FUNCTION = '{function_string}'
+
+/** The first one only, and nothing in `value` means anything: `$&` stays `$&`. */
+function fill(template: string, placeholder: string, value: string): string {
+  return template.replace(placeholder, () => value)
+}
+
+function systemText(template: ConversationTemplate, given: string | undefined): string {
+  const message = given ?? template.system_message
+  if (message === '' && !template.render_empty_system_message) return ''
+  return fill(template.system_template, SYSTEM, message)
+}
+
+function messageText(template: ConversationTemplate, { role, content }: ChatMessage): string {
+  const wrapped = template.role_templates[role]
+  return wrapped === undefined ? content : fill(fill(wrapped, `{${role}_message}`, content), FUNCTION, '')
+}
+
+/**
+ * What tokenises to the ids that the chat interface puts before a conversation and the completions interface does not:
+ * the begin token, as `tokenizer.json` writes it. Empty where it names none of them.
+ */
+export function prefixText(template: ConversationTemplate, tokenizerJson: unknown): string {
+  const added = (tokenizerJson as { added_tokens?: unknown } | null)?.added_tokens
+  if (!Array.isArray(added)) return ''
+  const textOf = (id: number) => {
+    const token = (added as unknown[]).find((entry) => (entry as { id?: unknown } | null)?.id === id)
+    const content = (token as { content?: unknown } | undefined)?.content
+    return typeof content === 'string' ? content : ''
+  }
+  return template.system_prefix_token_ids.map(textOf).join('')
+}
+
+/** `prefix`: from `prefixText`. Refusal: `request-invalid` where WebLLM would refuse the same conversation. */
+export function begunPrompt(
+  template: ConversationTemplate,
+  messages: readonly ChatMessage[],
+  begun: string,
+  prefix = '',
+): Result<string> {
+  const [first] = messages
+  const rest = first?.role === 'system' ? messages.slice(1) : messages
+  if (rest.some(({ role }) => role === 'system'))
+    return fail('request-invalid', 'Only the first message may be of the system.')
+  if (rest.at(-1)?.role !== 'user') return fail('request-invalid', 'The last message is not of the user.')
+  const system = systemText(template, first?.role === 'system' ? first.content : undefined)
+  let prompt = prefix + system
+  for (const [index, message] of rest.entries()) {
+    const joined = index === 0 && system !== '' && !template.add_role_after_system_message
+    if (!joined) prompt += (template.roles[message.role] ?? '') + template.role_content_sep
+    prompt += messageText(template, message) + (template.seps[index % template.seps.length] ?? '')
+  }
+  return ok(prompt + (template.roles['assistant'] ?? '') + template.role_empty_sep + begun)
+}
+
+/**
+ * The chat interface fills its templates by `String.replace` with the message as the replacement, where `$$`, `$&` and
+ * the like mean something: a message about shells or regular expressions would arrive changed. Doubling each `$` is what
+ * undoes that. Delete when WebLLM passes a function (0.2.86 does not).
+ */
+export function shieldDollars(template: ConversationTemplate, messages: readonly ChatMessage[]): ChatMessage[] {
+  return messages.map((message) => {
+    const replaced = message.role === 'system' || template.role_templates[message.role] !== undefined
+    return replaced ? { ...message, content: message.content.replaceAll('$', '$$$$') } : message
+  })
+}

@@ -1,0 +1,146 @@
+/**
+ * A loaded `MLCEngine` as answers and embeddings: requests mapped to its OpenAI-like calls, its chunks to text, its usage
+ * object to counts. Only what is named here is read of what it says. Runs in its worker; one call at a time.
+ */
+import type { ChatCompletionRequestStreaming, MLCEngine } from '@mlc-ai/web-llm'
+import type { MlcFiles } from '../weights/mlc-files.ts'
+import type { ChatMessage, Sampling } from '../wire/chat.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
+import { begunPrompt, prefixText, shieldDollars } from './begun-prompt.ts'
+import type { ChatSettings } from './chat-settings.ts'
+import { failureOf } from './failure-of.ts'
+import type { GpuWatch } from './gpu-watch.ts'
+import type { OnText, WebLlmAnswer, WebLlmEmbeddings, WebLlmRequest } from './worker-api.ts'
+
+/** The part of WebLLM's chunks that is read; the same for chats and for completions. */
+interface Chunk {
+  readonly choices: readonly {
+    readonly delta?: { readonly content?: string | null }
+    readonly text?: string
+    readonly finish_reason?: string | null
+  }[]
+  readonly usage?: { readonly prompt_tokens: number; readonly completion_tokens: number } | null
+}
+
+/** The conversation whose KV WebLLM holds, where the next turn can go on from it. */
+interface Held {
+  readonly messages: readonly ChatMessage[]
+  readonly answer: string
+  readonly tokens: number
+}
+
+/** `top_k` and `min_p` are none of WebLLM's: docs/WEBLLM.md says so. Its generator takes 32 bits of seed. */
+export function samplingOf(sampling: Sampling) {
+  return {
+    temperature: sampling.temperature,
+    // It refuses 0, which would keep the best token alone: so does this.
+    top_p: Math.max(sampling.topP, 1e-6),
+    repetition_penalty: sampling.repetitionPenalty,
+    // 0 would be 1 there.
+    seed: Number(BigInt.asUintN(31, sampling.seed ^ (sampling.seed >> 32n))) + 1,
+  }
+}
+
+export class EngineSession {
+  readonly #engine: MLCEngine
+  readonly #files: MlcFiles
+  readonly #settings: ChatSettings
+  readonly #gpu: GpuWatch
+  #held: Held | null = null
+  #prefix: string | null = null
+
+  constructor(engine: MLCEngine, files: MlcFiles, settings: ChatSettings, gpu: GpuWatch) {
+    this.#engine = engine
+    this.#files = files
+    this.#settings = settings
+    this.#gpu = gpu
+  }
+
+  async chat(request: WebLlmRequest, onText: OnText): Promise<Result<WebLlmAnswer>> {
+    const reusedTokens = this.#reusable(request)
+    this.#held = null
+    try {
+      const chunks = await this.#begin(request)
+      if (!chunks.ok) return chunks
+      let answer = ''
+      let reason: WebLlmAnswer['reason'] = 'abort'
+      let usage: Chunk['usage'] = null
+      for await (const chunk of chunks.value) {
+        const choice = chunk.choices[0]
+        const text = choice?.delta?.content ?? choice?.text ?? ''
+        answer += text
+        if (text !== '') await onText(text)
+        if (choice?.finish_reason === 'stop' || choice?.finish_reason === 'length') reason = choice.finish_reason
+        usage = chunk.usage ?? usage
+      }
+      if (this.#gpu.lost !== null) return failureOf(new Error(this.#gpu.lost), 'answer', this.#gpu)
+      const prefillTokens = usage?.prompt_tokens ?? 0
+      const completionTokens = usage?.completion_tokens ?? 0
+      // Only then: WebLLM rebuilds a conversation that was cut, because its last token is not in the KV.
+      if (reason === 'stop' && request.begun === '')
+        this.#held = { messages: request.messages, answer, tokens: reusedTokens + prefillTokens + completionTokens }
+      return ok({ reason, prefillTokens, reusedTokens, completionTokens })
+    } catch (error) {
+      return failureOf(error, 'answer', this.#gpu)
+    }
+  }
+
+  async embed(texts: readonly string[]): Promise<Result<WebLlmEmbeddings>> {
+    try {
+      const made = await this.#engine.embeddings.create({ input: [...texts] })
+      return ok({ vectors: made.data.map(({ embedding }) => unit(embedding)), promptTokens: made.usage.prompt_tokens })
+    } catch (error) {
+      return failureOf(error, 'answer', this.#gpu)
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#engine.interruptGenerate()
+  }
+
+  async #begin({ messages, sampling, maxTokens, begun }: WebLlmRequest): Promise<Result<AsyncIterable<Chunk>>> {
+    const { template } = this.#settings
+    if (!template) return fail('engine-mismatch', 'This model makes embeddings and does not chat.')
+    const shared = {
+      ...samplingOf(sampling),
+      max_tokens: maxTokens,
+      stream: true,
+      stream_options: { include_usage: true },
+    } as const
+    if (begun !== '') {
+      const prompt = begunPrompt(template, messages, begun, await this.#prefixOf())
+      return prompt.ok ? ok(await this.#engine.completions.create({ ...shared, prompt: prompt.value })) : prompt
+    }
+    // Its type wants literal roles one by one; ours are the same three.
+    const given = shieldDollars(template, messages) as ChatCompletionRequestStreaming['messages']
+    return ok(await this.#engine.chat.completions.create({ ...shared, messages: given }))
+  }
+
+  /** Tokens of KV that WebLLM will not compute again, by its own rule: the same conversation, one turn longer. */
+  #reusable({ messages, begun }: WebLlmRequest): number {
+    const held = this.#held
+    if (!held || begun !== '') return 0
+    const expected = [...held.messages, { role: 'assistant', content: held.answer }]
+    const same = expected.every(
+      ({ role, content }, index) => messages[index]?.role === role && messages[index].content === content,
+    )
+    return same && messages.length === expected.length + 1 ? held.tokens : 0
+  }
+
+  async #prefixOf(): Promise<string> {
+    if (this.#prefix !== null) return this.#prefix
+    const { template } = this.#settings
+    const needed = template !== null && template.system_prefix_token_ids.length > 0
+    const bytes = needed ? await this.#files.read('tokenizer.json') : null
+    // Without a tokenizer.json there is no text for the begin token; the model then goes on without it.
+    this.#prefix = template && bytes?.ok ? prefixText(template, JSON.parse(new TextDecoder().decode(bytes.value))) : ''
+    return this.#prefix
+  }
+}
+
+/** Of length 1, as everybody who compares embeddings expects. */
+function unit(values: ArrayLike<number>): Float32Array {
+  const vector = Float32Array.from(values)
+  const length = Math.hypot(...vector) || 1
+  return vector.map((value) => value / length)
+}
