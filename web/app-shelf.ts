@@ -3,7 +3,8 @@
  * whether it fits the GPU. Watches the mirror's list while the mirror is fetching, and only then. Loads nothing.
  */
 import type { Fit, MirrorView, ModelEntry } from './app-view.ts'
-import type { EngineDoor, Inspection, ModelSource } from './schedule/engine-door.ts'
+import type { ModelRunner, ModelSource, RunnerInspection } from './schedule/engine-door.ts'
+import type { EngineName } from './wire/chat.ts'
 import { MIRROR_POLL_FAILURES_MAX, MIRROR_POLL_MS } from './wire/limits.ts'
 import type { PageConfig } from './wire/mirror.ts'
 import type { MirrorIndex, ModelSummary } from './wire/model.ts'
@@ -18,7 +19,9 @@ export interface Catalogue {
 export class Shelf {
   entries: readonly ModelEntry[] = []
   mirror: MirrorView = { state: 'asking', adding: [], failed: [], defaultKey: null }
-  readonly #engine: EngineDoor
+  /** The engine that a person has picked, if any. */
+  engineWish: EngineName | null = null
+  readonly #runner: ModelRunner
   readonly #catalogue: Catalogue
   readonly #changed: () => void
   readonly #closed = new AbortController()
@@ -28,8 +31,8 @@ export class Shelf {
   #inspecting = false
   #files = 0
 
-  constructor(engine: EngineDoor, catalogue: Catalogue, changed: () => void) {
-    this.#engine = engine
+  constructor(runner: ModelRunner, catalogue: Catalogue, changed: () => void) {
+    this.#runner = runner
     this.#catalogue = catalogue
     this.#changed = changed
   }
@@ -46,7 +49,7 @@ export class Shelf {
   /** Adds a file that was opened from disk. The file itself is checked: `gguf-not-gguf`, `architecture-unsupported`, ... */
   async addFile(file: File): Promise<Result<ModelEntry>> {
     const source: ModelSource = { kind: 'file', file }
-    const seen = await this.#engine.inspect(source, this.#closed.signal)
+    const seen = await this.#runner.inspect(source, this.#closed.signal)
     if (!seen.ok) return seen
     const { model, ...fit } = seen.value
     this.#files += 1
@@ -57,9 +60,21 @@ export class Shelf {
     return { ok: true, value: entry }
   }
 
+  /** Another engine may need more, or run what the last one did not. */
+  checkAgain(): void {
+    this.entries = this.entries.map((entry) => ({ ...entry, fit: { state: 'checking' } }))
+    this.#changed()
+    void this.#inspect()
+  }
+
+  /** With the wish of the person. */
+  sourceOf(entry: ModelEntry): ModelSource {
+    return this.engineWish === null ? entry.source : { ...entry.source, engine: this.engineWish }
+  }
+
   /** After a load: what this browser keeps may have grown. */
   async keptChanged(): Promise<void> {
-    this.#kept = await this.#engine.cached()
+    this.#kept = await this.#runner.cached()
     this.#merge()
   }
 
@@ -68,7 +83,7 @@ export class Shelf {
   }
 
   async #lookOnce(): Promise<boolean> {
-    const [index, kept] = await Promise.all([this.#catalogue.index(this.#closed.signal), this.#engine.cached()])
+    const [index, kept] = await Promise.all([this.#catalogue.index(this.#closed.signal), this.#runner.cached()])
     this.#kept = kept
     if (index.ok) {
       const { models, adding, failed, defaultId } = index.value
@@ -101,7 +116,13 @@ export class Shelf {
     const models = new Map([...this.#listed, ...this.#kept].map((model) => [model.id, model]))
     const fromMirror = [...models.values()].map((model): ModelEntry => {
       const fit = known.get(model.id) ?? { state: 'checking' }
-      return { key: model.id, source: { kind: 'mirror', id: model.id }, model, kept: keptIds.has(model.id), fit }
+      return {
+        key: model.id,
+        source: { kind: 'mirror', id: model.id, format: model.format },
+        model,
+        kept: keptIds.has(model.id),
+        fit,
+      }
     })
     this.entries = [...fromMirror, ...this.entries.filter((entry) => entry.source.kind === 'file')]
     this.#changed()
@@ -115,7 +136,9 @@ export class Shelf {
     for (;;) {
       const next = this.entries.find((entry) => entry.fit.state === 'checking')
       if (!next || this.#closed.signal.aborted) break
-      const fit = toFit(await this.#engine.inspect(next.source, this.#closed.signal))
+      const wish = this.engineWish
+      const fit = toFit(await this.#runner.inspect(this.sourceOf(next), this.#closed.signal))
+      if (wish !== this.engineWish) continue
       this.entries = this.entries.map((entry) => (entry.key === next.key ? { ...entry, fit } : entry))
       this.#changed()
     }
@@ -123,7 +146,7 @@ export class Shelf {
   }
 }
 
-function toFit(seen: Result<Inspection>): Fit {
+function toFit(seen: Result<RunnerInspection>): Fit {
   if (!seen.ok) return { state: 'refused', code: seen.code, detail: seen.detail }
   const { model: _, ...fit } = seen.value
   return { state: 'known', ...fit }

@@ -2,14 +2,14 @@
  * What `App` says is true now, as plain values, and the defaults of a request. Types and constants only: the page, the
  * `window.weft` interface and tests read these without knowing how `App` works.
  */
-import type { Inspection, ModelSource } from './schedule/engine-door.ts'
-import type { LoadedModel, LoadProgress, Sampling, Usage } from './wire/chat.ts'
+import type { ModelSource, RunnerInspection } from './schedule/engine-door.ts'
+import type { EngineName, LoadedModel, LoadProgress, Sampling } from './wire/chat.ts'
 import type { Code } from './wire/codes.ts'
 import type { Adding, MirrorIndex, ModelSummary } from './wire/model.ts'
 
 export type Fit =
   | { readonly state: 'checking' }
-  | ({ readonly state: 'known' } & Omit<Inspection, 'model'>)
+  | ({ readonly state: 'known' } & Omit<RunnerInspection, 'model'>)
   | { readonly state: 'refused'; readonly code: Code; readonly detail: string }
 
 export interface ModelEntry {
@@ -55,6 +55,8 @@ export interface AppView {
   /** The model that the next request uses; null while there is none to pick. */
   readonly selectedKey: string | null
   readonly load: LoadView
+  /** The engine that a person has picked; null lets the measured choice stand. */
+  readonly engineWish: EngineName | null
 }
 
 /**
@@ -67,13 +69,4 @@ export const DEFAULT_SAMPLING: Omit<Sampling, 'seed'> = {
   topP: 0.9,
   minP: 0.05,
   repetitionPenalty: 1,
-}
-
-export const NO_USAGE: Usage = {
-  promptTokens: 0,
-  reusedTokens: 0,
-  prefillTokens: 0,
-  completionTokens: 0,
-  firstTokenMs: null,
-  tokensPerSecond: null,
 }

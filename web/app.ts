@@ -3,21 +3,35 @@
  * request at a time through to the engine and loads a model when one is needed. No DOM, no drawing, no wording.
  */
 import { type Catalogue, Shelf } from './app-shelf.ts'
-import { Turns } from './app-turns.ts'
-import { type AppView, type GpuView, type LoadView, type ModelEntry, NO_USAGE } from './app-view.ts'
+import type { AppView, GpuView, LoadView, ModelEntry } from './app-view.ts'
 import { ByteRate } from './byte-rate.ts'
-import type { EngineDoor } from './schedule/engine-door.ts'
-import type { ChatEvent, ChatRequest, EngineName, LoadedModel, LoadProgress } from './wire/chat.ts'
+import type { ModelRunner, ModelSource } from './schedule/engine-door.ts'
+import { Turns } from './schedule/turns.ts'
+import {
+  type ChatEvent,
+  type ChatRequest,
+  type EngineName,
+  type LoadedModel,
+  type LoadProgress,
+  NO_USAGE,
+} from './wire/chat.ts'
 import type { Code } from './wire/codes.ts'
 import { type Failure, fail, ok, type Result } from './wire/result.ts'
 
 export interface AppParts {
-  readonly engine: EngineDoor
+  readonly runner: ModelRunner
   readonly catalogue: Catalogue
+  /** The engine that the address of the page asks for. */
+  readonly engineWish?: EngineName
 }
 
 /** After these the engine holds no model: the next request loads it again. */
 const UNLOADED_BY: readonly Code[] = ['worker-lost', 'device-degraded', 'not-loaded']
+
+interface Ensured {
+  readonly source: ModelSource
+  readonly model: LoadedModel
+}
 
 interface RunningLoad {
   readonly key: string
@@ -26,8 +40,7 @@ interface RunningLoad {
 }
 
 export class App {
-  readonly #engine: EngineDoor
-  readonly #catalogue: Catalogue
+  readonly #runner: ModelRunner
   readonly #shelf: Shelf
   readonly #turns = new Turns()
   readonly #closed = new AbortController()
@@ -35,23 +48,20 @@ export class App {
   #gpu: GpuView = { state: 'checking' }
   #load: LoadView = { state: 'none' }
   #pickedKey: string | null = null
+  #loadedWish: EngineName | null = null
   #running: RunningLoad | null = null
   #started: Promise<void> | null = null
   #view: AppView
 
   constructor(parts: AppParts) {
-    this.#engine = parts.engine
-    this.#catalogue = parts.catalogue
-    this.#shelf = new Shelf(parts.engine, parts.catalogue, () => this.#changed())
+    this.#runner = parts.runner
+    this.#shelf = new Shelf(parts.runner, parts.catalogue, () => this.#changed())
+    this.#shelf.engineWish = parts.engineWish ?? null
     this.#view = this.#compose()
   }
 
   get view(): AppView {
     return this.#view
-  }
-
-  get engineName(): EngineName {
-    return this.#engine.name
   }
 
   /** Calls back at once and after every change. Returns how to stop. */
@@ -80,6 +90,14 @@ export class App {
     return ok(null)
   }
 
+  /** Null lets the measured choice stand. What is loaded on another engine is loaded anew by the next request. */
+  pickEngine(engine: EngineName | null): void {
+    if (engine === this.#shelf.engineWish) return
+    this.#shelf.engineWish = engine
+    this.cancelLoad()
+    this.#shelf.checkAgain()
+  }
+
   async openFile(file: File): Promise<Result<ModelEntry>> {
     const added = await this.#shelf.addFile(file)
     if (added.ok) this.pick(added.value.key)
@@ -96,7 +114,8 @@ export class App {
     const turn = await this.#turns.take(signal)
     if (!turn.ok) return turn
     try {
-      return await this.#ensure(key, signal)
+      const ensured = await this.#ensure(key, signal)
+      return ensured.ok ? ok(ensured.value.model) : ensured
     } finally {
       turn.value()
     }
@@ -118,7 +137,7 @@ export class App {
     try {
       const loaded = await this.#ensure(key, either)
       if (!loaded.ok) return yield endOf(loaded)
-      for await (const event of this.#engine.chat(request, either)) {
+      for await (const event of this.#runner.chat(loaded.value.source, request, either)) {
         if (event.kind === 'end' && event.code && UNLOADED_BY.includes(event.code)) this.#setLoad({ state: 'none' })
         yield event
       }
@@ -133,13 +152,13 @@ export class App {
     this.#shelf.close()
     this.cancelLoad()
     this.#listeners.clear()
-    await this.#engine.unload()
+    await this.#runner.unload()
   }
 
   async #begin(): Promise<void> {
     await Promise.all([this.#probe(), this.#shelf.look()])
     const entry = this.#entry(this.#view.selectedKey)
-    if (entry?.kept && this.#gpu.state === 'ready') void this.#loadKept(entry.key)
+    if (entry?.kept) void this.#loadKept(entry.key)
   }
 
   async #loadKept(key: string): Promise<void> {
@@ -150,43 +169,43 @@ export class App {
   }
 
   async #probe(): Promise<void> {
-    const [found, config] = await Promise.all([this.#engine.probe(), this.#catalogue.config(this.#closed.signal)])
-    const allowed = config.ok && config.value.allowSoftwareAdapter
-    if (!found.ok) this.#gpu = { state: 'none', code: found.code, detail: found.detail }
-    else if (found.value.software && !allowed) {
-      this.#gpu = { state: 'none', code: 'software-adapter', detail: `It is ${found.value.adapter}.` }
-    } else this.#gpu = { state: 'ready', ...found.value }
+    const found = await this.#runner.probe()
+    this.#gpu = found.ok
+      ? { state: 'ready', ...found.value }
+      : { state: 'none', code: found.code, detail: found.detail }
     this.#changed()
   }
 
   /** Called with the turn held. */
-  async #ensure(wanted: string | undefined, signal: AbortSignal): Promise<Result<LoadedModel>> {
+  async #ensure(wanted: string | undefined, signal: AbortSignal): Promise<Result<Ensured>> {
     await this.start()
-    if (this.#gpu.state === 'none') return fail(this.#gpu.code, this.#gpu.detail)
     const key = wanted ?? this.#view.selectedKey
     const entry = this.#entry(key)
     if (!entry) return key === null ? fail('not-loaded', 'The list of models is empty.') : fail('model-unknown', '')
-    if (this.#load.state === 'ready' && this.#load.key === entry.key) return ok(this.#load.loaded)
+    const source = this.#shelf.sourceOf(entry)
+    const wish = source.engine ?? null
+    if (this.#load.state === 'ready' && this.#load.key === entry.key && this.#loadedWish === wish) {
+      return ok({ source, model: this.#load.loaded })
+    }
     this.#pickedKey = entry.key
     const abort = new AbortController()
-    const done = this.#run(entry, AbortSignal.any([signal, abort.signal, this.#closed.signal]))
+    const done = this.#run(entry.key, source, AbortSignal.any([signal, abort.signal, this.#closed.signal]))
     this.#running = { key: entry.key, abort, done }
     const result = await done
     this.#running = null
-    return result
+    return result.ok ? ok({ source, model: result.value }) : result
   }
 
-  async #run(entry: ModelEntry, signal: AbortSignal): Promise<Result<LoadedModel>> {
-    const { key } = entry
-    if (this.#load.state === 'ready') await this.#engine.unload()
+  async #run(key: string, source: ModelSource, signal: AbortSignal): Promise<Result<LoadedModel>> {
     const rate = new ByteRate()
+    this.#loadedWish = source.engine ?? null
     this.#setLoad({ state: 'loading', key, progress: null, bytesPerSecond: null })
     const onProgress = (progress: LoadProgress) => {
       if (signal.aborted) return
       const bytesPerSecond = rate.add(progress.doneBytes, performance.now())
       this.#setLoad({ state: 'loading', key, progress, bytesPerSecond })
     }
-    const result = await this.#engine.load(entry.source, onProgress, signal)
+    const result = await this.#runner.load(source, onProgress, signal)
     if (result.ok) {
       this.#setLoad({ state: 'ready', key, loaded: result.value })
       void this.#shelf.keptChanged()
@@ -214,7 +233,14 @@ export class App {
 
   #compose(): AppView {
     const { entries, mirror } = this.#shelf
-    return { gpu: this.#gpu, mirror, entries, selectedKey: this.#selectedKey(), load: this.#load }
+    return {
+      gpu: this.#gpu,
+      mirror,
+      entries,
+      selectedKey: this.#selectedKey(),
+      load: this.#load,
+      engineWish: this.#shelf.engineWish,
+    }
   }
 
   #changed(): void {

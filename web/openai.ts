@@ -5,7 +5,7 @@
 import type { App } from './app.ts'
 import type { ModelEntry } from './app-view.ts'
 import { type ParsedRequest, parseRequest } from './openai-request.ts'
-import type { ChatEvent, Usage } from './wire/chat.ts'
+import type { Answerer, ChatEvent, Usage } from './wire/chat.ts'
 import { type Code, explain } from './wire/codes.ts'
 import { type Failure, fail, ok, type Result } from './wire/result.ts'
 
@@ -143,6 +143,7 @@ class Completion {
   readonly #app: App
   readonly #parsed: ParsedRequest
   readonly #signal: AbortSignal
+  #answerer: Answerer | null = null
 
   constructor(app: App, parsed: ParsedRequest, signal: AbortSignal) {
     this.#app = app
@@ -157,21 +158,20 @@ class Completion {
     if (!key.ok) throw new WeftError(key)
     for await (const event of this.#app.ask(this.#parsed.request, this.#signal, key.value)) {
       if (event.kind === 'text') yield { text: event.text }
+      else if (event.kind === 'answerer') this.#answerer = event
       else if (event.kind === 'notice') this.#notices.push({ code: event.code, detail: event.detail })
       else if (event.kind === 'end') yield { reason: reasonOf(event), usage: event.usage }
     }
   }
 
   envelope(): Envelope {
-    const { load } = this.#app.view
-    const model = load.state === 'ready' ? load.loaded.id : (this.#parsed.model ?? '')
+    const model = this.#answerer?.modelId ?? this.#parsed.model ?? ''
     return { id: this.id, created: this.#created, model }
   }
 
   details(usage: Usage): WeftDetails {
-    const { load } = this.#app.view
-    const adapter = load.state === 'ready' ? load.loaded.adapter : ''
-    return { engine: this.#app.engineName, adapter, ...usage, notices: this.#notices }
+    const { engine = '', adapter = '' } = this.#answerer ?? {}
+    return { engine, adapter, ...usage, notices: this.#notices }
   }
 }
 

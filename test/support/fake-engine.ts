@@ -4,7 +4,15 @@
  * a time. Runs in Node and in a page; no clock, no randomness.
  */
 import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from '../../web/schedule/engine-door.ts'
-import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress, Usage } from '../../web/wire/chat.ts'
+import type {
+  ChatEvent,
+  ChatRequest,
+  Embeddings,
+  EngineName,
+  LoadedModel,
+  LoadProgress,
+  Usage,
+} from '../../web/wire/chat.ts'
 import type { ModelSummary } from '../../web/wire/model.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
 
@@ -58,8 +66,8 @@ interface RunningChat {
 }
 
 export class FakeEngine implements EngineDoor {
-  readonly name = 'stage'
-  readonly resume = 'tokens'
+  readonly name: EngineName
+  readonly resume: 'tokens' | 'text'
   facts: Result<AdapterFacts> = ok({ adapter: 'Test GPU', software: false })
   kept: readonly ModelSummary[] = []
   /** By model id, or `file` for any file. */
@@ -72,6 +80,11 @@ export class FakeEngine implements EngineDoor {
   #load: RunningLoad | null = null
   #chat: RunningChat | null = null
   readonly #watchers = new Set<() => void>()
+
+  constructor(name: EngineName = 'stage') {
+    this.name = name
+    this.resume = name === 'stage' ? 'tokens' : 'text'
+  }
 
   knows(models: readonly ModelSummary[]): void {
     this.#models = models
@@ -189,7 +202,7 @@ export class FakeEngine implements EngineDoor {
     const name = source.kind === 'file' ? id : (this.#models.find((model) => model.id === id)?.name ?? id)
     const loaded: LoadedModel = {
       id,
-      engine: 'stage',
+      engine: this.name,
       name,
       contextPositions: 2_048,
       gpuBytes: 282_000_000,

@@ -5,6 +5,7 @@
 import { openPage } from '../../web/page.ts'
 import { FakeCatalogue } from './fake-catalogue.ts'
 import { FakeEngine } from './fake-engine.ts'
+import { runnerOf } from './fake-runner.ts'
 
 export interface Fake {
   readonly engine: FakeEngine
@@ -20,4 +21,5 @@ declare global {
 
 window.fake = { engine: new FakeEngine(), catalogue: new FakeCatalogue() }
 window.fakeSetup?.(window.fake)
-openPage(window.fake, document.getElementById('page') ?? document.body)
+const { engine, catalogue } = window.fake
+openPage({ runner: runnerOf(engine, catalogue), catalogue }, document.getElementById('page') ?? document.body)

@@ -1,8 +1,8 @@
 /** The small pure parts of the page: numbers as text, the geometry of the cloth, speech in sentences, rates, one turn. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Turns } from '../../web/app-turns.ts'
 import { ByteRate } from '../../web/byte-rate.ts'
+import { Turns } from '../../web/schedule/turns.ts'
 import { cutSpeech } from '../../web/ui/announcer.svelte.ts'
 import { ROWS, WIDTH, weave } from '../../web/ui/cloth.ts'
 import { formatBytes, formatSeconds, formatShare, formatTimeLeft, formatTokensPerSecond } from '../../web/ui/format.ts'
@@ -36,7 +36,8 @@ describe('numbers', () => {
   })
 
   it('say whether a model fits, with both sizes', () => {
-    const known = { state: 'known', engine: 'stage', gpuBytes: 1.1e9, gpuBytesMax: 2e9, reason: '' } as const
+    const none = { choice: null, options: [] } as const
+    const known = { state: 'known', engine: 'stage', ...none, gpuBytes: 1.1e9, gpuBytesMax: 2e9, reason: '' } as const
     expect(sayFit({ ...known, fits: true })).toBe('Fits your GPU: needs 1.1 GB of 2.0 GB')
     expect(sayFit({ ...known, fits: false })).toContain('It needs 1.1 GB of GPU memory; your browser allows 2.0 GB.')
     expect(sayFit({ state: 'refused', code: 'gguf-invalid', detail: '' })).toContain('(gguf-invalid)')
@@ -119,12 +120,13 @@ describe('the rate of a load', () => {
 describe('a turn', () => {
   it('follows the events and keeps its text through a failure', () => {
     const turn = new Turn('Why?')
-    const who = { engine: 'Stage engine', adapter: 'Test GPU', model: 'M' }
-    turn.take({ kind: 'prefill', done: 1, total: 2 }, who)
+    const who = { kind: 'answerer', engine: 'stage', adapter: 'Test GPU', modelId: 'm', model: 'M' } as const
+    turn.take(who)
+    turn.take({ kind: 'prefill', done: 1, total: 2 })
     expect(turn.phase).toEqual({ state: 'reading', done: 1, total: 2 })
-    turn.take({ kind: 'text', text: 'Because' }, who)
-    turn.take({ kind: 'notice', code: 'device-lost', detail: '' }, who)
-    turn.take({ kind: 'end', reason: 'error', usage: FAKE_USAGE, code: 'gpu-error', detail: 'x' }, null)
+    turn.take({ kind: 'text', text: 'Because' })
+    turn.take({ kind: 'notice', code: 'device-lost', detail: '' })
+    turn.take({ kind: 'end', reason: 'error', usage: FAKE_USAGE, code: 'gpu-error', detail: 'x' })
     expect(turn.answer).toBe('Because')
     expect(turn.notices).toEqual([{ code: 'device-lost', detail: '' }])
     expect(turn.phase).toMatchObject({ state: 'failed', code: 'gpu-error', detail: 'x' })

@@ -7,6 +7,7 @@ import { ASKS_WAITING_MAX, MIRROR_POLL_FAILURES_MAX, MIRROR_POLL_MS } from '../.
 import { fail, ok } from '../../web/wire/result.ts'
 import { EMPTY_MIRROR, FakeCatalogue } from '../support/fake-catalogue.ts'
 import { FAKE_USAGE, FakeEngine, fakeModel } from '../support/fake-engine.ts'
+import { runnerOf } from '../support/fake-runner.ts'
 
 const first = fakeModel(1)
 const second = fakeModel(2)
@@ -18,7 +19,7 @@ function setUp() {
   const catalogue = new FakeCatalogue()
   engine.knows([first, second])
   catalogue.mirror = ok(listed)
-  return { engine, catalogue, app: new App({ engine, catalogue }) }
+  return { engine, catalogue, app: new App({ runner: runnerOf(engine, catalogue), catalogue }) }
 }
 
 function request(content: string): ChatRequest {
@@ -225,6 +226,7 @@ describe('asking', () => {
     await engine.until(() => engine.answering)
     engine.answer('Hel', 'lo.')
     expect(await events).toEqual([
+      { kind: 'answerer', engine: 'stage', adapter: 'Test GPU', modelId: second.id, model: second.name },
       { kind: 'text', text: 'Hel' },
       { kind: 'text', text: 'lo.' },
       { kind: 'end', reason: 'stop', usage: FAKE_USAGE },
@@ -243,7 +245,7 @@ describe('asking', () => {
       engine.answer(text)
       await engine.until(() => !engine.answering)
     }
-    expect((await Promise.all(all)).map((events) => events.length)).toEqual([2, 2, 2])
+    expect((await Promise.all(all)).map((events) => events.length)).toEqual([3, 3, 3])
   })
 
   it('refuses more than the named number of waiting requests', async () => {
@@ -274,7 +276,7 @@ describe('asking', () => {
     const next = collect(app.ask(request('b'), idle))
     await engine.until(() => engine.answering)
     engine.answer('y')
-    expect((await next).length).toBe(2)
+    expect((await next).length).toBe(3)
   })
 
   it('ends once with the reason when there is nothing to ask', async () => {
@@ -297,7 +299,7 @@ describe('asking', () => {
     await engine.until(() => engine.loading)
     engine.finishLoad()
     await engine.until(() => engine.answering)
-    engine.emit({ kind: 'end', reason: 'error', usage: FAKE_USAGE, code: 'worker-lost', detail: '' })
+    engine.emit({ kind: 'end', reason: 'error', usage: FAKE_USAGE, code: 'device-degraded', detail: '' })
     engine.loaded = null
     await events
     expect(app.view.load).toEqual({ state: 'none' })

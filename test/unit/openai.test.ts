@@ -8,6 +8,7 @@ import { OUTPUT_TOKENS_DEFAULT, STOP_STRINGS_MAX } from '../../web/wire/limits.t
 import { fail, ok } from '../../web/wire/result.ts'
 import { EMPTY_MIRROR, FakeCatalogue } from '../support/fake-catalogue.ts'
 import { FAKE_USAGE, FakeEngine, fakeModel } from '../support/fake-engine.ts'
+import { runnerOf } from '../support/fake-runner.ts'
 
 const first = fakeModel(1)
 const second = fakeModel(2)
@@ -18,7 +19,7 @@ function setUp() {
   const catalogue = new FakeCatalogue()
   engine.knows([first, second])
   catalogue.mirror = ok({ ...EMPTY_MIRROR, models: [first, second], defaultId: first.id })
-  return { engine, weft: createWeft(new App({ engine, catalogue })) }
+  return { engine, weft: createWeft(new App({ runner: runnerOf(engine, catalogue), catalogue })) }
 }
 
 async function loadAndAnswer(engine: FakeEngine, ...pieces: string[]) {

@@ -1,19 +1,19 @@
 /**
  * What `App` needs of an engine beyond the `ChatEngine` contract: facts about the adapter, a size estimate before
  * anything is fetched, and what this browser already keeps. Types only. One door an engine (`StageChat`, `CpuChat`,
- * `WebLlmChat`); `Engines` is the same door over all of them, and `SharedDoor` over the one tab that holds them. `File`
- * makes this a browser type, which is why it is not in `wire/`.
+ * `WebLlmChat`), and `ModelRunner` over all of them. `File` makes this a browser type, which is why it is not in `wire/`.
  */
-import type { ChatEngine, EngineName } from '../wire/chat.ts'
-import type { ModelSummary } from '../wire/model.ts'
-import type { Result } from '../wire/result.ts'
+import type { EngineChoice } from '../rules/engine-choice.ts'
+import type { ChatEngine, ChatEvent, ChatRequest, Embeddings, EngineName } from '../wire/chat.ts'
+import type { ModelFormat, ModelSummary } from '../wire/model.ts'
+import type { Failure, Result } from '../wire/result.ts'
 
 /**
  * Where a model comes from. `mirror`: GGUF or MLC by its id, from the page's own server. `file`: a GGUF file from disk.
  * `prebuilt`: an MLC model of WebLLM's own list by its name there, from the hub.
  */
 export type ModelSource = (
-  | { readonly kind: 'mirror'; readonly id: string }
+  | { readonly kind: 'mirror'; readonly id: string; readonly format?: ModelFormat }
   | { readonly kind: 'file'; readonly file: File }
   | { readonly kind: 'prebuilt'; readonly name: string }
 ) & {
@@ -52,4 +52,43 @@ export interface EngineDoor extends ChatEngine<ModelSource> {
   inspect(source: ModelSource, signal: AbortSignal): Promise<Result<Inspection>>
   /** Models of this engine's format whose every byte is in this browser: they load without the network. */
   cached(): Promise<readonly ModelSummary[]>
+}
+
+export interface EngineOption {
+  readonly engine: EngineName
+  /** Why it cannot run the model here; null where it can. */
+  readonly refusal: Failure | null
+}
+
+/** `Inspection` of the engine that was chosen, with why, and what the others say. */
+export interface RunnerInspection extends Inspection {
+  /** Null where the model fits no engine. */
+  readonly choice: EngineChoice | null
+  readonly options: readonly EngineOption[]
+}
+
+/**
+ * What `App` talks to: one model at a time on whichever engine suits it. `Engines` in the tab that holds the engines,
+ * `SharedRunner` in every tab. As `ChatEngine`, with these differences: calls need not be serialised; `load` of what is
+ * loaded costs nothing; an answer goes on by itself after a worker or an owner was lost, with a notice.
+ */
+export interface ModelRunner extends Pick<EngineDoor, 'probe' | 'cached' | 'load' | 'unload'> {
+  inspect(source: ModelSource, signal: AbortSignal): Promise<Result<RunnerInspection>>
+  /** Loads `source` first where it is not what is loaded. */
+  chat(source: ModelSource, request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>
+  embed(source: ModelSource, texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>>
+}
+
+/** The same for the same model, whatever else the source says. */
+export function keyOfSource(source: ModelSource): string {
+  switch (source.kind) {
+    case 'mirror':
+      return source.id
+    case 'prebuilt':
+      return `mlc:${source.name}`
+    case 'file':
+      return `file:${source.file.name}:${source.file.size}:${source.file.lastModified}`
+    default:
+      return source satisfies never
+  }
 }

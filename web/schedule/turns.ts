@@ -2,8 +2,8 @@
  * One engine, many callers: `Turns` lets one through at a time, in the order of asking, up to a named cap. It knows
  * nothing of models or chats. A caller that gives up while it waits leaves the line at once.
  */
-import { ASKS_WAITING_MAX } from './wire/limits.ts'
-import { fail, ok, type Result } from './wire/result.ts'
+import { ASKS_WAITING_MAX } from '../wire/limits.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
 
 /** Gives the turn to the next in line. Idempotent. */
 export type Release = () => void

@@ -4,14 +4,12 @@
  */
 import type { App } from '../app.ts'
 import { type AppView, DEFAULT_SAMPLING, type ModelEntry } from '../app-view.ts'
-import type { ChatMessage, ChatRequest } from '../wire/chat.ts'
+import type { ChatMessage, ChatRequest, EngineName } from '../wire/chat.ts'
 import { explain } from '../wire/codes.ts'
 import { OUTPUT_TOKENS_DEFAULT } from '../wire/limits.ts'
 import type { Failure } from '../wire/result.ts'
 import { Announcer } from './announcer.svelte.ts'
-import { type Answerer, Turn } from './turn.svelte.ts'
-
-const ENGINES = { stage: 'Stage engine', webllm: 'WebLLM', cpu: 'CPU engine' } as const
+import { Turn } from './turn.svelte.ts'
 
 export class Chat {
   draft = $state('')
@@ -56,10 +54,15 @@ export class Chat {
     return load.state === 'loading' ? (entries.find((entry) => entry.key === load.key) ?? null) : null
   }
 
+  /** The engine that would run it; null while nobody knows. */
+  engineOf({ fit }: ModelEntry): EngineName | null {
+    return fit.state === 'known' ? fit.engine : null
+  }
+
   /** False for a model that is known not to run here. */
   get usable(): boolean {
     const fit = this.selected?.fit
-    if (!fit || this.#view.gpu.state === 'none') return false
+    if (!fit) return false
     return fit.state === 'checking' || (fit.state === 'known' && fit.fits)
   }
 
@@ -100,6 +103,10 @@ export class Chat {
     if (this.usable) await this.#app.load(key)
   }
 
+  pickEngine(engine: EngineName | null): void {
+    this.#app.pickEngine(engine)
+  }
+
   cancelLoad(): void {
     this.stop()
     this.#app.cancelLoad()
@@ -121,18 +128,12 @@ export class Chat {
     this.#running = abort
     this.announcer.clear()
     for await (const event of this.#app.ask(requestOf(turn, earlier), abort.signal)) {
-      turn.take(event, this.#answerer())
+      turn.take(event)
       if (event.kind === 'text') this.announcer.add(event.text)
     }
     if (this.#running !== abort) return
     this.#running = null
     this.announcer.finish(closingOf(turn))
-  }
-
-  #answerer(): Answerer | null {
-    const { load } = this.#view
-    if (load.state !== 'ready') return null
-    return { engine: ENGINES[this.#app.engineName], adapter: load.loaded.adapter, model: load.loaded.name }
   }
 }
 

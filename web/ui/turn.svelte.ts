@@ -2,7 +2,7 @@
  * One question and its answer, as the page shows it. `take` is the only way an answer grows: it follows the events of
  * `ChatEngine.chat` and never takes text back. Knows no engine and no DOM.
  */
-import type { ChatEvent, Usage } from '../wire/chat.ts'
+import type { Answerer, ChatEvent, Usage } from '../wire/chat.ts'
 import type { Code } from '../wire/codes.ts'
 
 export type TurnPhase =
@@ -16,13 +16,6 @@ export type TurnPhase =
 export interface Notice {
   readonly code: Code
   readonly detail: string
-}
-
-/** Who answered, for the line under the answer. */
-export interface Answerer {
-  readonly engine: string
-  readonly adapter: string
-  readonly model: string
 }
 
 export class Turn {
@@ -56,8 +49,7 @@ export class Turn {
     return this.#phase.state === 'waiting' || this.#phase.state === 'reading' || this.#phase.state === 'writing'
   }
 
-  take(event: ChatEvent, answerer: Answerer | null): void {
-    if (answerer) this.#answerer = answerer
+  take(event: ChatEvent): void {
     switch (event.kind) {
       case 'prefill':
         this.#phase = { state: 'reading', done: event.done, total: event.total }
@@ -65,6 +57,9 @@ export class Turn {
       case 'text':
         if (this.#phase.state !== 'writing') this.#phase = { state: 'writing' }
         this.#answer += event.text
+        return
+      case 'answerer':
+        this.#answerer = event
         return
       case 'schedule':
         return

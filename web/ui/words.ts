@@ -1,31 +1,67 @@
 /** Sentences made of facts about a model or an answer: what the page says in numbers. Pure; no state, no markup. */
 import type { Fit } from '../app-view.ts'
-import type { LoadProgress, Usage } from '../wire/chat.ts'
+import type { EngineName, LoadProgress, Usage } from '../wire/chat.ts'
 import { explain } from '../wire/codes.ts'
 import { formatBytes, formatCount, formatSeconds, formatTokensPerSecond } from './format.ts'
 
+export const ENGINE_WORDS: Readonly<Record<EngineName, string>> = {
+  stage: 'Stage engine',
+  webllm: 'WebLLM',
+  cpu: 'CPU engine',
+}
+
+/** Where a model lies while it is loaded. */
+export const PLACE_WORDS: Readonly<Record<EngineName, string>> = {
+  stage: 'on your GPU',
+  webllm: 'on your GPU',
+  cpu: 'in memory, on your CPU',
+}
+
+const MEMORY_WORDS = {
+  stage: ['your GPU', 'GPU memory'],
+  webllm: ['your GPU', 'GPU memory'],
+  cpu: ['the memory of this page', 'memory'],
+} as const
+
+/** Which engine a request would run on, and why. Empty while nobody knows. */
+export function sayChoice(fit: Fit): string {
+  if (fit.state !== 'known' || !fit.choice) return ''
+  const { engine, reason, basis, tokensPerSecond } = fit.choice
+  const speed = `${basis === 'measured' ? 'measured' : 'about'} ${formatTokensPerSecond(tokensPerSecond)}`
+  const why = {
+    picked: 'your choice',
+    only: 'the one that runs it here',
+    'fast-enough': speed,
+    fastest: `fastest, ${speed}`,
+  }
+  return `${ENGINE_WORDS[engine]} (${why[reason]})`
+}
+
 export function sayFit(fit: Fit): string {
-  if (fit.state === 'checking') return 'Checking whether it fits your GPU'
+  if (fit.state === 'checking') return 'Checking whether it fits'
   if (fit.state === 'refused') return `${explain(fit.code, fit.detail)} (${fit.code})`
   const needs = formatBytes(fit.gpuBytes)
   const max = fit.gpuBytesMax === null ? null : formatBytes(fit.gpuBytesMax)
-  if (fit.fits) return max ? `Fits your GPU: needs ${needs} of ${max}` : `Fits your GPU: needs ${needs}`
+  const [place, memory] = MEMORY_WORDS[fit.engine]
+  if (fit.fits) return max ? `Fits ${place}: needs ${needs} of ${max}` : `Fits ${place}: needs ${needs}`
   const numbers = max
-    ? `It needs ${needs} of GPU memory; your browser allows ${max}.`
-    : `It needs ${needs} of GPU memory.`
-  return `Does not fit your GPU. ${fit.reason || numbers} Pick a smaller model.`
+    ? `It needs ${needs} of ${memory}; your browser allows ${max}.`
+    : `It needs ${needs} of ${memory}.`
+  return `Does not fit ${place}. ${fit.reason || numbers} Pick a smaller model.`
 }
 
-const PHASES = {
+const GPU_PHASES = {
   read: 'Reading from this browser',
   fetch: 'Fetching',
   upload: 'Moving to the GPU',
   compile: 'Preparing the GPU for',
 } as const
+const CPU_PHASES = { ...GPU_PHASES, upload: 'Moving to memory', compile: 'Preparing' } as const
 
-export function sayLoading(name: string, progress: LoadProgress | null): string {
+export function sayLoading(name: string, progress: LoadProgress | null, engine: EngineName | null): string {
+  const phases = engine === 'cpu' ? CPU_PHASES : GPU_PHASES
   if (!progress) return `Opening ${name}`
-  return progress.phase === 'read' ? `${PHASES.read}: ${name}` : `${PHASES[progress.phase]} ${name}`
+  return progress.phase === 'read' ? `${phases.read}: ${name}` : `${phases[progress.phase]} ${name}`
 }
 
 /** Speed, first token, counts: only what was measured. */

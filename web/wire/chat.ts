@@ -62,14 +62,33 @@ export interface Usage {
   readonly tokensPerSecond: number | null
 }
 
+export const NO_USAGE: Usage = {
+  promptTokens: 0,
+  reusedTokens: 0,
+  prefillTokens: 0,
+  completionTokens: 0,
+  firstTokenMs: null,
+  tokensPerSecond: null,
+}
+
 export type EndReason = 'stop' | 'length' | 'abort' | 'error'
+
+/** Who answers: named under each answer. */
+export interface Answerer {
+  readonly engine: EngineName
+  readonly adapter: string
+  readonly modelId: string
+  readonly model: string
+}
 
 /**
  * Exactly one `end`, always last. Text is never taken back. `tokens` of a text are all answer tokens committed since the
  * last text; `schedule` covers the prompt and comes before the first text, from engines that resume by tokens.
+ * `answerer` comes from a `ModelRunner`, first and again where another engine goes on.
  */
 export type ChatEvent =
   | { readonly kind: 'prefill'; readonly done: number; readonly total: number }
+  | ({ readonly kind: 'answerer' } & Answerer)
   | { readonly kind: 'schedule'; readonly frames: readonly ScheduledFrame[] }
   | { readonly kind: 'text'; readonly text: string; readonly tokens?: readonly number[] }
   | { readonly kind: 'notice'; readonly code: Code; readonly detail: string }

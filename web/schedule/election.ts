@@ -1,0 +1,71 @@
+/**
+ * Which tab of this browser owns the engine: the one that holds a Web Lock. Tabs queue for it, so that the next one has
+ * it as soon as the owner is closed or has crashed. A frozen owner keeps its lock; whoever finds it silent steals it. This
+ * file knows locks and nothing of engines or messages.
+ */
+import { OWNER_LOCK } from './tab-wire.ts'
+
+/** Of `navigator.locks`. */
+export type Locks = Pick<LockManager, 'request'>
+
+export interface ElectionEvents {
+  readonly onOwner: () => void
+  /** Another tab stepped over this one. It queues again by itself. */
+  readonly onLost: () => void
+}
+
+export class Election {
+  readonly #locks: Locks
+  readonly #events: ElectionEvents
+  readonly #closed = new AbortController()
+  #queued = new AbortController()
+  #release: (() => void) | null = null
+
+  constructor(locks: Locks, events: ElectionEvents) {
+    this.#locks = locks
+    this.#events = events
+  }
+
+  get isOwner(): boolean {
+    return this.#release !== null
+  }
+
+  /** Takes a place in the queue. */
+  enter(): void {
+    this.#queued = new AbortController()
+    const signal = AbortSignal.any([this.#queued.signal, this.#closed.signal])
+    void this.#hold({ signal })
+  }
+
+  /** Takes the lock at once, from whoever holds it. */
+  steal(): void {
+    if (this.isOwner || this.#closed.signal.aborted) return
+    this.#queued.abort()
+    void this.#hold({ steal: true })
+  }
+
+  close(): void {
+    this.#closed.abort()
+    this.#release?.()
+  }
+
+  async #hold(options: LockOptions): Promise<void> {
+    let held = false
+    try {
+      await this.#locks.request(OWNER_LOCK, options, async () => {
+        held = true
+        const ended = new Promise<void>((resolve) => (this.#release = resolve))
+        this.#events.onOwner()
+        await ended
+      })
+    } catch (error) {
+      // Stolen, or given up while it was queued. Anything else is a bug.
+      if (!(error instanceof DOMException && error.name === 'AbortError')) throw error
+    }
+    if (!held) return
+    this.#release = null
+    if (this.#closed.signal.aborted) return
+    this.#events.onLost()
+    this.enter()
+  }
+}

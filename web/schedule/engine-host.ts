@@ -1,0 +1,79 @@
+/**
+ * The owner's side of the one engine: runs the calls of every tab on the engines of this one, and ends those of a tab that
+ * went away. It queues nothing itself (`Engines` does) and knows no channel.
+ */
+import { OWNER_CALLS_MAX } from '../wire/limits.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
+import type { Locks } from './election.ts'
+import type { ModelRunner } from './engine-door.ts'
+import { type TabAnswer, type TabCall, tabLock } from './tab-wire.ts'
+
+export class EngineHost {
+  readonly #runner: ModelRunner
+  readonly #locks: Locks
+  readonly #running = new Map<string, AbortController>()
+  readonly #watched = new Set<string>()
+
+  constructor(runner: ModelRunner, locks: Locks) {
+    this.#runner = runner
+    this.#locks = locks
+  }
+
+  /** `say` is called until the last answer, and not after `abandon`. */
+  async run(tab: string, id: number, call: TabCall, say: (answer: TabAnswer) => void): Promise<void> {
+    const key = `${tab} ${id}`
+    if (this.#running.size >= OWNER_CALLS_MAX) return say({ kind: 'result', result: fail('queue-full', '') })
+    const abort = new AbortController()
+    this.#running.set(key, abort)
+    void this.#watch(tab)
+    try {
+      await this.#perform(call, abort.signal, (answer) => {
+        if (this.#running.get(key) === abort) say(answer)
+      })
+    } finally {
+      if (this.#running.get(key) === abort) this.#running.delete(key)
+    }
+  }
+
+  abort(tab: string, id: number): void {
+    this.#running.get(`${tab} ${id}`)?.abort()
+  }
+
+  /** This tab owns the engine no more: what runs is stopped without a word, and the GPU is given back. */
+  async abandon(): Promise<void> {
+    const running = [...this.#running.values()]
+    this.#running.clear()
+    for (const abort of running) abort.abort()
+    await this.#runner.unload()
+  }
+
+  async #perform(call: TabCall, signal: AbortSignal, say: (answer: TabAnswer) => void): Promise<void> {
+    const result = (value: Result<unknown>) => say({ kind: 'result', result: value })
+    switch (call.method) {
+      case 'probe':
+        return result(await this.#runner.probe())
+      case 'cached':
+        return result(ok(await this.#runner.cached()))
+      case 'inspect':
+        return result(await this.#runner.inspect(call.source, signal))
+      case 'load':
+        return result(await this.#runner.load(call.source, (progress) => say({ kind: 'progress', progress }), signal))
+      case 'embed':
+        return result(await this.#runner.embed(call.source, call.texts, signal))
+      case 'chat':
+        for await (const event of this.#runner.chat(call.source, call.request, signal)) say({ kind: 'event', event })
+        return
+      default:
+        call satisfies never
+    }
+  }
+
+  /** A tab's own lock is free only when the tab is gone. */
+  async #watch(tab: string): Promise<void> {
+    if (this.#watched.has(tab)) return
+    this.#watched.add(tab)
+    await this.#locks.request(tabLock(tab), { mode: 'shared' }, () => {})
+    this.#watched.delete(tab)
+    for (const [key, abort] of this.#running) if (key.startsWith(`${tab} `)) abort.abort()
+  }
+}

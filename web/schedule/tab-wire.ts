@@ -1,0 +1,60 @@
+/**
+ * What tabs of one browser say to each other about the one engine: one page, one channel, closed unions. Everything here
+ * is of one origin and one version (both names carry it), so the envelope is checked and the payload is trusted as code of
+ * this page is: whoever can speak on the channel can run this page's code anyway. Values are structured clones.
+ */
+import type { ChatEvent, ChatRequest, LoadProgress } from '../wire/chat.ts'
+import type { Result } from '../wire/result.ts'
+import type { ModelSource } from './engine-door.ts'
+
+/** History: 1, first version. */
+const VERSION = 1
+export const TABS_CHANNEL = `weft-engine/${VERSION}`
+/** Held by the owner for as long as it is one. */
+export const OWNER_LOCK = `weft-engine-owner/${VERSION}`
+/** Held by every tab for as long as it lives, so that the owner learns of its end. */
+export const tabLock = (tab: string) => `weft-tab/${VERSION}/${tab}`
+
+export type TabCall =
+  | { readonly method: 'probe' }
+  | { readonly method: 'cached' }
+  | { readonly method: 'inspect'; readonly source: ModelSource }
+  | { readonly method: 'load'; readonly source: ModelSource }
+  | { readonly method: 'chat'; readonly source: ModelSource; readonly request: ChatRequest }
+  | { readonly method: 'embed'; readonly source: ModelSource; readonly texts: readonly string[] }
+
+/** Exactly one `result` (or, for a chat, one event `end`), always last. */
+export type TabAnswer =
+  | { readonly kind: 'progress'; readonly progress: LoadProgress }
+  | { readonly kind: 'event'; readonly event: ChatEvent }
+  | { readonly kind: 'result'; readonly result: Result<unknown> }
+
+export type TabMessage =
+  /** To all: I hold the engines now. Also the answer to `who`. */
+  | { readonly kind: 'owner'; readonly from: string }
+  | { readonly kind: 'who'; readonly from: string }
+  | { readonly kind: 'ping'; readonly from: string; readonly to: string }
+  | { readonly kind: 'pong'; readonly from: string; readonly to: string }
+  | { readonly kind: 'call'; readonly from: string; readonly to: string; readonly id: number; readonly call: TabCall }
+  | { readonly kind: 'abort'; readonly from: string; readonly to: string; readonly id: number }
+  | {
+      readonly kind: 'answer'
+      readonly from: string
+      readonly to: string
+      readonly id: number
+      readonly answer: TabAnswer
+    }
+
+const TO_ONE = ['ping', 'pong', 'call', 'abort', 'answer']
+const NUMBERED = ['call', 'abort', 'answer']
+
+/** Null for what is none, or is for another tab. */
+export function parseTabMessage(value: unknown, me: string): TabMessage | null {
+  if (value === null || typeof value !== 'object') return null
+  const { kind, from, to, id } = value as Record<string, unknown>
+  if (typeof kind !== 'string' || typeof from !== 'string' || from === me) return null
+  if (kind === 'owner' || kind === 'who') return value as TabMessage
+  if (!TO_ONE.includes(kind) || to !== me) return null
+  if (NUMBERED.includes(kind) && !Number.isSafeInteger(id)) return null
+  return value as TabMessage
+}
