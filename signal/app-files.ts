@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import sirv from 'sirv'
+import { setScriptPolicy } from './headers.ts'
 import type { AppHandler } from './http.ts'
 import { fileBytes } from './models/disk.ts'
 
@@ -12,10 +13,12 @@ const HASHED = /^\/assets\//
 
 export async function appFiles(appDir: string): Promise<AppHandler> {
   if ((await fileBytes(join(appDir, 'index.html'))) === null) return notBuilt
-  return sirv(appDir, { etag: true, single: true, setHeaders: setCaching })
+  return sirv(appDir, { etag: true, single: true, setHeaders: setFileHeaders })
 }
 
-function setCaching(response: ServerResponse, pathname: string): void {
+/** The app's page has no dot in its path, so what answers under the name of a script is that script or nothing. */
+function setFileHeaders(response: ServerResponse, pathname: string): void {
+  setScriptPolicy(response, pathname)
   response.setHeader('Cache-Control', HASHED.test(pathname) ? 'public, max-age=31536000, immutable' : 'no-cache')
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:http'
 import { createServer } from 'vite'
+import { setScriptPolicy } from './headers.ts'
 import type { AppHandler } from './http.ts'
 
 export async function devApp(server: Server): Promise<{ readonly handler: AppHandler; close(): Promise<void> }> {
@@ -11,5 +12,9 @@ export async function devApp(server: Server): Promise<{ readonly handler: AppHan
     appType: 'spa',
     server: { middlewareMode: true, ws: { server } },
   })
-  return { handler: (request, response, next) => vite.middlewares(request, response, next), close: () => vite.close() }
+  const handler: AppHandler = (request, response, next) => {
+    setScriptPolicy(response, request.url?.split('?', 1)[0] ?? '/')
+    vite.middlewares(request, response, next)
+  }
+  return { handler, close: () => vite.close() }
 }

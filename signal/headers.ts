@@ -1,6 +1,7 @@
 /**
  * The security headers of every answer. The page runs no script but its own, may start WebAssembly and workers from
- * here, and is cross-origin isolated. `https:` in connect-src lets a page fetch model files from a hub. Pure.
+ * here, and is cross-origin isolated. `https:` in connect-src lets a page fetch model files from a hub. One script, the
+ * CPU engine's worker, has a policy of its own. Pure.
  */
 import type { ServerResponse } from 'node:http'
 
@@ -19,12 +20,34 @@ const POLICY: Readonly<Record<string, string>> = {
   'frame-ancestors': `'self'`,
 }
 
-const CONTENT_SECURITY_POLICY = Object.entries(POLICY)
-  .map(([name, value]) => `${name} ${value}`)
-  .join('; ')
+/**
+ * llama.cpp's threads are workers that it starts from blobs, so this worker may start such. A dedicated worker has the
+ * policy of its own answer and blob workers inherit it, so the page keeps its own. In return it reaches nothing but this
+ * server: the code that reads models of strangers can send nothing out.
+ */
+const CPU_WORKER_POLICY: Readonly<Record<string, string>> = {
+  'default-src': `'none'`,
+  'script-src': `'self' 'wasm-unsafe-eval'`,
+  'worker-src': `'self' blob:`,
+  'connect-src': `'self'`,
+}
+
+/** As the build names it, and as the development server does. */
+const CPU_WORKER = /^\/(assets\/cpu-worker-[\w-]+\.js|cpu\/worker\.ts)$/
+
+function inOneLine(policy: Readonly<Record<string, string>>): string {
+  return Object.entries(policy)
+    .map(([name, value]) => `${name} ${value}`)
+    .join('; ')
+}
+
+/** Called for a path that is known to be a script: no page may get this policy. */
+export function setScriptPolicy(response: ServerResponse, pathname: string): void {
+  if (CPU_WORKER.test(pathname)) response.setHeader('Content-Security-Policy', inOneLine(CPU_WORKER_POLICY))
+}
 
 export function setSecurityHeaders(response: ServerResponse): void {
-  response.setHeader('Content-Security-Policy', CONTENT_SECURITY_POLICY)
+  response.setHeader('Content-Security-Policy', inOneLine(POLICY))
   response.setHeader('Cross-Origin-Opener-Policy', 'same-origin')
   response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp')
   response.setHeader('Cross-Origin-Resource-Policy', 'same-origin')

@@ -6,8 +6,14 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MODEL_BYTES_MAX } from '../../web/wire/limits.ts'
-import { MLC_CONFIG, MLC_TENSOR_LISTS, type MlcFile, type MlcManifest } from '../../web/wire/mlc-model.ts'
+import { MLC_FILES_MAX, MODEL_BYTES_MAX } from '../../web/wire/limits.ts'
+import {
+  MLC_CONFIG,
+  MLC_TENSOR_LISTS,
+  type MlcFile,
+  type MlcManifest,
+  mlcPathsCollide,
+} from '../../web/wire/mlc-model.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { MLC_JSON_BYTES_MAX, PROGRESS_MS } from '../config.ts'
 import type { Added } from './add.ts'
@@ -101,17 +107,20 @@ class Adding {
     if (!config.ok) return config
     const tensors = await this.#readTensors()
     if (!tensors.ok) return tensors
-    const rest = await this.#plan(config.value, tensors.value)
-    if (!rest.ok) return rest
-    const library = await this.#takeLibrary()
+    // A model without a library is refused before its gigabytes are fetched.
+    const library = await findLibrary(this.#request.library, this.#origin, this.#tools)
     if (!library.ok) return library
+    const rest = await this.#plan(config.value, tensors.value, library.value)
+    if (!rest.ok) return rest
+    const checked = await this.#takeLibrary(library.value)
+    if (!checked.ok) return checked
     const taken = await this.#takeAll(rest.value)
     if (!taken.ok) return taken
     await this.#work.keepOnly(new Set(this.#done.map(({ path }) => path)))
     const name = this.#request.name ?? this.#origin.name
     const license = this.#request.license ?? this.#origin.license
     const parts = { name, license, config: config.value, tensors: tensors.value, prebuilt: this.#origin.prebuilt }
-    const manifest = describeMlc({ ...parts, library: library.value, files: this.#done })
+    const manifest = describeMlc({ ...parts, library: library.value.path, files: this.#done })
     if (!manifest.ok) return manifest
     const { id, created } = await this.#store.publish(this.#work.files, manifest.value)
     return ok({ id, manifest: manifest.value, created })
@@ -157,8 +166,8 @@ class Adding {
     return ok({ path, bytes, bytesMax: MODEL_BYTES_MAX, sha256, blobId, md5: null, wrong, judgeStart, bring })
   }
 
-  /** Everything but settings, list and library, and room for it. */
-  async #plan(config: MlcConfig, tensors: TensorList): Promise<Result<readonly WantedFile[]>> {
+  /** Everything but settings, list and library, if it can be held and there is room for it. */
+  async #plan(config: MlcConfig, tensors: TensorList, library: WantedFile): Promise<Result<readonly WantedFile[]>> {
     const files = new Map<string, WantedFile>()
     for (const path of new Set([config.tokenizer, ...WELCOME])) {
       const wanted = await this.#wanted(path)
@@ -175,21 +184,24 @@ class Adding {
       const { sha256, blobId } = wanted.value
       files.set(path, { ...wanted.value, md5: sha256 === null && blobId === null ? md5 : null })
     }
+    const paths = [...files.keys(), ...this.#done.map(({ path }) => path), library.path]
+    if (mlcPathsCollide(paths)) return fail('mlc-invalid', 'Two of its files have one name.')
+    let totalBytes = 0
     let missingBytes = 0
-    for (const file of files.values()) missingBytes += (file.bytes ?? 0) - (await this.#work.keptBytes(file))
+    for (const file of files.values()) {
+      totalBytes += file.bytes ?? 0
+      missingBytes += (file.bytes ?? 0) - (await this.#work.keptBytes(file))
+    }
+    if (totalBytes > MODEL_BYTES_MAX || paths.length > MLC_FILES_MAX) {
+      return fail('mlc-invalid', `It has ${paths.length} files of ${totalBytes} bytes: more than the mirror takes.`)
+    }
     const room = await roomFor(this.#store.folder, Math.max(0, missingBytes))
     return room.ok ? ok([...files.values()]) : room
   }
 
-  /** Its path. Before the shards: a model without a library is refused before its gigabytes are fetched. */
-  async #takeLibrary(): Promise<Result<string>> {
-    const wanted = await findLibrary(this.#request.library, this.#origin, this.#tools)
-    if (!wanted.ok) return wanted
-    const { path } = wanted.value
-    const taken = await this.#take(wanted.value)
-    if (!taken.ok) return taken
-    const checked = await checkLibrary(this.#work.place(path), path)
-    return checked.ok ? ok(path) : checked
+  async #takeLibrary(wanted: WantedFile): Promise<Result<null>> {
+    const taken = await this.#take(wanted)
+    return taken.ok ? checkLibrary(this.#work.place(wanted.path), wanted.path) : taken
   }
 
   /** One progress over all of them. */

@@ -3,7 +3,7 @@
  * strangers: every path and number is checked here. Pure.
  */
 import { LAYERS_MAX, MLC_FILES_MAX, MODEL_BYTES_MAX, NAME_CHARACTERS_MAX } from '../../web/wire/limits.ts'
-import { isMlcPath, MLC_CONFIG } from '../../web/wire/mlc-model.ts'
+import { isMlcPath, MLC_CONFIG, mlcPathsCollide } from '../../web/wire/mlc-model.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 
 export interface MlcConfig {
@@ -106,7 +106,7 @@ export function readTensorList(text: string, name: string): Result<TensorList> {
     if (!shard) return bad('lists a shard without a safe path or a size')
     shards.push(shard)
   }
-  if (new Set(shards.map(({ path }) => path)).size !== shards.length) return bad('lists a shard twice')
+  if (mlcPathsCollide(shards.map(({ path }) => path))) return bad('lists a shard twice')
   const facts = record(list?.['metadata']) ?? {}
   const weightBytes = shards.reduce((sum, { bytes }) => sum + bytes, 0)
   const bits = facts['BitsPerParam']

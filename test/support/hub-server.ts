@@ -25,6 +25,8 @@ export class HubServer {
   files: MlcFolder
   /** What is sent instead. */
   readonly lies: MlcFolder = new Map()
+  /** Sizes that are announced in place of the right ones. */
+  readonly sizes = new Map<string, number>()
   card: unknown = { license: 'apache-2.0' }
   commit = 'c0'.repeat(20)
   filesPerPage = 4
@@ -93,8 +95,8 @@ export class HubServer {
 
   #entries(): readonly unknown[] {
     return [...this.files].map(([path, bytes]) => {
-      const size = bytes.length
-      const oid = createHash('sha1').update(`blob ${size}\0`).update(bytes).digest('hex')
+      const size = this.sizes.get(path) ?? bytes.length
+      const oid = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
       const sha256 = createHash('sha256').update(bytes).digest('hex')
       const lfs = size > LARGE_BYTES ? { lfs: { oid: sha256, size, pointerSize: 130 } } : {}
       return { type: 'file', oid, size, path, ...lfs }

@@ -96,9 +96,9 @@ function parseFile(value: unknown): MlcFile | null {
 }
 
 /** True where two paths would be one on some disk: equal but for case, or one the folder of the other. */
-function collide(files: readonly MlcFile[]): boolean {
-  const paths = new Set(files.map(({ path }) => path.toLowerCase()))
-  if (paths.size !== files.length) return true
+export function mlcPathsCollide(list: readonly string[]): boolean {
+  const paths = new Set(list.map((path) => path.toLowerCase()))
+  if (paths.size !== list.length) return true
   return [...paths].some((path) => {
     for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
       if (paths.has(path.slice(0, at))) return true
@@ -116,7 +116,7 @@ function parseFiles(value: unknown): Result<readonly MlcFile[]> {
     if (!file) return fail('manifest-invalid', 'A file has no safe path, no size or a hash too few.')
     files.push(file)
   }
-  if (collide(files)) return fail('manifest-invalid', 'Two files have one path.')
+  if (mlcPathsCollide(files.map(({ path }) => path))) return fail('manifest-invalid', 'Two files have one path.')
   return ok(files)
 }
 

@@ -1,6 +1,6 @@
 /** The operator's command: its words, its exit codes, what it proves, and what a killed one leaves behind. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { open, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runCommand } from '../../../signal/models/cli.ts'
@@ -10,6 +10,8 @@ import { Meter } from '../../../signal/models/progress.ts'
 import { ModelStore } from '../../../signal/models/store.ts'
 import { CHUNK_BYTES } from '../../../web/wire/limits.ts'
 import { smallGguf } from '../../support/small-gguf.ts'
+import { EMPTY_WASM, smallMlc } from '../../support/small-mlc.ts'
+import { folderOf } from './mlc-support.ts'
 import { add, everything, never, openStore, QUICK_TOOLS, request, serve, temporaryFolder } from './support.ts'
 
 const LARGE = smallGguf({ rows: 36_000, name: 'Large' })
@@ -53,9 +55,43 @@ describe('npm run models', () => {
     expect((await command(dataDir, ['list'])).out).toBe('No models yet.\n')
   })
 
+  it('adds, lists, verifies and removes a model of many files', async () => {
+    const dataDir = await temporaryFolder()
+    const added = await command(dataDir, ['add', `mlc:${await folderOf(smallMlc())}`, '--name', 'My MLC'])
+    expect(added).toMatchObject({ code: 0, err: '' })
+    expect(added.out).toContain('Added My MLC, 5.0 MB, Apache-2.0')
+    const id = /[0-9a-f]{64}/.exec(added.out)?.[0] ?? ''
+    expect((await command(dataDir, ['list'])).out).toMatch(/ My MLC +mlc +5\.0 MB +llama +2 +2048 +Apache-2\.0\n$/)
+    expect((await command(dataDir, ['verify'])).out).toContain('every byte is right')
+    await writeFile(new ModelStore(dataDir).filePath(id, 'files/params_shard_1.bin'), new Uint8Array(3_000))
+    const damaged = await command(dataDir, ['verify', id.slice(0, 8)])
+    expect(damaged.code).toBe(1)
+    expect(damaged.err).toContain('files/params_shard_1.bin: chunk 0 (bytes 0-2999) is damaged.')
+    await rm(new ModelStore(dataDir).filePath(id, 'files/tokenizer.json'))
+    expect((await command(dataDir, ['verify'])).err).toContain('files/tokenizer.json is missing.')
+    expect((await command(dataDir, ['list'])).out).toContain('damaged, not served')
+    expect(await command(dataDir, ['remove', id])).toMatchObject({ code: 0 })
+    expect((await command(dataDir, ['list'])).out).toBe('No models yet.\n')
+  })
+
+  it('refuses a folder without its library with what to do, and takes it with one', async () => {
+    const folder = await folderOf(smallMlc({ library: null }))
+    const refused = await command(await temporaryFolder(), ['add', `mlc:${folder}`])
+    expect(refused.code).toBe(1)
+    expect(refused.err).toContain('--library <path or https address>')
+    expect(refused.err).toContain('[library-missing]')
+    const library = join(await folderOf(new Map([['a.wasm', EMPTY_WASM]])), 'a.wasm')
+    expect(await command(await temporaryFolder(), ['add', `mlc:${folder}`, '--library', library])).toMatchObject({
+      code: 0,
+    })
+  })
+
   it.each([
     [[]],
     [['add']],
+    [['add', 'a.gguf', '--library', 'a.wasm']],
+    [['add', 'mlc:a/b', '--library', '']],
+    [['list', '--library', 'a.wasm']],
     [['add', 'a.gguf', 'b.gguf']],
     [['add', 'a.gguf', '--name', '']],
     [['add', 'a.gguf', '--what']],
@@ -72,6 +108,9 @@ describe('npm run models', () => {
   it.each([
     [['add', 'nonsense'], 'source-spec'],
     [['add', '/nowhere/a.gguf'], 'source-missing'],
+    [['add', 'mlc:nonsense'], 'source-spec'],
+    [['add', 'mlc:a/b', '--library', 'http://example.org/a.wasm'], 'source-spec'],
+    [['add', 'mlc:./nowhere'], 'source-missing'],
     [['remove', 'abc'], 'model-unknown'],
     [['verify', 'abc'], 'model-unknown'],
   ])('%j fails with a sentence and %s', async (args, code) => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../../signal/config.ts'
 import { findEntry, parseCatalogue, readCatalogue } from '../../../signal/models/catalogue.ts'
+import { describeMlcSource, parseLibrarySource, parseMlcSource } from '../../../signal/models/mlc-source.ts'
 import { describeSource, hubFileUrl, nameFromSource, parseSource } from '../../../signal/models/source.ts'
 import { source } from './support.ts'
 
@@ -60,6 +61,45 @@ describe('a source', () => {
     ]
     expect(texts.map((text) => nameFromSource(source(text)))).toEqual(['Tiny', 'Tiny', 'Tiny', 'Tiny'])
   })
+})
+
+describe('a source of an MLC model', () => {
+  it.each([
+    ['mlc:mlc-ai/Llama-3.2-1B-Instruct-q4f16_1-MLC', 'hub'],
+    ['mlc:owner/repo@v1.0', 'hub'],
+    ['mlc:/srv/models/Small-MLC', 'folder'],
+    ['mlc:./Small-MLC', 'folder'],
+    ['mlc:../Small-MLC', 'folder'],
+    ['mlc:C:\\models\\Small-MLC', 'folder'],
+    ['mlc:.', 'folder'],
+  ])('%s is read and written back', (text, kind) => {
+    const parsed = parseMlcSource(text)
+    if (!parsed.ok) throw new Error(parsed.detail)
+    expect(parsed.value.kind).toBe(kind)
+    expect(describeMlcSource(parsed.value)).toBe(text)
+  })
+
+  it.each(['mlc:', 'mlc:a', 'mlc:a/b/c', 'mlc:a/b@', 'mlc:../', 'mlc:-a/b', 'mlc:a/..', 'hf:a/b', 'mlc:https://x/y'])(
+    '"%s" is refused, or is a folder',
+    (text) => {
+      const parsed = parseMlcSource(text)
+      expect(parsed.ok ? parsed.value.kind : parsed.code).toBe(text === 'mlc:../' ? 'folder' : 'source-spec')
+    },
+  )
+
+  it.each([
+    ['./a.wasm', 'file'],
+    ['C:\\a.wasm', 'file'],
+    ['https://example.org/a.wasm', 'url'],
+    ['http://127.0.0.1:81/a.wasm', 'url'],
+  ])('takes %s as a library', (text, kind) => {
+    expect(parseLibrarySource(text)).toMatchObject({ ok: true, value: { kind } })
+  })
+
+  it.each(['http://example.org/a.wasm', 'ftp://example.org/a.wasm', 'https://a:b@example.org/a.wasm'])(
+    'takes no library from %s',
+    (text) => expect(parseLibrarySource(text)).toMatchObject({ ok: false, code: 'source-spec' }),
+  )
 })
 
 describe('the catalogue', () => {
