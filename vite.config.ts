@@ -2,6 +2,7 @@
  * One file for the app's build and for the test projects. The app is built from `web/` into `dist/`, which the server
  * serves. A test project is a kind of machine room: plain Node, a Chromium page, or Node that drives Chromium.
  */
+import { basename, dirname } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { configDefaults, defineConfig } from 'vitest/config'
@@ -29,6 +30,12 @@ function browser() {
   }
 }
 
+/** `web/cpu/worker.ts` becomes `cpu-worker-<hash>.js`: the server gives that one a policy of its own. */
+function workerFile({ facadeModuleId }: { readonly facadeModuleId?: string | null }): string {
+  const folder = basename(dirname(facadeModuleId ?? ''))
+  return `assets/${folder === '' ? '' : `${folder}-`}worker-[hash].js`
+}
+
 export default defineConfig(({ mode }) => {
   /** `npm run test:long`: the same projects, but only their `*.long.test.ts`, which no other run takes. */
   const long = mode === 'long'
@@ -47,9 +54,16 @@ export default defineConfig(({ mode }) => {
     root: mode === 'test' || long ? repository : 'web',
     publicDir: `${repository}/public`,
     plugins: [svelte({ configFile: false })],
-    worker: { format: 'es' },
+    worker: { format: 'es', rollupOptions: { output: { entryFileNames: workerFile } } },
     optimizeDeps: {
-      include: ['comlink', '@huggingface/jinja', '@huggingface/tokenizers', '@noble/hashes/sha2.js', 'idb'],
+      include: [
+        'comlink',
+        '@huggingface/jinja',
+        '@huggingface/tokenizers',
+        '@noble/hashes/sha2.js',
+        'idb',
+        '@wllama/wllama/esm/index.js',
+      ],
     },
     // Fonts come from packages beside the app's root.
     server: { fs: { allow: [repository] } },

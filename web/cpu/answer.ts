@@ -3,10 +3,11 @@
  * where a token was no text. Holds nothing between answers; stop strings are the caller's.
  */
 import { fail } from '../wire/result.ts'
-import { type CompletionEnd, type Llama, NO_COUNTS } from './llama.ts'
+import { type CpuCounts, NO_COUNTS, sumCounts } from './counts.ts'
+import type { CompletionEnd, Llama } from './llama.ts'
 import type { Prompt, Prompter } from './prompt.ts'
 import { samplingOptions } from './sampling.ts'
-import type { CpuChatEvent, CpuChatRequest, CpuCounts } from './worker-api.ts'
+import type { CpuChatEvent, CpuChatRequest } from './worker-api.ts'
 
 export interface AnswerParts {
   readonly llama: Llama
@@ -26,7 +27,7 @@ export async function playAnswer(
   let said = begun
   let before: CpuCounts | null = null
   let atStart = begun === '' && prompter.stripLeadingSpace
-  const total = (counts: CpuCounts): CpuCounts => (before ? sum(before, counts) : counts)
+  const total = (counts: CpuCounts): CpuCounts => (before ? sumCounts(before, counts) : counts)
   const show = (text: string, counts: CpuCounts) => {
     const shown = atStart && text.startsWith(' ') ? text.slice(1) : text
     atStart = false
@@ -66,14 +67,4 @@ export async function playAnswer(
 /** Tokens that an answer may have; unknown where llama.cpp tokenises messages by itself, and ends the answer itself. */
 function roomFor(prompt: Prompt, contextPositions: number): number {
   return prompt.kind === 'text' ? contextPositions - prompt.tokens : contextPositions
-}
-
-/** The prompt is counted once: the second time it is the same prompt and what was made. */
-function sum(before: CpuCounts, after: CpuCounts): CpuCounts {
-  return {
-    promptTokens: before.promptTokens,
-    reusedTokens: before.reusedTokens,
-    madeTokens: before.madeTokens + after.madeTokens,
-    decodeMs: before.decodeMs + after.decodeMs,
-  }
 }

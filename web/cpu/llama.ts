@@ -12,8 +12,8 @@ import {
 import wasmUrl from '@wllama/wllama/esm/wasm/wllama.wasm?url'
 import { CPU_BATCH_TOKENS } from '../wire/limits.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { type CpuCounts, NO_COUNTS } from './counts.ts'
 import type { Prompt } from './prompt.ts'
-import type { CpuCounts } from './worker-api.ts'
 
 /** llama.cpp logs from this level on; below it every load writes a page. */
 const LOG_ERRORS = 4
@@ -56,8 +56,6 @@ export type CompletionEnd =
   /** The next token was no UTF-8. What came before was shown; the model can be asked again. */
   | { readonly kind: 'not-text'; readonly counts: CpuCounts }
   | { readonly kind: 'error'; readonly counts: CpuCounts; readonly failure: Failure }
-
-export const NO_COUNTS: CpuCounts = { promptTokens: 0, reusedTokens: 0, madeTokens: 0, decodeMs: 0 }
 
 /** What a chunk says, of the raw and of the chat kind. */
 interface Chunk {

@@ -6,6 +6,7 @@ import type { ModelSpec } from '../weights/open-model.ts'
 import type { ChatMessage, Embeddings, EndReason, LoadProgress, Sampling } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import type { Failure, Result } from '../wire/result.ts'
+import type { CpuCounts } from './counts.ts'
 
 export interface CpuProbe {
   /** The threads in words. */
@@ -34,15 +35,6 @@ export interface CpuChatRequest {
   readonly begun: string
   readonly sampling: Sampling
   readonly maxTokens: number
-}
-
-/** llama.cpp's own counts, up to now. */
-export interface CpuCounts {
-  readonly promptTokens: number
-  readonly reusedTokens: number
-  readonly madeTokens: number
-  /** Time of all made tokens but the first. */
-  readonly decodeMs: number
 }
 
 /** Exactly one `end`, always last. A text is whole characters. */

@@ -3,7 +3,8 @@
  * its text and counts by its counts. It decides nothing about modes and knows nothing of WASM.
  */
 import * as Comlink from 'comlink'
-import type { CpuChatEvent, CpuCounts, CpuWorkerApi } from '../cpu/worker-api.ts'
+import { type CpuCounts, NO_COUNTS } from '../cpu/counts.ts'
+import type { CpuChatEvent, CpuWorkerApi } from '../cpu/worker-api.ts'
 import { StopMatcher } from '../tokens/stop.ts'
 import type { ModelSpec } from '../weights/open-model.ts'
 import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress, Usage } from '../wire/chat.ts'
@@ -14,7 +15,6 @@ import { EventQueue } from './event-queue.ts'
 import { WorkerDoor } from './worker-door.ts'
 
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
-const NO_COUNTS: CpuCounts = { promptTokens: 0, reusedTokens: 0, madeTokens: 0, decodeMs: 0 }
 
 export interface CpuChatParts {
   readonly makeWorker: () => Worker

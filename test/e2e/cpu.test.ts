@@ -1,0 +1,101 @@
+/**
+ * The CPU engine under the product's own server: its policy for the one worker that starts others from blobs, threads
+ * with isolation and one without, nothing of llama.cpp before it is needed, and no word on the console.
+ */
+import { readdir, readFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import type { Browser } from 'playwright'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tinyModel } from '../fixtures/tiny-model.ts'
+import { type AppServer, serveModels } from '../support/app-page.ts'
+import { launchChromium } from '../support/chromium.ts'
+import { buildCpuApp, openCpuPage } from '../support/cpu-app.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+let models: AppServer
+let app: Awaited<ReturnType<typeof buildCpuApp>>
+let server: TestServer
+let browser: Browser
+let id = ''
+
+beforeAll(async () => {
+  models = await serveModels({ tiny: tinyModel({ architecture: 'llama', types: 'Q4_1', seed: 5, contextLength: 512 }) })
+  id = models.ids[0] ?? ''
+  app = await buildCpuApp()
+  server = await startTestServer({ dataDir: models.dataDir, appDir: app.appDir })
+  browser = await launchChromium()
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await server?.close()
+  await app?.remove()
+  await models?.close()
+})
+
+describe('in an isolated page', () => {
+  it('answers with several threads under the strict policy, and loads again without the network', async () => {
+    const { call, complaints, requests, page } = await openCpuPage(browser, server.url)
+    expect(await call('isolated')).toBe(true)
+    expect(await call('probe')).toMatchObject({ ok: true, value: { software: false } })
+    expect(await call('inspect', id)).toMatchObject({ ok: true, value: { fits: true } })
+    // Until a model is loaded, nothing of llama.cpp was fetched.
+    expect(requests.filter((path) => path.includes('llama'))).toEqual([])
+    const loaded = await call('load', id)
+    // One core has no second thread to offer.
+    const words = cpus().length > 1 ? /^CPU, \d+ threads$/ : /^CPU, 1 thread$/
+    expect(loaded).toMatchObject({
+      ok: true,
+      value: { engine: 'cpu', adapter: expect.stringMatching(words), notice: null },
+    })
+    expect(requests.filter((path) => path.endsWith('.wasm'))).toHaveLength(1)
+    const answer = await call('ask', 'Tell me about the sea.', 12)
+    expect(answer.end).toMatchObject({ reason: 'length', usage: { completionTokens: 12 } })
+    expect(answer.text).not.toBe('')
+    const fetches = requests.filter((path) => path.endsWith('.gguf')).length
+    expect(fetches).toBeGreaterThan(0)
+    await page.reload()
+    await page.waitForFunction('document.title === "ready"')
+    expect((await call('cached')).map((model) => model.id)).toEqual([id])
+    expect(await call('load', id)).toMatchObject({ ok: true })
+    expect((await call('ask', 'Tell me about the sea.', 12)).text).toBe(answer.text)
+    expect(requests.filter((path) => path.endsWith('.gguf'))).toHaveLength(fetches)
+    expect(complaints).toEqual([])
+  })
+})
+
+describe('in a page that is not isolated', () => {
+  it('answers with one thread, says so, and says the same', async () => {
+    const alone = await openCpuPage(browser, server.url, { isolated: false })
+    expect(await alone.call('isolated')).toBe(false)
+    const adapter = 'CPU, 1 thread (this page is not isolated)'
+    expect(await alone.call('load', id)).toMatchObject({ ok: true, value: { adapter } })
+    const answer = await alone.call('ask', 'Tell me about the sea.', 12)
+    expect(answer.end).toMatchObject({ reason: 'length', usage: { completionTokens: 12 } })
+    expect(alone.complaints).toEqual([])
+  })
+})
+
+describe('the built app', () => {
+  it('gives blob workers to the script of the CPU worker alone', async () => {
+    const files = (await readdir(join(app.appDir, 'assets'))).map((name) => `/assets/${name}`)
+    const mayStartBlobs: string[] = []
+    for (const path of ['/', '/index.html', '/some/place', '/models/index.json', '/cpu/worker.ts', ...files]) {
+      const policy = (await fetch(server.url + path)).headers.get('content-security-policy') ?? ''
+      expect(policy, path).toContain(`script-src 'self' 'wasm-unsafe-eval'`)
+      if (/worker-src[^;]*blob:/.test(policy)) mayStartBlobs.push(path)
+    }
+    expect(mayStartBlobs).toEqual([expect.stringMatching(/^\/assets\/cpu-worker-[\w-]+\.js$/)])
+  })
+
+  it('keeps llama.cpp out of the page and out of the worker until a model is loaded', async () => {
+    const assets = join(app.appDir, 'assets')
+    const withLlama: string[] = []
+    for (const name of await readdir(assets)) {
+      if (name.endsWith('.js') && (await readFile(join(assets, name), 'utf8')).includes('wllama.wasm'))
+        withLlama.push(name)
+    }
+    expect(withLlama).toEqual([expect.stringMatching(/^llama-/)])
+  })
+})
