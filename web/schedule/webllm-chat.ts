@@ -9,7 +9,7 @@ import { StopMatcher } from '../tokens/stop.ts'
 import { entryOf, missingFeatures, prebuiltSummary, roomFor } from '../webllm/catalogue.ts'
 import type { WebLlmAnswer, WebLlmModel, WebLlmModelSpec, WebLlmWorkerApi } from '../webllm/worker-api.ts'
 import type { HubAddresses } from '../weights/hub-files.ts'
-import { fetchMlcManifest } from '../weights/manifest.ts'
+import { findMlcManifest } from '../weights/mlc-files.ts'
 import { listCached } from '../weights/shelf.ts'
 import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import { REPLAYS_MAX } from '../wire/limits.ts'
@@ -79,9 +79,8 @@ export class WebLlmChat implements EngineDoor {
     if (signal.aborted) return fail('aborted', '')
     await this.unload()
     const seen = await this.inspect(source, signal)
-    // A model that this browser keeps loads without its server; whether it fits is then seen by trying.
-    if (!seen.ok && seen.code !== 'source-unreachable') return seen
-    if (seen.ok && !seen.value.fits) return fail('gpu-too-small', seen.value.reason)
+    if (!seen.ok) return seen
+    if (!seen.value.fits) return fail('gpu-too-small', seen.value.reason)
     if (!this.#asked) void this.#parts.askPersistence()
     this.#asked = true
     const made = await this.#loadTwice(spec.value, onProgress, signal)
@@ -213,7 +212,7 @@ export class WebLlmChat implements EngineDoor {
     const spec = this.#specOf(source)
     if (!spec.ok) return spec
     if (spec.value.kind === 'prebuilt') return prebuiltSummary(spec.value.name)
-    const found = await fetchMlcManifest(spec.value.id, spec.value.baseUrl, signal)
+    const found = await findMlcManifest(spec.value.id, spec.value.baseUrl, signal)
     return found.ok ? ok(entryOf(summariseMlc(spec.value.id, found.value), found.value)) : found
   }
 }

@@ -5,11 +5,12 @@
 import type { ChatCompletionRequestStreaming, MLCEngine } from '@mlc-ai/web-llm'
 import type { MlcFiles } from '../weights/mlc-files.ts'
 import type { ChatMessage, Sampling } from '../wire/chat.ts'
-import { fail, ok, type Result } from '../wire/result.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { begunPrompt, prefixText, shieldDollars } from './begun-prompt.ts'
 import type { ChatSettings } from './chat-settings.ts'
 import { failureOf } from './failure-of.ts'
 import type { GpuWatch } from './gpu-watch.ts'
+import type { LastWords } from './last-words.ts'
 import type { OnText, WebLlmAnswer, WebLlmEmbeddings, WebLlmRequest } from './worker-api.ts'
 
 /** The part of WebLLM's chunks that is read; the same for chats and for completions. */
@@ -41,19 +42,25 @@ export function samplingOf(sampling: Sampling) {
   }
 }
 
+/** What is known of trouble from outside the package. */
+export interface Watch {
+  readonly gpu: GpuWatch
+  readonly words: LastWords
+}
+
 export class EngineSession {
   readonly #engine: MLCEngine
   readonly #files: MlcFiles
   readonly #settings: ChatSettings
-  readonly #gpu: GpuWatch
+  readonly #watch: Watch
   #held: Held | null = null
   #prefix: string | null = null
 
-  constructor(engine: MLCEngine, files: MlcFiles, settings: ChatSettings, gpu: GpuWatch) {
+  constructor(engine: MLCEngine, files: MlcFiles, settings: ChatSettings, watch: Watch) {
     this.#engine = engine
     this.#files = files
     this.#settings = settings
-    this.#gpu = gpu
+    this.#watch = watch
   }
 
   async chat(request: WebLlmRequest, onText: OnText): Promise<Result<WebLlmAnswer>> {
@@ -73,7 +80,7 @@ export class EngineSession {
         if (choice?.finish_reason === 'stop' || choice?.finish_reason === 'length') reason = choice.finish_reason
         usage = chunk.usage ?? usage
       }
-      if (this.#gpu.lost !== null) return failureOf(new Error(this.#gpu.lost), 'answer', this.#gpu)
+      if (this.#watch.gpu.lost !== null) return this.#failure(null)
       const prefillTokens = usage?.prompt_tokens ?? 0
       const completionTokens = usage?.completion_tokens ?? 0
       // Only then: WebLLM rebuilds a conversation that was cut, because its last token is not in the KV.
@@ -81,7 +88,7 @@ export class EngineSession {
         this.#held = { messages: request.messages, answer, tokens: reusedTokens + prefillTokens + completionTokens }
       return ok({ reason, prefillTokens, reusedTokens, completionTokens })
     } catch (error) {
-      return failureOf(error, 'answer', this.#gpu)
+      return this.#failure(error)
     }
   }
 
@@ -90,7 +97,7 @@ export class EngineSession {
       const made = await this.#engine.embeddings.create({ input: [...texts] })
       return ok({ vectors: made.data.map(({ embedding }) => unit(embedding)), promptTokens: made.usage.prompt_tokens })
     } catch (error) {
-      return failureOf(error, 'answer', this.#gpu)
+      return this.#failure(error)
     }
   }
 
@@ -114,6 +121,10 @@ export class EngineSession {
     // Its type wants literal roles one by one; ours are the same three.
     const given = shieldDollars(template, messages) as ChatCompletionRequestStreaming['messages']
     return ok(await this.#engine.chat.completions.create({ ...shared, messages: given }))
+  }
+
+  #failure(error: unknown): Failure {
+    return failureOf(error, 'answer', this.#watch.gpu, this.#watch.words.reason)
   }
 
   /** Tokens of KV that WebLLM will not compute again, by its own rule: the same conversation, one turn longer. */

@@ -59,19 +59,20 @@ const BY_WORDS: readonly (readonly [RegExp, Code])[] = [
 
 /** What a library says that was compiled for another runtime, or for other weights. */
 const OTHER_LIBRARY =
-  /cannot find (global )?function|cannot find parameter|unsupported.*abi|is not a function|undefined symbol|vm\.|ffi|getfunction/i
+  /cannot find (global )?function|cannot find parameter|\babi\b|is not a function|undefined symbol|vm\.|ffi|getfunction/i
 
-function wordsOf(error: unknown): { name: string; message: string } {
+function wordsOf(error: unknown, heard: string | null): { name: string; message: string } {
   if (error instanceof Error || error instanceof DOMException) return { name: error.name, message: error.message }
-  return { name: '', message: String(error) }
+  // An exception of C++ passes as an object without words; its reason was written to the console.
+  return { name: '', message: typeof error === 'string' ? error : (heard ?? 'It ended without a reason.') }
 }
 
 function isWasmError(error: unknown): boolean {
   return error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError
 }
 
-function codeOf(error: unknown, step: WebLlmStep): Code {
-  const { name, message } = wordsOf(error)
+function codeOf(error: unknown, step: WebLlmStep, heard: string | null): Code {
+  const { name, message } = wordsOf(error, heard)
   for (const [words, code] of BY_WORDS) if (words.test(message) || words.test(name)) return code
   if (isWasmError(error)) return 'library-mismatch'
   // JavaScript has a RangeError too: WebLLM's names a field that was asked for, which only an answer does.
@@ -86,10 +87,11 @@ function codeOf(error: unknown, step: WebLlmStep): Code {
 /** Long stacks and lists of model names help nobody. */
 const DETAIL_CHARACTERS_MAX = 300
 
-export function failureOf(error: unknown, step: WebLlmStep, gpu: GpuWatch): Failure {
+/** `heard`: the last reason that was written to the console. */
+export function failureOf(error: unknown, step: WebLlmStep, gpu: GpuWatch, heard: string | null = null): Failure {
   if (error instanceof FailureError) return error.failure
   if (gpu.outOfMemory !== null) return fail('gpu-memory', gpu.outOfMemory)
-  const { message } = wordsOf(error)
   if (gpu.lost !== null) return fail('device-lost', gpu.lost)
-  return fail(codeOf(error, step), message.split('\n')[0]?.slice(0, DETAIL_CHARACTERS_MAX) ?? '')
+  const { message } = wordsOf(error, heard)
+  return fail(codeOf(error, step, heard), message.split('\n')[0]?.slice(0, DETAIL_CHARACTERS_MAX) ?? '')
 }

@@ -15,6 +15,7 @@ import { type ChatSettings, parseChatSettings } from './chat-settings.ts'
 import { EngineSession } from './engine-session.ts'
 import { failureOf, type WebLlmStep } from './failure-of.ts'
 import { watchGpu } from './gpu-watch.ts'
+import { hearLastWords } from './last-words.ts'
 import { installVerifiedCaches, verifiedCaches } from './verified-caches.ts'
 import type {
   OnText,
@@ -30,6 +31,8 @@ const MODEL_PACKAGE = 'mlc-model-manifest.json'
 const NOT_LOADED = fail('not-loaded', '')
 
 const gpu = watchGpu(globalThis.GPUAdapter as Parameters<typeof watchGpu>[0])
+
+const words = hearLastWords(console)
 
 class WebLlmWorker implements WebLlmWorkerApi {
   #session: EngineSession | null = null
@@ -88,14 +91,14 @@ class WebLlmWorker implements WebLlmWorkerApi {
           : { overrides: { context_window_size: contextPositions } }),
         ...(files.files.some(({ path }) => path === MODEL_PACKAGE) ? { model_manifest: MODEL_PACKAGE } : {}),
       }
-      const engine = new webllm.MLCEngine({ appConfig: { model_list: [record] }, logLevel: 'SILENT' })
+      const engine = new webllm.MLCEngine({ appConfig: { model_list: [record] }, logLevel: 'INFO' })
       signal.addEventListener('abort', () => void engine.unload())
       await engine.reload(id)
       if (signal.aborted) return fail('aborted', '')
       // `reload` swallows an abort, and a lost device unloads the model without a word.
       if (gpu.lost !== null) return failureOf(new Error(gpu.lost), step, gpu)
       onProgress({ phase: 'compile', doneBytes: facts.totalBytes, totalBytes: facts.totalBytes })
-      this.#session = new EngineSession(engine, files, settings, gpu)
+      this.#session = new EngineSession(engine, files, settings, { gpu, words })
       return ok({
         id,
         name: facts.name,
@@ -106,7 +109,7 @@ class WebLlmWorker implements WebLlmWorkerApi {
       })
     } catch (error) {
       if (signal.aborted) return fail('aborted', '')
-      return verified.failure ?? failureOf(error, step, gpu)
+      return verified.failure ?? failureOf(error, step, gpu, words.reason)
     }
   }
 

@@ -129,6 +129,14 @@ class MirroredFiles implements MlcFiles {
   }
 }
 
+/** The manifest that this browser keeps, else the mirror's: what a model is, without its bytes. Refusals: as below. */
+export async function findMlcManifest(id: string, baseUrl: string, signal?: AbortSignal): Promise<Result<MlcManifest>> {
+  const shelf = await openShelf()
+  const kept = shelf.ok ? await shelf.value.mlcManifest(id) : null
+  if (shelf.ok) shelf.value.close()
+  return kept ? ok(kept) : fetchMlcManifest(id, baseUrl, signal)
+}
+
 /**
  * Refusals: `model-unknown`, `manifest-invalid`, `engine-mismatch` (a GGUF model), `library-missing` and those of the
  * source. What was fetched whole opens again without the network.
