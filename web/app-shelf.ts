@@ -16,6 +16,16 @@ export interface Catalogue {
   config(signal: AbortSignal): Promise<Result<PageConfig>>
 }
 
+/** A model of WebLLM's own list, which the hub serves. */
+export interface PrebuiltEntry {
+  readonly name: string
+  readonly family: string
+  readonly model: ModelSummary
+  readonly gpuBytes: number
+  readonly fits: boolean
+  readonly reason: string
+}
+
 export class Shelf {
   entries: readonly ModelEntry[] = []
   mirror: MirrorView = { state: 'asking', adding: [], failed: [], defaultKey: null }
@@ -54,15 +64,34 @@ export class Shelf {
     const { model, ...fit } = seen.value
     this.#files += 1
     const key = `file:${this.#files}`
-    const entry: ModelEntry = { key, source, model, kept: false, fit: { state: 'known', ...fit } }
+    const entry: ModelEntry = { key, source, model, kept: false, family: null, fit: { state: 'known', ...fit } }
     this.entries = [...this.entries, entry]
     this.#changed()
     return { ok: true, value: entry }
   }
 
+  /** What the list says of them is known without asking anybody. */
+  addPrebuilt(listed: readonly PrebuiltEntry[]): void {
+    const entries = listed.map(({ name, family, model, gpuBytes, fits, reason }): ModelEntry => {
+      const options = [{ engine: 'webllm' as const, refusal: null }]
+      const fit = { engine: 'webllm' as const, gpuBytes, gpuBytesMax: null, fits, reason, choice: null, options }
+      return {
+        key: `mlc:${name}`,
+        source: { kind: 'prebuilt', name },
+        model,
+        kept: false,
+        family,
+        fit: { state: 'known', ...fit },
+      }
+    })
+    this.entries = [...this.entries.filter(({ source }) => source.kind !== 'prebuilt'), ...entries]
+    this.#changed()
+  }
+
   /** Another engine may need more, or run what the last one did not. */
   checkAgain(): void {
-    this.entries = this.entries.map((entry) => ({ ...entry, fit: { state: 'checking' } }))
+    const again = (entry: ModelEntry): ModelEntry => ({ ...entry, fit: { state: 'checking' } })
+    this.entries = this.entries.map((entry) => (entry.source.kind === 'prebuilt' ? entry : again(entry)))
     this.#changed()
     void this.#inspect()
   }
@@ -121,10 +150,11 @@ export class Shelf {
         source: { kind: 'mirror', id: model.id, format: model.format },
         model,
         kept: keptIds.has(model.id),
+        family: null,
         fit,
       }
     })
-    this.entries = [...fromMirror, ...this.entries.filter((entry) => entry.source.kind === 'file')]
+    this.entries = [...fromMirror, ...this.entries.filter(({ source }) => source.kind !== 'mirror')]
     this.#changed()
     void this.#inspect()
   }

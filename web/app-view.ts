@@ -13,12 +13,14 @@ export type Fit =
   | { readonly state: 'refused'; readonly code: Code; readonly detail: string }
 
 export interface ModelEntry {
-  /** The model id, or `file:<n>` for an opened file. */
+  /** The model id, `file:<n>` for an opened file, or `mlc:<name>` of WebLLM's own list. */
   readonly key: string
   readonly source: ModelSource
   readonly model: ModelSummary
   /** Loads without the network. */
   readonly kept: boolean
+  /** The family in WebLLM's own list, whose models come from the hub; null for what the mirror, this browser or a file has. */
+  readonly family: string | null
   readonly fit: Fit
 }
 

@@ -2,7 +2,7 @@
  * `App`: the one door that the page, `window.weft` and later the widget use. Holds what is true now (`view`), lets one
  * request at a time through to the engine and loads a model when one is needed. No DOM, no drawing, no wording.
  */
-import { type Catalogue, Shelf } from './app-shelf.ts'
+import { type Catalogue, type PrebuiltEntry, Shelf } from './app-shelf.ts'
 import type { AppView, GpuView, LoadView, ModelEntry } from './app-view.ts'
 import { ByteRate } from './byte-rate.ts'
 import type { ModelRunner, ModelSource } from './schedule/engine-door.ts'
@@ -21,6 +21,8 @@ import { type Failure, fail, ok, type Result } from './wire/result.ts'
 export interface AppParts {
   readonly runner: ModelRunner
   readonly catalogue: Catalogue
+  /** WebLLM's own list for this GPU; asked for only where there is one. */
+  readonly prebuilt?: () => Promise<readonly PrebuiltEntry[]>
   /** The engine that the address of the page asks for. */
   readonly engineWish?: EngineName
 }
@@ -41,6 +43,7 @@ interface RunningLoad {
 
 export class App {
   readonly #runner: ModelRunner
+  readonly #prebuilt: () => Promise<readonly PrebuiltEntry[]>
   readonly #shelf: Shelf
   readonly #turns = new Turns()
   readonly #closed = new AbortController()
@@ -56,6 +59,7 @@ export class App {
   constructor(parts: AppParts) {
     this.#runner = parts.runner
     this.#shelf = new Shelf(parts.runner, parts.catalogue, () => this.#changed())
+    this.#prebuilt = parts.prebuilt ?? (async () => [])
     this.#shelf.engineWish = parts.engineWish ?? null
     this.#view = this.#compose()
   }
@@ -174,6 +178,7 @@ export class App {
       ? { state: 'ready', ...found.value }
       : { state: 'none', code: found.code, detail: found.detail }
     this.#changed()
+    this.#shelf.addPrebuilt(found.ok ? await this.#prebuilt() : [])
   }
 
   /** Called with the turn held. */

@@ -1,7 +1,9 @@
 /**
  * The composition root: the one place where the parts of the page are made and joined. Decides nothing else.
  */
+import type { PrebuiltEntry } from './app-shelf.ts'
 import { httpCatalogue } from './catalogue.ts'
+import { browserGpu, probeGpu } from './engine/gpu/device.ts'
 import { openPage } from './page.ts'
 import type { ModelRunner } from './schedule/engine-door.ts'
 import { Engines } from './schedule/engines.ts'
@@ -31,6 +33,18 @@ function speedShelf(): SpeedShelf {
 
 const engines = new Engines({
   make: {
+    async cpu() {
+      const { CpuChat } = await import('./schedule/cpu-chat.ts')
+      const makeWorker = () =>
+        new Worker(new URL('./cpu/worker.ts', import.meta.url), { type: 'module', name: 'CPU engine' })
+      return new CpuChat({ makeWorker, baseUrl, askPersistence, now })
+    },
+    async webllm() {
+      const { WebLlmChat } = await import('./schedule/webllm-chat.ts')
+      const makeWorker = () =>
+        new Worker(new URL('./webllm/worker.ts', import.meta.url), { type: 'module', name: 'WebLLM' })
+      return new WebLlmChat({ makeWorker, baseUrl, probe: () => probeGpu(browserGpu()), askPersistence, now })
+    },
     stage: async () =>
       new StageChat({
         makeWorker: () =>
@@ -48,6 +62,19 @@ const engines = new Engines({
   speeds: new SpeedStore(speedShelf()),
 })
 
+async function prebuilt(): Promise<readonly PrebuiltEntry[]> {
+  const gpu = await probeGpu(browserGpu())
+  if (!gpu.ok) return []
+  const { prebuiltCatalogue, prebuiltSummary } = await import('./webllm/catalogue.ts')
+  const entries = prebuiltCatalogue(gpu.value).flatMap((family) => family.entries)
+  return entries.flatMap(({ name, title, family, kind, fits, reason }) => {
+    const needs = prebuiltSummary(name)
+    if (!needs.ok || kind !== 'chat') return []
+    const { model, gpuBytes } = needs.value
+    return { name, family, model: { ...model, name: title }, gpuBytes, fits, reason }
+  })
+}
+
 /** One owner per browser, where the browser has the means; else each tab runs its own engines. */
 function shareEngines(): ModelRunner {
   if (!('locks' in navigator) || !('BroadcastChannel' in window)) return engines
@@ -56,4 +83,4 @@ function shareEngines(): ModelRunner {
 }
 
 const wish = ENGINE_NAMES.find((name) => name === new URLSearchParams(location.search).get('engine'))
-openPage({ runner: shareEngines(), catalogue, ...(wish ? { engineWish: wish } : {}) }, target)
+openPage({ runner: shareEngines(), catalogue, prebuilt, ...(wish ? { engineWish: wish } : {}) }, target)

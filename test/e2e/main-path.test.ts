@@ -37,7 +37,7 @@ beforeEach(async () => {
     if (request.url().endsWith('/model.gguf')) weightRequests += 1
   })
   page.on('pageerror', (error) => complaints.push(error.message))
-  await page.goto(server.url)
+  await page.goto(`${server.url}/?engine=stage`)
 })
 
 afterEach(async () => {

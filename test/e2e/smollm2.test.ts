@@ -20,7 +20,7 @@ beforeAll(async () => {
   browser = await launchChromium()
   page = await browser.newPage()
   page.setDefaultTimeout(200_000)
-  await page.goto(server.url)
+  await page.goto(`${server.url}/?engine=stage`)
 })
 
 afterAll(async () => {

@@ -5,16 +5,12 @@
 import * as Comlink from 'comlink'
 import { encodeBegun, type TokenCodec } from '../tokens/codec.ts'
 import { createCodec } from '../tokens/create-codec.ts'
-import { blobSource } from '../weights/blob-source.ts'
-import { readDirectory } from '../weights/gguf.ts'
-import { fetchManifest } from '../weights/manifest.ts'
+import { inspectModel } from '../weights/inspect-model.ts'
 import { type OpenedModel, openModel } from '../weights/open-model.ts'
 import { listCached } from '../weights/shelf.ts'
 import type { ChatMessage, LoadProgress } from '../wire/chat.ts'
 import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
-import type { Manifest, ModelSummary } from '../wire/model.ts'
-import { summarise } from '../wire/model.ts'
-import { factsFromDirectory } from '../wire/model-facts.ts'
+import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { checkRunnable, estimateGpu, needBytes } from './estimate.ts'
 import { browserGpu, probeGpu } from './gpu/device.ts'
@@ -47,7 +43,7 @@ class EngineWorker implements EngineWorkerApi {
   }
 
   async inspect(spec: WorkerModelSpec): Promise<Result<WorkerInspection>> {
-    const found = spec.kind === 'mirror' ? await inspectMirror(spec.id, spec.baseUrl) : await inspectFile(spec.file)
+    const found = await inspectModel(spec)
     if (!found.ok) return found
     const { model, tensors } = found.value
     const refused = checkRunnable(model.architecture, tensors)
@@ -191,22 +187,5 @@ class EngineWorker implements EngineWorkerApi {
 
 const contextOf = (contextLength: number) => Math.min(contextLength, CONTEXT_POSITIONS_DEFAULT)
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
-
-type Inspected = Result<{ readonly model: ModelSummary; readonly tensors: Manifest['tensors'] }>
-
-async function inspectMirror(id: string, baseUrl: string): Promise<Inspected> {
-  const manifest = await fetchManifest(id, baseUrl)
-  return manifest.ok ? ok({ model: summarise(id, manifest.value), tensors: manifest.value.tensors }) : manifest
-}
-
-/** The id of a file is known only after it was hashed, which loading does. */
-async function inspectFile(file: File): Promise<Inspected> {
-  const directory = await readDirectory(blobSource(file))
-  if (!directory.ok) return directory
-  const facts = factsFromDirectory(directory.value)
-  if (!facts.ok) return facts
-  const { tensors, dataOffset: _dataOffset, ...rest } = facts.value
-  return ok({ model: { id: '', format: 'gguf', fileBytes: file.size, ...rest }, tensors })
-}
 
 Comlink.expose(new EngineWorker())

@@ -7,8 +7,8 @@ import { factsFromDirectory } from '../wire/model-facts.ts'
 import { ok, type Result } from '../wire/result.ts'
 import { blobSource } from './blob-source.ts'
 import { readDirectory } from './gguf.ts'
-import { fetchManifest } from './manifest.ts'
-import type { ModelSpec } from './open-model.ts'
+import { type ModelSpec, manifestFromMirror } from './open-model.ts'
+import { openShelf } from './shelf.ts'
 
 export interface InspectedModel {
   readonly model: ModelSummary
@@ -17,12 +17,17 @@ export interface InspectedModel {
 
 /** Refusals: those of the manifest, or of the header. The id of a file is empty: only loading hashes it. */
 export async function inspectModel(spec: ModelSpec): Promise<Result<InspectedModel>> {
-  return spec.kind === 'mirror' ? inspectMirror(spec.id, spec.baseUrl) : inspectFile(spec.file)
+  return spec.kind === 'mirror' ? inspectMirror(spec) : inspectFile(spec.file)
 }
 
-async function inspectMirror(id: string, baseUrl: string): Promise<Result<InspectedModel>> {
-  const manifest = await fetchManifest(id, baseUrl)
-  return manifest.ok ? ok({ model: summarise(id, manifest.value), tensors: manifest.value.tensors }) : manifest
+async function inspectMirror(spec: ModelSpec & { kind: 'mirror' }): Promise<Result<InspectedModel>> {
+  const shelf = await openShelf()
+  try {
+    const manifest = await manifestFromMirror(spec, shelf.ok ? shelf.value : null)
+    return manifest.ok ? ok({ model: summarise(spec.id, manifest.value), tensors: manifest.value.tensors }) : manifest
+  } finally {
+    if (shelf.ok) shelf.value.close()
+  }
 }
 
 async function inspectFile(file: Blob): Promise<Result<InspectedModel>> {

@@ -6,16 +6,23 @@ import { canonicalJson, isModelId, type Manifest, type TensorEntry } from '../wi
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { blobSource } from './blob-source.ts'
 import { CachedSource, type FetchProgress } from './cached-source.ts'
+import { fetchIndex } from './catalogue.ts'
 import type { ChunkCache } from './chunk-cache.ts'
 import { blobOrigin, type ChunkOrigin, mirrorOrigin } from './chunk-origin.ts'
 import type { Directory } from './directory.ts'
 import { readDirectory } from './gguf.ts'
 import { fetchManifest, manifestId, manifestOfFile, mirrorUrl } from './manifest.ts'
+import { knownByBytes } from './same-file.ts'
 import { openShelf, type Shelf } from './shelf.ts'
 
 export type ModelSpec =
   | { readonly kind: 'mirror'; readonly id: string; readonly baseUrl: string }
-  | { readonly kind: 'file'; readonly file: Blob }
+  | {
+      readonly kind: 'file'
+      readonly file: Blob
+      /** Root of a mirror that may know these bytes by name. Without it only what is kept is asked. */
+      readonly mirrorUrl?: string
+    }
 
 export interface OpenOptions {
   readonly signal?: AbortSignal
@@ -38,25 +45,43 @@ interface Found {
   readonly origin: ChunkOrigin
 }
 
+/** Kept ones come first: they are there without the network, and an id names one manifest for ever. */
+export async function manifestFromMirror(
+  { id, baseUrl }: Pick<ModelSpec & { kind: 'mirror' }, 'id' | 'baseUrl'>,
+  shelf: Shelf | null,
+  signal?: AbortSignal,
+): Promise<Result<Manifest>> {
+  if (!isModelId(id)) return fail('model-unknown', 'It is not an id.')
+  const kept = await shelf?.manifest(id)
+  return kept ? ok(kept) : fetchManifest(id, baseUrl, signal)
+}
+
 async function findInMirror(
   spec: ModelSpec & { kind: 'mirror' },
   shelf: Shelf | null,
   signal: AbortSignal | undefined,
 ): Promise<Result<Found>> {
   const { id, baseUrl } = spec
-  if (!isModelId(id)) return fail('model-unknown', 'It is not an id.')
-  const kept = await shelf?.manifest(id)
-  const manifest = kept ? ok(kept) : await fetchManifest(id, baseUrl, signal)
+  const manifest = await manifestFromMirror(spec, shelf, signal)
   if (!manifest.ok) return manifest
   return ok({ id, manifest: manifest.value, origin: mirrorOrigin(mirrorUrl(baseUrl, `${id}/model.gguf`)) })
 }
 
-async function findInFile(file: Blob, options: OpenOptions): Promise<Result<Found>> {
+async function findInFile(
+  { file, mirrorUrl: baseUrl }: ModelSpec & { kind: 'file' },
+  shelf: Shelf | null,
+  options: OpenOptions,
+): Promise<Result<Found>> {
   const directory = await readDirectory(blobSource(file), options.signal)
   if (!directory.ok) return directory
+  // Hashing takes seconds; a mirror that answers at all has answered by then.
+  const asked = baseUrl === undefined ? null : fetchIndex(baseUrl, options.signal)
   const manifest = await manifestOfFile(file, directory.value, options.onProgress, options.signal)
   if (!manifest.ok) return manifest
-  return ok({ id: await manifestId(manifest.value), manifest: manifest.value, origin: blobOrigin(file) })
+  const mirror = asked && baseUrl !== undefined ? { baseUrl, index: await asked } : null
+  const known = await knownByBytes(manifest.value, { shelf, mirror }, options.signal)
+  const { id, manifest: found } = known ?? { id: await manifestId(manifest.value), manifest: manifest.value }
+  return ok({ id, manifest: found, origin: blobOrigin(file) })
 }
 
 /** The directory in one text, whatever order it is written in. */
@@ -93,7 +118,7 @@ export async function openModel(spec: ModelSpec, options: OpenOptions = {}): Pro
   const found =
     spec.kind === 'mirror'
       ? await findInMirror(spec, shelf.ok ? shelf.value : null, options.signal)
-      : await findInFile(spec.file, options)
+      : await findInFile(spec, shelf.ok ? shelf.value : null, options)
   const opened: Result<OpenedModel> | Failure = found.ok ? await openFound(found.value, shelf, options.signal) : found
   if (!opened.ok && shelf.ok) shelf.value.close()
   return opened

@@ -1,0 +1,121 @@
+/**
+ * Which engine answers, in the product: the CPU where a software GPU does not count, the stage engine where the server
+ * allows it, what a person picks, and each named under the answer. SmolLM2 on the CPU answers at reading speed here.
+ */
+import type { Browser, Page } from 'playwright'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { tinyModel } from '../fixtures/tiny-model.ts'
+import { type AppServer, ask, serveModels } from '../support/app-page.ts'
+import { launchChromium } from '../support/chromium.ts'
+import { SHARED_DATA } from '../support/prepare.ts'
+import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
+
+const SHORT = { content: 'Hello there.', maxTokens: 12 }
+
+/** Allows the software GPU of the test browser. */
+let allowing: AppServer
+/** As it ships: a software GPU counts as none. */
+let strict: TestServer
+let browser: Browser
+let page: Page
+let complaints: string[]
+
+beforeAll(async () => {
+  allowing = await serveModels({
+    tiny: tinyModel({ architecture: 'llama', types: 'Q4_1', seed: 5, contextLength: 1024 }),
+  })
+  strict = await startTestServer({ dataDir: SHARED_DATA, appDir: await buildApp(), allowSoftwareAdapter: false })
+})
+
+afterAll(async () => {
+  await strict?.close()
+  await allowing?.close()
+})
+
+beforeEach(async () => {
+  browser = await launchChromium()
+  page = await browser.newPage()
+  page.setDefaultTimeout(100_000)
+  complaints = []
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text())
+  })
+})
+
+afterEach(async () => {
+  await browser.close()
+  expect(complaints).toEqual([])
+})
+
+const facts = () => page.getByRole('log', { name: 'Conversation' })
+
+async function send(text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Message' }).fill(text)
+  await page.getByRole('button', { name: 'Send' }).click()
+  await page.getByRole('button', { name: 'Send' }).waitFor()
+}
+
+describe('without a GPU', () => {
+  it('SmolLM2 answers on the CPU, and the page says so before and after', async () => {
+    await page.goto(strict.url)
+    await page.getByText(/Only a software GPU is available here\. Answers come from the CPU/).waitFor()
+    await send('What is the capital of France?')
+    await facts().getByText(/Paris/).first().waitFor()
+    await facts()
+      .getByText(/CPU engine on CPU, \d+ threads?/)
+      .waitFor()
+    expect(await page.getByRole('combobox', { name: 'Engine' }).locator('option:checked').textContent()).toMatch(
+      /Automatic: CPU engine/,
+    )
+  })
+
+  it('a person who asks for the GPU all the same gets the reason', async () => {
+    await page.goto(`${strict.url}/?engine=stage`)
+    await page.getByText('software-adapter').first().waitFor()
+    expect((await ask(page, SHORT)).code).toBe('software-adapter')
+  })
+})
+
+describe('with a GPU', () => {
+  it('the stage engine answers, then what the person picks, then the stage engine again', async () => {
+    await page.goto(allowing.url)
+    const engine = page.getByRole('combobox', { name: 'Engine' })
+    await send('One.')
+    await facts()
+      .getByText(/Stage engine on/)
+      .waitFor()
+    await engine.selectOption('cpu')
+    await send('Two.')
+    await facts()
+      .getByText(/CPU engine on CPU/)
+      .waitFor()
+    await engine.selectOption('stage')
+    await send('Three.')
+    await expect
+      .poll(() =>
+        facts()
+          .getByText(/Stage engine on/)
+          .count(),
+      )
+      .toBe(2)
+  })
+
+  it('both engines read the same ids, so a greedy answer begins alike', async () => {
+    await page.goto(`${allowing.url}/?engine=stage`)
+    const stage = await ask(page, SHORT)
+    await page.goto(`${allowing.url}/?engine=cpu`)
+    const cpu = await ask(page, SHORT)
+    expect([stage.engine, cpu.engine]).toEqual(['stage', 'cpu'])
+    expect(cpu.promptTokens).toBe(stage.promptTokens)
+    expect(cpu.text.slice(0, 4)).toBe(stage.text.slice(0, 4))
+  })
+})
+
+describe('a model that', () => {
+  it('no engine can run is refused with a code, whichever is asked', async () => {
+    await page.goto(`${allowing.url}/?engine=webllm`)
+    const [tiny = ''] = allowing.ids
+    expect((await ask(page, { ...SHORT, model: tiny })).code).toBe('engine-mismatch')
+  })
+})
