@@ -11,7 +11,7 @@ import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { manifestId } from '../../web/weights/manifest.ts'
 import { CHUNK_BYTES } from '../../web/wire/limits.ts'
-import type { TensorEntry } from '../../web/wire/model.ts'
+import { type Manifest, summarise, type TensorEntry } from '../../web/wire/model.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { type MirrorModel, mirrorModel } from '../support/mirror-model.ts'
 import { ModelServer } from '../support/model-server.ts'
@@ -268,10 +268,21 @@ describe('a file from disk', () => {
   })
   afterAll(() => rm(folder, { recursive: true }))
 
-  async function pick(page: Page, name: string) {
+  async function pick(page: Page, name: string, mirrorUrl?: string) {
     await page.setInputFiles('input', join(folder, name))
-    return page.evaluate(() => weights.openPicked())
+    return page.evaluate((url) => weights.openPicked(url), mirrorUrl)
   }
+
+  /** The mirror lists a model of this size and shape with such a manifest, and serves it. */
+  async function catalogued(manifest: Manifest): Promise<string> {
+    const id = await manifestId(manifest)
+    const index = { models: [summarise(id, manifest)], adding: [], failed: [], defaultId: id }
+    server.pages.set('/models/index.json', ['application/json', JSON.stringify(index)])
+    server.pages.set(`/models/${id}/manifest.json`, ['application/json', JSON.stringify(manifest)])
+    server.alias(id)
+    return id
+  }
+  const renamed = () => ({ ...model.manifest, name: 'Another name', license: 'MIT' })
 
   it('has the id of the same bytes in the mirror, and opens by it after a reload', async () => {
     const page = await tab()
@@ -283,6 +294,50 @@ describe('a file from disk', () => {
     expect(await openMirror(page)).toMatchObject({ ok: true })
     expect(await hashAll(page)).toBe(sha256(model.file))
     expect(asked()).toEqual([])
+  })
+
+  it('that the mirror has under another name has the id and the name of the mirror', async () => {
+    const id = await catalogued(renamed())
+    expect(id).not.toBe(model.id)
+    const page = await tab()
+    expect(await pick(page, 'noise.gguf', server.baseUrl)).toMatchObject({ ok: true, id, name: 'Another name' })
+    expect(await fetchAll(page)).toMatchObject({ ok: true })
+    expect(server.chunks).toEqual([])
+    // Kept under that id, so that the mirror's model needs no byte of the network now.
+    expect(await call(page, 'open', { kind: 'mirror', id, baseUrl: server.baseUrl })).toMatchObject({ ok: true })
+    expect(await hashAll(page)).toBe(sha256(model.file))
+    expect(server.chunks).toEqual([])
+  })
+
+  it('that is kept under another name has its id, without the network', async () => {
+    const id = await catalogued(renamed())
+    const page = await tab()
+    await call(page, 'open', { kind: 'mirror', id, baseUrl: server.baseUrl })
+    await load(page)
+    server.paths.length = 0
+    expect(await pick(page, 'noise.gguf')).toMatchObject({ ok: true, id })
+    expect(asked()).toEqual([])
+  })
+
+  it('that only looks like one of the mirror keeps its own id', async () => {
+    const chunks = model.manifest.chunks.with(2, '0'.repeat(64))
+    const id = await catalogued({ ...renamed(), chunks })
+    const page = await tab()
+    expect(await pick(page, 'noise.gguf', server.baseUrl)).toMatchObject({ ok: true, id: model.id })
+    expect(server.paths).toContain(`/models/${id}/manifest.json`)
+    await catalogued({ ...renamed(), contextLength: 1 })
+    expect(await pick(page, 'noise.gguf', server.baseUrl)).toMatchObject({ ok: true, id: model.id })
+    // A list that promises an id, and a manifest that is not the one of it.
+    const lie = await catalogued(renamed())
+    server.pages.set(`/models/${lie}/manifest.json`, ['application/json', JSON.stringify({ ...renamed(), name: 'x' })])
+    expect(await pick(page, 'noise.gguf', server.baseUrl)).toMatchObject({ ok: true, id: model.id })
+  })
+
+  it('opens under its own id where the mirror is away or answers with a page', async () => {
+    const page = await tab()
+    expect(await pick(page, 'noise.gguf', 'http://127.0.0.1:9')).toMatchObject({ ok: true, id: model.id })
+    server.pages.set('/models/index.json', ['text/html', '<h1>Sign in</h1>'])
+    expect(await pick(page, 'noise.gguf', server.baseUrl)).toMatchObject({ ok: true, id: model.id })
   })
 
   it('that does not fit the storage is read from the disk', async () => {

@@ -28,10 +28,11 @@ function call<K extends keyof WeightsCalls>(
   })
 }
 
-function openPicked() {
+/** With a mirror that may know the file, where one is named. */
+function openPicked(mirrorUrl?: string) {
   const file = document.querySelector('input')?.files?.[0]
   if (!file) throw new Error('no file was picked')
-  return call('open', { kind: 'file', file })
+  return call('open', { kind: 'file', file, ...(mirrorUrl === undefined ? {} : { mirrorUrl }) })
 }
 
 const weights = { call, openPicked, askPersistence }

@@ -11,7 +11,7 @@ import type { StageEngine, StageFacts } from './stage.ts'
 
 export type WorkerModelSpec =
   | { readonly kind: 'mirror'; readonly id: string; readonly baseUrl: string }
-  | { readonly kind: 'file'; readonly file: File }
+  | { readonly kind: 'file'; readonly file: File; readonly mirrorUrl?: string }
 
 export interface WorkerProbe {
   readonly adapter: string

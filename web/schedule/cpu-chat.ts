@@ -157,7 +157,7 @@ export class CpuChat implements EngineDoor {
           ? fail('engine-mismatch', 'It is an MLC model, which only WebLLM runs.')
           : ok({ kind: 'mirror', id: source.id, baseUrl: this.parts.baseUrl })
       case 'file':
-        return ok({ kind: 'file', file: source.file })
+        return ok({ kind: 'file', file: source.file, mirrorUrl: this.parts.baseUrl })
       case 'prebuilt':
         return fail('engine-mismatch', `${source.name} is an MLC model, which only WebLLM runs.`)
       default:

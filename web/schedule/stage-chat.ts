@@ -159,7 +159,7 @@ export class StageChat implements EngineDoor {
       case 'mirror':
         return ok({ kind: 'mirror', id: source.id, baseUrl: this.parts.baseUrl })
       case 'file':
-        return ok({ kind: 'file', file: source.file })
+        return ok({ kind: 'file', file: source.file, mirrorUrl: this.parts.baseUrl })
       case 'prebuilt':
         return fail('engine-mismatch', `${source.name} is an MLC model, which only WebLLM runs.`)
       default:

@@ -6,6 +6,7 @@
 import { canonicalJson, type Manifest, type MirrorIndex, type ModelSummary } from '../wire/model.ts'
 import type { Result } from '../wire/result.ts'
 import { fetchManifest } from './manifest.ts'
+import { storageFailure } from './opfs-cache.ts'
 import type { Shelf } from './shelf.ts'
 
 export interface KnownFile {
@@ -47,11 +48,21 @@ export async function knownByBytes(
     const manifest = (await shelf?.manifest(id)) ?? (mirror ? await fetched(id, mirror.baseUrl, signal) : null)
     if (manifest && bytesOf(manifest) === wanted) return { id, manifest }
   }
-  for (const { model } of (await shelf?.list()) ?? []) {
-    const manifest = mayBe(own, model) ? await shelf?.manifest(model.id) : null
-    if (manifest && bytesOf(manifest) === wanted) return { id: model.id, manifest }
+  for (const id of shelf ? await keptLike(own, shelf) : []) {
+    const manifest = await shelf?.manifest(id)
+    if (manifest && bytesOf(manifest) === wanted) return { id, manifest }
   }
   return null
+}
+
+/** None where the storage fails: what cannot be read has no name to give. */
+async function keptLike(own: Manifest, shelf: Shelf): Promise<readonly string[]> {
+  try {
+    return (await shelf.list()).filter(({ model }) => mayBe(own, model)).map(({ model }) => model.id)
+  } catch (error) {
+    storageFailure(error)
+    return []
+  }
 }
 
 async function fetched(id: string, baseUrl: string, signal?: AbortSignal): Promise<Manifest | null> {
