@@ -3,6 +3,7 @@
  * Node can load, stop and end it. Everything in it is the product's; nothing is faked.
  */
 import { browserGpu, probeGpu } from '../../web/engine/gpu/device.ts'
+import { tryRoom } from '../../web/engine/gpu/room.ts'
 import type { ModelSource } from '../../web/schedule/engine-door.ts'
 import { WebLlmChat } from '../../web/schedule/webllm-chat.ts'
 import type { ChatEvent, LoadProgress } from '../../web/wire/chat.ts'
@@ -14,6 +15,7 @@ const engine = new WebLlmChat({
     workers.add(new Worker(new URL('../../web/webllm/worker.ts', import.meta.url), { type: 'module', name: 'WebLLM' })),
   baseUrl: location.origin,
   probe: () => probeGpu(browserGpu()),
+  room: (bytes) => tryRoom(browserGpu(), bytes),
   askPersistence: async () => false,
   now: () => performance.now(),
   addresses: { hubUrl: `${location.origin}/hub`, libraryUrl: `${location.origin}/libraries` },

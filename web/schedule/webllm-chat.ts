@@ -21,12 +21,16 @@ import { EventQueue } from './event-queue.ts'
 import { UsageClock } from './usage-clock.ts'
 import { WorkerDoor } from './worker-door.ts'
 
+const mb = (bytes: number) => Math.ceil(bytes / 1e6)
+
 export interface WebLlmChatParts {
   readonly makeWorker: () => Worker
   /** Where the mirror answers: the page's own server. */
   readonly baseUrl: string
   /** Looks at the adapter without taking a device: `probeGpu` of the stage engine. */
   readonly probe: () => Promise<Result<GpuFacts>>
+  /** How much of these bytes the GPU gives, by trying: `tryRoom` of the stage engine. Without it loading is the try. */
+  readonly room?: (bytes: number) => Promise<Result<number>>
   readonly askPersistence: () => Promise<boolean>
   readonly now: () => number
   readonly addresses?: HubAddresses
@@ -39,6 +43,7 @@ export class WebLlmChat implements EngineDoor {
   readonly #worker: WorkerDoor<WebLlmWorkerApi>
   #loaded: WebLlmModel | null = null
   #asked = false
+  #loading = false
 
   constructor(parts: WebLlmChatParts) {
     this.#parts = parts
@@ -57,12 +62,18 @@ export class WebLlmChat implements EngineDoor {
     if (signal.aborted) return fail('aborted', '')
     if (!found.ok) return found
     if (!gpu.ok) return gpu
-    const { model, gpuBytes, requiredFeatures, bufferBytes } = found.value
+    const { model, gpuBytes, requiredFeatures } = found.value
     const missing = missingFeatures(requiredFeatures, gpu.value.features)
     if (missing) return missing
-    const reason = roomFor(gpuBytes, bufferBytes, gpu.value)
-    // A browser says the largest buffer, not the largest sum: a sum that is too large shows when the model loads.
-    return ok({ model, engine: this.name, gpuBytes, gpuBytesMax: null, fits: reason === '', reason })
+    const reason = roomFor(found.value, gpu.value)
+    if (reason !== '') return ok({ model, engine: this.name, gpuBytes, gpuBytesMax: null, fits: false, reason })
+    // A second model beside the loaded one is no fair question: what is loaded goes before another comes.
+    const room = this.#loaded || this.#loading || !this.#parts.room ? ok(gpuBytes) : await this.#parts.room(gpuBytes)
+    if (!room.ok) return room
+    const fits = room.value >= gpuBytes
+    const gave = `It needs ${mb(gpuBytes)} MB of GPU memory; your browser gave ${mb(room.value)} MB.`
+    const gpuBytesMax = fits ? null : room.value
+    return ok({ model, engine: this.name, gpuBytes, gpuBytesMax, fits, reason: fits ? '' : gave })
   }
 
   cached(): Promise<readonly ModelSummary[]> {
@@ -83,7 +94,9 @@ export class WebLlmChat implements EngineDoor {
     if (!seen.value.fits) return fail('gpu-too-small', seen.value.reason)
     if (!this.#asked) void this.#parts.askPersistence()
     this.#asked = true
+    this.#loading = true
     const made = await this.#loadTwice(spec.value, onProgress, signal)
+    this.#loading = false
     if (!made.ok) return made
     this.#loaded = made.value
     const gpu = await this.probe()

@@ -21,6 +21,8 @@ export interface MlcNeeds {
   readonly requiredFeatures: readonly string[]
   /** The largest buffer that its library binds. */
   readonly bufferBytes: number
+  /** Fit for phones and small GPUs; null where WebLLM's list does not have it. */
+  readonly lowResource: boolean | null
 }
 
 export interface CatalogueEntry {
@@ -92,19 +94,20 @@ export function missingFeatures(required: readonly string[], features: readonly 
 
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
 
-/** Empty where the device may have room, else one sentence. No browser says how much memory its GPU has. */
-export function roomFor(gpuBytes: number, bufferBytes: number, gpu: AdapterAbilities): string {
+/**
+ * Empty where the device may have room, else one sentence. No browser says how much memory its GPU has: what is known
+ * before anything is tried are its limits, and that an adapter which allows no more than the guaranteed has little.
+ */
+export function roomFor(
+  needs: Pick<MlcNeeds, 'gpuBytes' | 'bufferBytes' | 'lowResource'>,
+  gpu: AdapterAbilities,
+): string {
+  const { gpuBytes, bufferBytes, lowResource } = needs
   if (bufferBytes > gpu.bindingBytesMax)
     return `It binds ${mb(bufferBytes)} MB at once; your browser allows ${mb(gpu.bindingBytesMax)} MB.`
-  // Adapters that bind little have little: WebLLM's own list calls such a model unfit for them.
-  const lowEnd = gpu.bindingBytesMax <= BINDING_BYTES_GUARANTEED
-  return lowEnd && gpuBytes > LOW_END_BYTES_MAX ? `It needs ${mb(gpuBytes)} MB of GPU memory.` : ''
+  const small = gpu.bindingBytesMax <= BINDING_BYTES_GUARANTEED
+  return small && lowResource === false ? `It needs ${mb(gpuBytes)} MB of GPU memory, and yours is a small GPU.` : ''
 }
-
-/** The largest model that the list calls fit for phones and small GPUs. */
-const LOW_END_BYTES_MAX = Math.max(
-  ...PREBUILT.models.filter(({ lowResource }) => lowResource).map(({ vramBytes }) => vramBytes ?? 0),
-)
 
 /** For a model of the mirror. */
 export function entryOf(model: ModelSummary, manifest: MlcManifest): MlcNeeds {
@@ -115,6 +118,7 @@ export function entryOf(model: ModelSummary, manifest: MlcManifest): MlcNeeds {
     gpuBytes: manifest.vramBytes ?? manifest.totalBytes,
     requiredFeatures: featuresFor(manifest.quantization, manifest.requiredFeatures),
     bufferBytes: listed?.bufferBytes ?? 0,
+    lowResource: listed?.lowResource ?? null,
   }
 }
 
@@ -136,7 +140,8 @@ export function prebuiltSummary(name: string): Result<MlcNeeds> {
     contextLength: found.contextLength ?? 0,
   }
   const requiredFeatures = featuresFor(quantizationOf(name), found.requiredFeatures)
-  return ok({ model, gpuBytes, requiredFeatures, bufferBytes: found.bufferBytes ?? 0 })
+  const { bufferBytes, lowResource } = found
+  return ok({ model, gpuBytes, requiredFeatures, bufferBytes: bufferBytes ?? 0, lowResource })
 }
 
 function familyOf(name: string): { family: string; license: string } {
@@ -168,7 +173,9 @@ function toEntry(variants: readonly PrebuiltModel[], gpu: AdapterAbilities): Cat
   const [best] = (able.length > 0 ? able : [...variants]).sort(suits)
   if (!best) return null
   const lack = missing(best)
-  const reason = lack?.detail ?? roomFor(best.vramBytes ?? 0, best.bufferBytes ?? 0, gpu)
+  const { vramBytes, bufferBytes, lowResource } = best
+  const room = roomFor({ gpuBytes: vramBytes ?? 0, bufferBytes: bufferBytes ?? 0, lowResource }, gpu)
+  const reason = lack?.detail ?? room
   return {
     name: best.id,
     title: titleOf(best.id),
@@ -176,8 +183,8 @@ function toEntry(variants: readonly PrebuiltModel[], gpu: AdapterAbilities): Cat
     kind: best.kind,
     quantization: quantizationOf(best.id),
     contextLength: best.contextLength,
-    vramBytes: best.vramBytes,
-    lowResource: best.lowResource,
+    vramBytes,
+    lowResource,
     fits: reason === '',
     reason,
   }
