@@ -60,6 +60,9 @@ export async function listHubRepo(
     const bad = takeEntries(list.value.body, files)
     if (bad !== null) return fail('source-error-page', bad)
     next = list.value.next
+    if (next !== null && new URL(next).origin !== new URL(base).origin) {
+      return fail('source-error-page', 'Its list goes on at another host.')
+    }
   }
   return ok({ commit, license: licenseOf(record(facts?.['cardData'])), files })
 }
@@ -146,10 +149,8 @@ async function readText(response: Response): Promise<string | null> {
   return Buffer.concat(parts).toString('utf8')
 }
 
-/** `Link: <...>; rel="next"`, on the same host only. */
+/** Of `Link: <...>; rel="next"`. */
 function nextPage(link: string | null, url: string): string | null {
   const [, target] = /<([^>]+)>;\s*rel="next"/.exec(link ?? '') ?? []
-  if (target === undefined || !URL.canParse(target, url)) return null
-  const next = new URL(target, url)
-  return next.origin === new URL(url).origin ? next.href : null
+  return target !== undefined && URL.canParse(target, url) ? new URL(target, url).href : null
 }

@@ -30,6 +30,8 @@ export class HubServer {
   card: unknown = { license: 'apache-2.0' }
   commit = 'c0'.repeat(20)
   filesPerPage = 4
+  /** Where the list goes on; its own address unless a test says otherwise. */
+  nextHost: string | null = null
   onAnswer: () => void = () => {}
   readonly #server = createServer((request, response) => this.#answer(request, response))
 
@@ -69,7 +71,7 @@ export class HubServer {
     if (path === `${api}/tree/${this.commit}`) {
       const first = Number(url.searchParams.get('cursor') ?? 0)
       const next = first + this.filesPerPage
-      const more = `<${this.url}${url.pathname}?recursive=true&cursor=${next}>; rel="next"`
+      const more = `<${this.nextHost ?? this.url}${url.pathname}?recursive=true&cursor=${next}>; rel="next"`
       if (next < this.files.size) response.setHeader('link', more)
       return void this.#send('tree', this.#entries().slice(first, next), request, response)
     }

@@ -222,7 +222,7 @@ describe('a hub that misbehaves', () => {
   it.each([
     ['a shard by SHA-256', LARGE, Buffer.from(bytesOf(LARGE)).fill(7, 100, 101)],
     ['a shard by size', LARGE, bytesOf(LARGE).slice(0, -1)],
-    ['a small file by its id', 'tokenizer.json', encoded({ ...JSON.parse('{"version":"2.0"}'), a: 1 })],
+    ['a small file by its id', 'tokenizer.json', Buffer.from(bytesOf('tokenizer.json')).fill(' ', 20, 21)],
     ['the settings', 'mlc-chat-config.json', encoded({ model_type: 'llama', tokenizer_files: ['tokenizer.json'] })],
   ])('and lies about %s is found out', async (_what, path, lie) => {
     const [store, hub] = [await openStore(), await hubOf(FILES)]
@@ -232,7 +232,19 @@ describe('a hub that misbehaves', () => {
     expect(await everything(store)).toEqual([])
   })
 
-  it('and lists no digests is not believed', async () => {
+  it('and lists its files without end, or on another host, is not followed', async () => {
+    const endless = await hubOf(FILES)
+    endless.filesPerPage = 0
+    const first = await addMlc(await openStore(), `mlc:${REPO}`, toolsOf(endless))
+    expect(first.result).toMatchObject({ ok: false, code: 'source-error-page' })
+    const [hub, other] = [await hubOf(FILES), await hubOf(FILES)]
+    hub.nextHost = other.url
+    const second = await addMlc(await openStore(), `mlc:${REPO}`, toolsOf(hub))
+    expect(second.result).toMatchObject({ ok: false, code: 'source-error-page' })
+    expect(other.seen).toEqual([])
+  })
+
+  it('and names no commit is not believed', async () => {
     const hub = await hubOf(FILES)
     hub.commit = 'main'
     const { result } = await addMlc(await openStore(), `mlc:${REPO}`, toolsOf(hub))
