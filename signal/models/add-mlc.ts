@@ -26,7 +26,7 @@ import { checkLibrary, findLibrary } from './mlc-library.ts'
 import { type MlcOrigin, openOrigin } from './mlc-origin.ts'
 import { describeMlcSource, type LibrarySource, lastPart, type MlcSource } from './mlc-source.ts'
 import { MlcWork, type WantedFile } from './mlc-work.ts'
-import { type OnAddEvent, progressReporter } from './progress.ts'
+import { type OnAddEvent, type OnBytes, progressReporter } from './progress.ts'
 import type { ModelStore } from './store.ts'
 import { judgePage, type SourceTools } from './tools.ts'
 
@@ -112,9 +112,7 @@ class Adding {
     if (!library.ok) return library
     const rest = await this.#plan(config.value, tensors.value, library.value)
     if (!rest.ok) return rest
-    const checked = await this.#takeLibrary(library.value)
-    if (!checked.ok) return checked
-    const taken = await this.#takeAll(rest.value)
+    const taken = await this.#takeAll(library.value, rest.value)
     if (!taken.ok) return taken
     await this.#work.keepOnly(new Set(this.#done.map(({ path }) => path)))
     const name = this.#request.name ?? this.#origin.name
@@ -146,11 +144,11 @@ class Adding {
     return taken.ok ? ok(await readFile(this.#work.place(path), 'utf8')) : taken
   }
 
-  async #take(file: WantedFile): Promise<Result<MlcFile>> {
+  async #take(file: WantedFile, onFetch?: OnBytes): Promise<Result<MlcFile>> {
     if ((file.bytes ?? 0) > file.bytesMax) {
       return fail('mlc-invalid', `${file.path} has ${file.bytes} bytes; at most ${file.bytesMax} are taken.`)
     }
-    const taken = await this.#work.take(file)
+    const taken = await this.#work.take(file, onFetch)
     if (taken.ok) this.#done.push(taken.value)
     return taken
   }
@@ -199,29 +197,29 @@ class Adding {
     return room.ok ? ok([...files.values()]) : room
   }
 
-  async #takeLibrary(wanted: WantedFile): Promise<Result<null>> {
-    const taken = await this.#take(wanted)
-    return taken.ok ? checkLibrary(this.#work.place(wanted.path), wanted.path) : taken
-  }
-
-  /** One progress over all of them. */
-  async #takeAll(files: readonly WantedFile[]): Promise<Result<null>> {
-    const totalBytes = files.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0)
+  /** One progress over the library and all the rest, in this order. */
+  async #takeAll(library: WantedFile, rest: readonly WantedFile[]): Promise<Result<null>> {
     const [fetch, hash] = (['fetch', 'hash'] as const).map((phase) =>
       progressReporter(phase, this.#onEvent, this.#tools.nowMs, PROGRESS_MS),
     )
+    const files = [library, ...rest]
+    let totalBytes = files.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0)
     let beforeBytes = 0
     for (const file of files) {
       let fetched = false
-      const taken = await this.#work.take(file, (doneBytes) => {
+      const taken = await this.#take(file, (doneBytes, fileBytes) => {
         fetched = true
-        fetch?.(beforeBytes + doneBytes, totalBytes)
+        // A library from elsewhere says its size only now.
+        const more = file.bytes === null ? fileBytes : 0
+        fetch?.(beforeBytes + doneBytes, more === null ? null : totalBytes + more)
       })
       if (!taken.ok) return taken
-      this.#done.push(taken.value)
+      if (file.bytes === null) totalBytes += taken.value.bytes
       beforeBytes += taken.value.bytes
       // What an earlier try brought was only looked at: as arrived bytes it would make a wrong speed.
       if (!fetched) hash?.(beforeBytes, totalBytes)
+      const checked = file === library ? await checkLibrary(this.#work.place(file.path), file.path) : ok(null)
+      if (!checked.ok) return checked
     }
     return ok(null)
   }
