@@ -63,7 +63,7 @@ describe('without a GPU', () => {
     await send('What is the capital of France?')
     await facts().getByText(/Paris/).first().waitFor()
     await facts()
-      .getByText(/CPU engine on CPU, \d+ threads?/)
+      .getByText(/CPU engine, \d+ threads?/)
       .waitFor()
     expect(await page.getByRole('combobox', { name: 'Engine' }).locator('option:checked').textContent()).toMatch(
       /Automatic: CPU engine/,
@@ -74,6 +74,8 @@ describe('without a GPU', () => {
     await page.goto(`${strict.url}/?engine=stage`)
     await page.getByText('software-adapter').first().waitFor()
     expect((await ask(page, SHORT)).code).toBe('software-adapter')
+    await page.getByRole('button', { name: 'Choose the engine for me' }).click()
+    expect(await ask(page, SHORT)).toMatchObject({ engine: 'cpu', code: null })
   })
 })
 
@@ -88,7 +90,7 @@ describe('with a GPU', () => {
     await engine.selectOption('cpu')
     await send('Two.')
     await facts()
-      .getByText(/CPU engine on CPU/)
+      .getByText(/CPU engine, \d/)
       .waitFor()
     await engine.selectOption('stage')
     await send('Three.')

@@ -1,6 +1,6 @@
 /** Sentences made of facts about a model or an answer: what the page says in numbers. Pure; no state, no markup. */
 import type { Fit } from '../app-view.ts'
-import type { EngineName, LoadProgress, Usage } from '../wire/chat.ts'
+import type { Answerer, EngineName, LoadProgress, Usage } from '../wire/chat.ts'
 import { explain } from '../wire/codes.ts'
 import { formatBytes, formatCount, formatSeconds, formatTokensPerSecond } from './format.ts'
 
@@ -8,6 +8,11 @@ export const ENGINE_WORDS: Readonly<Record<EngineName, string>> = {
   stage: 'Stage engine',
   webllm: 'WebLLM',
   cpu: 'CPU engine',
+}
+
+/** Under an answer: the engine and what it computed on. The CPU engine's adapter begins with `CPU`, which its name says. */
+export function sayAnswerer({ engine, adapter }: Answerer): string {
+  return engine === 'cpu' ? `CPU engine${adapter.replace(/^CPU/, '')}` : `${ENGINE_WORDS[engine]} on ${adapter}`
 }
 
 /** Where a model lies while it is loaded. */
@@ -27,7 +32,8 @@ const MEMORY_WORDS = {
 export function sayChoice(fit: Fit): string {
   if (fit.state !== 'known' || !fit.choice) return ''
   const { engine, reason, basis, tokensPerSecond } = fit.choice
-  const speed = `${basis === 'measured' ? 'measured' : 'about'} ${formatTokensPerSecond(tokensPerSecond)}`
+  const rate = formatTokensPerSecond(tokensPerSecond)
+  const speed = { measured: `measured ${rate}`, scaled: `about ${rate}`, assumed: 'speed not measured yet' }[basis]
   const why = {
     picked: 'your choice',
     only: 'the one that runs it here',
