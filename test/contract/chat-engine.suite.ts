@@ -20,6 +20,8 @@ export interface ChatEngineCase {
   readonly refused: () => Promise<{ readonly source: ModelSource; readonly code: string }>
   /** Why rows that need a model cannot run here; null where they can. */
   readonly noModel?: string | null
+  /** What is left of the last turn for the next one: `ended`, only where the answer ended by itself. */
+  readonly reuses?: 'always' | 'ended'
 }
 
 const NEVER = new AbortController().signal
@@ -61,7 +63,10 @@ async function answerOf(
 
 const codeOf = (result: Result<unknown>) => (result.ok ? 'ok' : result.code)
 
-export function chatEngineContract(name: string, { make, crash, source, refused, noModel = null }: ChatEngineCase) {
+export function chatEngineContract(
+  name: string,
+  { make, crash, source, refused, noModel = null, reuses = 'always' }: ChatEngineCase,
+) {
   describe(`${name} keeps the contract of a chat engine`, () => {
     let open: EngineDoor | null = null
     /** Loading is slow where the GPU is software: rows that leave the engine as it was share one. */
@@ -209,6 +214,7 @@ export function chatEngineContract(name: string, { make, crash, source, refused,
         { role: 'user', content: 'And the land?' },
       ] as const
       const { usage } = (await answerOf(engine, ask('', { messages }))).end
+      if (reuses === 'ended' && first.end.reason !== 'stop') return expect(usage.reusedTokens).toBe(0)
       expect(usage.reusedTokens).toBeGreaterThan(0)
       expect(usage.prefillTokens).toBeLessThan(usage.promptTokens)
     })

@@ -13,7 +13,7 @@ import { EMPTY_MODULE, LIBRARY, mlcModel, NO_MODULE, OTHER_MODULE } from '../fix
 import { launchChromium } from '../support/chromium.ts'
 import { addMlcFolder } from '../support/mlc-folder.ts'
 import { MlcServer } from '../support/mlc-server.ts'
-import { startTestServer } from '../support/server.ts'
+import { buildApp, startTestServer } from '../support/server.ts'
 import { buildWebLlmPage, WebLlmApp } from '../support/webllm-app.ts'
 
 let server: MlcServer
@@ -262,6 +262,25 @@ describe('in the product', () => {
     } finally {
       await real.close()
     }
+  })
+
+  it('is no part of what the built app loads by itself', async () => {
+    const dist = await buildApp()
+    const read = (path: string) => readFileSync(join(dist, path), 'utf8')
+    const shell = new Set(
+      [...read('index.html').matchAll(/(?:src|href)="[./]*(assets\/[^"]+\.js)"/g)].map(([, path]) => path),
+    )
+    for (const path of shell) {
+      const imports = read(String(path)).matchAll(/(?:from|import)\s*["']\.\/([^"']+\.js)["']/g)
+      for (const [, name] of imports) shell.add(`assets/${name}`)
+    }
+    const all = readdirSync(join(dist, 'assets')).filter((name) => name.endsWith('.js'))
+    const packs = all.filter((name) => read(`assets/${name}`).includes('ShaderF16SupportError'))
+    const large = packs.filter((name) => read(`assets/${name}`).length > 5e6)
+    expect(large).toHaveLength(1)
+    expect(shell.size).toBeGreaterThan(0)
+    expect([...shell].filter((path) => large.some((name) => path === `assets/${name}`))).toEqual([])
+    for (const path of shell) expect(read(String(path)).length, path).toBeLessThan(2e6)
   })
 
   it('keeps the package in a file of its own that nothing loads before a model does', async () => {

@@ -9,7 +9,7 @@ import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { begunPrompt, prefixText, shieldDollars } from './begun-prompt.ts'
 import type { ChatSettings } from './chat-settings.ts'
 import { failureOf } from './failure-of.ts'
-import type { GpuWatch } from './gpu-watch.ts'
+import type { watchGpu } from './gpu-watch.ts'
 import type { LastWords } from './last-words.ts'
 import type { OnText, WebLlmAnswer, WebLlmEmbeddings, WebLlmRequest } from './worker-api.ts'
 
@@ -30,6 +30,9 @@ interface Held {
   readonly tokens: number
 }
 
+/** Odd, with bits everywhere: multiplied by it, each bit of a number moves the highest ones. */
+const SPREAD = 0x9e3779b97f4a7c15n
+
 /** `top_k` and `min_p` are none of WebLLM's: docs/WEBLLM.md says so. Its generator takes 32 bits of seed. */
 export function samplingOf(sampling: Sampling) {
   return {
@@ -37,14 +40,14 @@ export function samplingOf(sampling: Sampling) {
     // It refuses 0, which would keep the best token alone: so does this.
     top_p: Math.max(sampling.topP, 1e-6),
     repetition_penalty: sampling.repetitionPenalty,
-    // 0 would be 1 there.
-    seed: Number(BigInt.asUintN(31, sampling.seed ^ (sampling.seed >> 32n))) + 1,
+    // All 64 bits count; 0 would be 1 there.
+    seed: Number(BigInt.asUintN(64, (sampling.seed + 1n) * SPREAD) >> 33n) + 1,
   }
 }
 
 /** What is known of trouble from outside the package. */
 export interface Watch {
-  readonly gpu: GpuWatch
+  readonly gpu: ReturnType<typeof watchGpu>
   readonly words: LastWords
 }
 
@@ -80,7 +83,7 @@ export class EngineSession {
         if (choice?.finish_reason === 'stop' || choice?.finish_reason === 'length') reason = choice.finish_reason
         usage = chunk.usage ?? usage
       }
-      if (this.#watch.gpu.lost !== null) return this.#failure(null)
+      if (this.#watch.gpu.lost !== null) return await this.#failure(null)
       const prefillTokens = usage?.prompt_tokens ?? 0
       const completionTokens = usage?.completion_tokens ?? 0
       // Only then: WebLLM rebuilds a conversation that was cut, because its last token is not in the KV.
@@ -88,7 +91,7 @@ export class EngineSession {
         this.#held = { messages: request.messages, answer, tokens: reusedTokens + prefillTokens + completionTokens }
       return ok({ reason, prefillTokens, reusedTokens, completionTokens })
     } catch (error) {
-      return this.#failure(error)
+      return await this.#failure(error)
     }
   }
 
@@ -97,7 +100,7 @@ export class EngineSession {
       const made = await this.#engine.embeddings.create({ input: [...texts] })
       return ok({ vectors: made.data.map(({ embedding }) => unit(embedding)), promptTokens: made.usage.prompt_tokens })
     } catch (error) {
-      return this.#failure(error)
+      return await this.#failure(error)
     }
   }
 
@@ -123,7 +126,8 @@ export class EngineSession {
     return ok(await this.#engine.chat.completions.create({ ...shared, messages: given }))
   }
 
-  #failure(error: unknown): Failure {
+  async #failure(error: unknown): Promise<Failure> {
+    await this.#watch.gpu.settle()
     return failureOf(error, 'answer', this.#watch.gpu, this.#watch.words.reason)
   }
 

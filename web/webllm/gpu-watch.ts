@@ -10,13 +10,25 @@ export interface GpuWatch {
   readonly outOfMemory: string | null
 }
 
+/** How long an error waits for the news that would explain it: a call that fails because of a loss may fail before it. */
+const NEWS_MS = 100
+
 interface AdapterClass {
   readonly prototype: { requestDevice(descriptor?: GPUDeviceDescriptor): Promise<GPUDevice> }
 }
 
 /** `adapterClass`: the worker's `GPUAdapter`; undefined where there is no WebGPU. */
-export function watchGpu(adapterClass: AdapterClass | undefined): GpuWatch {
-  const watch: { lost: string | null; outOfMemory: string | null } = { lost: null, outOfMemory: null }
+export function watchGpu(adapterClass: AdapterClass | undefined): GpuWatch & { settle(): Promise<void> } {
+  let heard: () => void = () => {}
+  const news = new Promise<void>((resolve) => {
+    heard = resolve
+  })
+  const watch = {
+    lost: null as string | null,
+    outOfMemory: null as string | null,
+    /** Called once something failed, before anybody says why. */
+    settle: () => Promise.race([news, new Promise<void>((resolve) => setTimeout(resolve, NEWS_MS))]),
+  }
   if (!adapterClass) return watch
   const { prototype } = adapterClass
   const request = prototype.requestDevice
@@ -25,6 +37,7 @@ export function watchGpu(adapterClass: AdapterClass | undefined): GpuWatch {
     // Never rejects; the worker ends before this can be news to nobody.
     void device.lost.then(({ reason, message }) => {
       watch.lost ??= `${reason}${message === '' ? '' : `: ${message}`}`
+      heard()
     })
     const pop = device.popErrorScope.bind(device)
     device.popErrorScope = async () => {

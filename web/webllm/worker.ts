@@ -109,6 +109,7 @@ class WebLlmWorker implements WebLlmWorkerApi {
       })
     } catch (error) {
       if (signal.aborted) return fail('aborted', '')
+      if (!verified.failure) await gpu.settle()
       return verified.failure ?? failureOf(error, step, gpu, words.reason)
     }
   }
