@@ -10,6 +10,7 @@ import { Turns } from './schedule/turns.ts'
 import {
   type ChatEvent,
   type ChatRequest,
+  type Embeddings,
   type EngineName,
   type LoadedModel,
   type LoadProgress,
@@ -29,6 +30,10 @@ export interface AppParts {
 
 /** After these the engine holds no model: the next request loads it again. */
 const UNLOADED_BY: readonly Code[] = ['worker-lost', 'device-degraded', 'not-loaded']
+
+export interface Embedded extends Embeddings {
+  readonly modelId: string
+}
 
 interface Ensured {
   readonly source: ModelSource
@@ -147,6 +152,20 @@ export class App {
       }
     } finally {
       left.abort()
+      turn.value()
+    }
+  }
+
+  /** One vector a text. Waits for its turn and loads the model (`key`, else the picked one) where needed. */
+  async embed(texts: readonly string[], signal: AbortSignal, key?: string): Promise<Result<Embedded>> {
+    const turn = await this.#turns.take(signal)
+    if (!turn.ok) return turn
+    try {
+      const loaded = await this.#ensure(key, signal)
+      if (!loaded.ok) return loaded
+      const made = await this.#runner.embed(loaded.value.source, texts, signal)
+      return made.ok ? ok({ ...made.value, modelId: loaded.value.model.id }) : made
+    } finally {
       turn.value()
     }
   }

@@ -6,6 +6,7 @@
 import { DEFAULT_SAMPLING } from './app-view.ts'
 import type { ChatMessage, ChatRequest, Sampling } from './wire/chat.ts'
 import {
+  EMBEDDING_TEXTS_MAX,
   MESSAGES_MAX,
   NAME_CHARACTERS_MAX,
   OUTPUT_TOKENS_DEFAULT,
@@ -155,6 +156,37 @@ export function parseRequest(value: unknown, randomSeed: bigint): Result<ParsedR
     const request = { messages, sampling: samplingOf(fields, randomSeed), maxTokens, stop: stopOf(fields) }
     const includeUsage = flag(options, 'include_usage')
     return ok({ request, model: modelOf(fields), stream: flag(fields, 'stream'), includeUsage })
+  } catch (error) {
+    if (error instanceof FailureError) return error.failure
+    throw error
+  }
+}
+
+export interface ParsedEmbedding {
+  readonly texts: readonly string[]
+  readonly model: string | null
+}
+
+function textsOf(fields: Fields): readonly string[] {
+  const value = fields['input']
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
+  if (list.length === 0 || list.length > EMBEDDING_TEXTS_MAX)
+    return refuse('input', `must have 1 to ${EMBEDDING_TEXTS_MAX} texts`)
+  const texts = list.map((text) =>
+    typeof text === 'string' && text !== '' ? text : refuse('input', 'must be a text or a list of texts, none empty'),
+  )
+  const characters = texts.reduce((sum, text) => sum + text.length, 0)
+  return characters <= PROMPT_CHARACTERS_MAX
+    ? texts
+    : refuse('input', `has more than ${PROMPT_CHARACTERS_MAX} characters`)
+}
+
+export function parseEmbedding(value: unknown): Result<ParsedEmbedding> {
+  try {
+    const fields = record(value) ?? refuse('request', 'must be an object')
+    if ((fields['dimensions'] ?? null) !== null) refuse('dimensions', 'is not supported')
+    if ((fields['encoding_format'] ?? 'float') !== 'float') refuse('encoding_format', 'is supported only as float')
+    return ok({ texts: textsOf(fields), model: modelOf(fields) })
   } catch (error) {
     if (error instanceof FailureError) return error.failure
     throw error

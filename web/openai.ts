@@ -1,10 +1,10 @@
 /**
- * `window.weft`: chat completions and the list of models in OpenAI's shape, over `App`. Requests queue in `App` behind
+ * `window.weft`: chat completions, embeddings and the list of models in OpenAI's shape, over `App`. Requests queue in `App` behind
  * the page's own. What no OpenAI field can say (engine, adapter, reused tokens) is in the field `weft`.
  */
 import type { App } from './app.ts'
 import type { ModelEntry } from './app-view.ts'
-import { type ParsedRequest, parseRequest } from './openai-request.ts'
+import { type ParsedRequest, parseEmbedding, parseRequest } from './openai-request.ts'
 import type { Answerer, ChatEvent, Usage } from './wire/chat.ts'
 import { type Code, explain } from './wire/codes.ts'
 import { type Failure, fail, ok, type Result } from './wire/result.ts'
@@ -103,6 +103,22 @@ export interface ModelCard {
   }
 }
 
+export interface EmbeddingRequest {
+  readonly input: string | readonly string[]
+  readonly [field: string]: unknown
+}
+
+export interface EmbeddingList {
+  readonly object: 'list'
+  readonly data: readonly {
+    readonly object: 'embedding'
+    readonly index: number
+    readonly embedding: readonly number[]
+  }[]
+  readonly model: string
+  readonly usage: { readonly prompt_tokens: number; readonly total_tokens: number }
+}
+
 export interface Weft {
   readonly chat: {
     readonly completions: {
@@ -110,6 +126,7 @@ export interface Weft {
       create(request: ChatCompletionRequest, options?: CallOptions): Promise<ChatCompletion>
     }
   }
+  readonly embeddings: { create(request: EmbeddingRequest, options?: CallOptions): Promise<EmbeddingList> }
   readonly models: { list(): Promise<{ readonly object: 'list'; readonly data: readonly ModelCard[] }> }
 }
 
@@ -241,6 +258,19 @@ export function createWeft(app: App): Weft {
     if (!parsed.value.stream) return complete(completion)
     return iterable(Promise.resolve(stream(completion, parsed.value.includeUsage)))
   }
+  async function embed(request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingList> {
+    const parsed = parseEmbedding(request)
+    if (!parsed.ok) throw new WeftError(parsed)
+    await app.start()
+    const key = findKey(app, parsed.value.model)
+    if (!key.ok) throw new WeftError(key)
+    const made = await app.embed(parsed.value.texts, options.signal ?? new AbortController().signal, key.value)
+    if (!made.ok) throw new WeftError(made)
+    const { vectors, promptTokens, modelId } = made.value
+    const data = vectors.map((vector, index) => ({ object: 'embedding' as const, index, embedding: [...vector] }))
+    const usage = { prompt_tokens: promptTokens, total_tokens: promptTokens }
+    return { object: 'list', data, model: modelId, usage }
+  }
   const card = ({ key, model, kept, fit }: ModelEntry): ModelCard => {
     const { name, license, fileBytes } = model
     return { id: key, object: 'model', created: 0, owned_by: 'weft', weft: { name, license, fileBytes, kept, fit } }
@@ -249,5 +279,5 @@ export function createWeft(app: App): Weft {
     await app.start()
     return { object: 'list' as const, data: app.view.entries.map(card) }
   }
-  return { chat: { completions: { create } }, models: { list } }
+  return { chat: { completions: { create } }, embeddings: { create: embed }, models: { list } }
 }

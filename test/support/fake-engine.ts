@@ -162,8 +162,12 @@ export class FakeEngine implements EngineDoor {
     }
   }
 
+  /** What `embed` answers; by default as a chat model does. */
+  embeddings: Result<Embeddings> = fail('embeddings-unsupported', '')
+
   async embed(): Promise<Result<Embeddings>> {
-    return fail('embeddings-unsupported', '')
+    this.#assertIdle()
+    return this.embeddings
   }
 
   async unload(): Promise<void> {

@@ -262,3 +262,39 @@ describe('the request', () => {
     expect(parsed.ok ? '' : parsed.detail).toContain(`\`${field}\``)
   })
 })
+
+describe('embeddings', () => {
+  it('come in the shape of the interface, one a text, in order', async () => {
+    const { engine, weft } = setUp()
+    engine.embeddings = ok({ vectors: [Float32Array.of(0.6, 0.8), Float32Array.of(1, 0)], promptTokens: 9 })
+    const made = weft.embeddings.create({ input: ['a', 'b'] })
+    await engine.until(() => engine.loading)
+    engine.finishLoad()
+    const { data, usage, model } = await made
+    expect(data.map(({ index, object }) => [index, object])).toEqual([
+      [0, 'embedding'],
+      [1, 'embedding'],
+    ])
+    expect(data[0]?.embedding[1]).toBeCloseTo(0.8, 6)
+    expect(usage).toEqual({ prompt_tokens: 9, total_tokens: 9 })
+    expect(model).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  it('are refused with the name of the field, or with the reason of the engine', async () => {
+    const { engine, weft } = setUp()
+    for (const [request, field] of [
+      [{ input: [] }, 'input'],
+      [{ input: [''] }, 'input'],
+      [{ input: 7 }, 'input'],
+      [{ input: 'a', dimensions: 8 }, 'dimensions'],
+      [{ input: 'a', encoding_format: 'base64' }, 'encoding_format'],
+    ] as const) {
+      const refusal = weft.embeddings.create(request as never)
+      await expect(refusal).rejects.toMatchObject({ code: 'request-invalid', message: expect.stringContaining(field) })
+    }
+    const made = weft.embeddings.create({ input: 'a' })
+    await engine.until(() => engine.loading)
+    engine.finishLoad()
+    await expect(made).rejects.toMatchObject({ code: 'embeddings-unsupported' })
+  })
+})

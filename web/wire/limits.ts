@@ -85,6 +85,8 @@ export const STOP_STRINGS_MAX = 8
 export const STOP_STRING_CHARACTERS_MAX = 200
 export const MESSAGES_MAX = 1_024
 export const PROMPT_CHARACTERS_MAX = 2_000_000
+/** Texts of one embedding request, as in OpenAI's interface. */
+export const EMBEDDING_TEXTS_MAX = 2_048
 export const OUTPUT_TOKENS_DEFAULT = 1_024
 /** An answer longer than this is a mistake of the caller; the context ends it earlier in practice. */
 export const OUTPUT_TOKENS_MAX = 131_072
