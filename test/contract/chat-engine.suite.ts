@@ -2,7 +2,7 @@
  * What every chat engine promises, whatever computes it: the contract of `ChatEngine` in `web/wire/chat.ts`, sentence by
  * sentence. Runs in a page. A row that an engine cannot run here is skipped with its reason, printed and counted.
  */
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { CommittedLog } from '../../web/rules/committed.ts'
 import type { EngineDoor, ModelSource } from '../../web/schedule/engine-door.ts'
 import type { ChatEvent, ChatRequest, LoadProgress, Sampling } from '../../web/wire/chat.ts'
@@ -78,7 +78,13 @@ export function chatEngineContract(
       open = make()
       return open
     }
+    /** The table of this engine, printed at its end. */
+    const rows: string[] = []
+    afterEach(({ task }) => {
+      rows.push(`  ${task.result?.errors?.length ? 'FAILED ' : 'kept   '} ${task.name}`)
+    })
     afterAll(async () => {
+      console.info([`${name}, the contract row by row:`, ...rows, ...skipped].join('\n'))
       await open?.unload()
     })
 
@@ -92,8 +98,12 @@ export function chatEngineContract(
       return kept
     }
 
-    const withModel = (row: string, run: () => Promise<void>) =>
-      noModel === null ? test(row, run) : test.skip(`${row} (${noModel})`, run)
+    const skipped: string[] = []
+    const skip = (row: string, run: () => Promise<void>) => {
+      skipped.push(`  skipped ${row} (${noModel})`)
+      test.skip(`${row} (${noModel})`, run)
+    }
+    const withModel = (row: string, run: () => Promise<void>) => (noModel === null ? test(row, run) : skip(row, run))
 
     test('without a model refuses to answer and to embed', async () => {
       const engine = await fresh()
