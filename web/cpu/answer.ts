@@ -54,7 +54,7 @@ export async function playAnswer(
       sampling: samplingOptions(sampling),
       signal,
       onPrefill: (done, all) => onEvent({ kind: 'prefill', done, total: all }),
-      onText: show,
+      onText: withoutEcho(prompt.value, said, show),
     })
     if (ended.kind !== 'not-text') return end(ended)
     // A byte that is no character: shown as one, as the other engines do, and read again as what it was shown as.
@@ -67,4 +67,16 @@ export async function playAnswer(
 /** Tokens that an answer may have; unknown where llama.cpp tokenises messages by itself, and ends the answer itself. */
 function roomFor(prompt: Prompt, contextPositions: number): number {
   return prompt.kind === 'text' ? contextPositions - prompt.tokens : contextPositions
+}
+
+type OnText = (text: string, counts: CpuCounts) => void
+
+/** llama.cpp says an answer that it goes on with again from its beginning, where it renders the messages itself. */
+function withoutEcho(prompt: Prompt, begun: string, show: OnText): OnText {
+  let echo = prompt.kind === 'messages' && begun !== '' ? (prompt.messages.at(-1)?.content.length ?? 0) : 0
+  return (text, counts) => {
+    const rest = text.slice(echo)
+    echo = Math.max(0, echo - text.length)
+    if (rest !== '') show(rest, counts)
+  }
 }

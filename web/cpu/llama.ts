@@ -23,7 +23,8 @@ const OUT_OF_MEMORY =
   /out of memory|\bOOM\b|bad_alloc|(failed|unable|could not|cannot) to? ?(allocate|enlarge)|cannot allocate/i
 /** nlohmann::json refuses to print text that is no UTF-8: a model wrote half a character and went on. */
 const NO_UTF8 = 'type_error.316'
-const CONTEXT_FULL = /exceeds the available context size/
+const UNKNOWN_ARCHITECTURE = /unknown model architecture/
+const CONTEXT_FULL = /exceeds the available context size|is too large to process|larger than the max context/
 
 /** The prompt says itself where it begins. llama.cpp asserts that the list ends with an empty key, and wllama adds none. */
 const OWN_BEGIN = {
@@ -208,6 +209,8 @@ export class Llama {
 
   #failure(message: string): Failure {
     const said = [message, ...this.#log]
+    const unknown = this.#log.find((line) => UNKNOWN_ARCHITECTURE.test(line))
+    if (unknown) return fail('engine-mismatch', sentence(unknown))
     const code = said.some((line) => OUT_OF_MEMORY.test(line)) ? 'memory-full' : 'engine-failed'
     return fail(code, sentence(this.#log.find((line) => !line.startsWith('Stack trace')) ?? message))
   }
