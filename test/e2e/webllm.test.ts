@@ -124,6 +124,15 @@ describe('a model from the mirror', () => {
     expect((await app.call('load', mirror(model.id))).code).toBe(FAR)
   })
 
+  it('stops while WebLLM has it, and loads again', async () => {
+    const model = server.add(await mlcModel({ seed: 15 }))
+    const app = await open()
+    expect(await app.call('load', mirror(model.id), { how: 'abort', phase: 'upload' })).toMatchObject({
+      code: 'aborted',
+    })
+    expect((await app.call('load', mirror(model.id))).code).toBe(FAR)
+  })
+
   it('stops in the middle of the fetch, keeps what it has, and loads again', async () => {
     const model = server.add(await mlcModel({ seed: 9, shards: 4 }))
     const app = await open()
@@ -140,6 +149,18 @@ describe('a model from the mirror', () => {
     const app = await open()
     expect(await app.call('load', mirror(model.id), { how: 'crash', phase })).toMatchObject({ code: 'worker-lost' })
     expect((await app.call('load', mirror(model.id))).code).toBe(FAR)
+  })
+})
+
+describe('where the browser refuses storage', () => {
+  it('a model is fetched, verified and handed over all the same, and not kept', async () => {
+    const model = server.add(await mlcModel({ seed: 16 }))
+    const app = await open(`${server.url.replace('127.0.0.1', 'localhost')}/framed`)
+    expect((await app.call('load', mirror(model.id))).code).toBe(FAR)
+    expect(new Set((await app.call('progress')).map(({ phase }) => phase))).toEqual(new Set(['fetch']))
+    expect(await app.call('cached')).toEqual([])
+    server.faults.set(LIBRARY, 'damaged')
+    expect(await app.call('load', mirror(model.id))).toMatchObject({ code: 'chunk-hash-mismatch' })
   })
 })
 

@@ -115,6 +115,9 @@ export class MlcServer {
   }
 
   #page(response: ServerResponse, path: string): void {
+    // The page inside a page of another site (localhost), where browsers refuse storage.
+    if (path === '/framed')
+      return void response.writeHead(200, { 'content-type': 'text/html' }).end(`<iframe src="${this.url}/"></iframe>`)
     if (this.#pageDir === null) return void response.writeHead(404).end()
     try {
       const bytes = readFileSync(join(this.#pageDir, path === '/' ? 'index.html' : path))

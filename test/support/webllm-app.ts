@@ -6,7 +6,7 @@ import { copyFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { Browser, BrowserContext, Frame, Page } from 'playwright'
 import { build } from 'vite'
 
 import type { WebLlmPage } from './webllm-page.ts'
@@ -62,7 +62,12 @@ export class WebLlmApp {
 
   async visit(url: string): Promise<void> {
     await this.page.goto(url)
-    await this.page.waitForFunction('document.title === "ready"')
+    await this.#frame.waitForFunction('document.title === "ready"')
+  }
+
+  /** The page itself, or the frame in it. */
+  get #frame(): Frame {
+    return this.page.frames().at(-1) ?? this.page.mainFrame()
   }
 
   /** A string, not a function: what a TypeScript runner adds to functions does not exist in the page. */
@@ -70,7 +75,7 @@ export class WebLlmApp {
     name: K,
     ...args: Parameters<WebLlmPage[K]>
   ): Promise<Awaited<ReturnType<WebLlmPage[K]>>> {
-    return this.page.evaluate(`window.webllm[${JSON.stringify(name)}](...${JSON.stringify(args)})`)
+    return this.#frame.evaluate(`window.webllm[${JSON.stringify(name)}](...${JSON.stringify(args)})`)
   }
 
   async close(): Promise<void> {

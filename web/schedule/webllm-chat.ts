@@ -126,9 +126,16 @@ export class WebLlmChat implements EngineDoor {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<Result<WebLlmModel>> {
-    const stop = () => this.#worker.tell((api) => api.stop())
+    let fetching = true
+    // A fetch stops between chunks, so that what it wrote stays. Once WebLLM starts the model it listens to nobody, and
+    // compiling for a GPU may take minutes: then its worker goes.
+    const stop = () => (fetching ? this.#worker.tell((api) => api.stop()) : this.#worker.end('The load was stopped.'))
     signal.addEventListener('abort', stop)
-    const made = await this.#worker.call((api) => api.load(spec, Comlink.proxy(onProgress)))
+    const report = (progress: LoadProgress) => {
+      fetching = progress.phase === 'fetch'
+      onProgress(progress)
+    }
+    const made = await this.#worker.call((api) => api.load(spec, Comlink.proxy(report)))
     signal.removeEventListener('abort', stop)
     return signal.aborted ? fail('aborted', '') : made
   }
