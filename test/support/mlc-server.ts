@@ -19,7 +19,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json',
 }
 
-export const REVISION = '0123456789abcdef0123456789abcdef01234567'
+const REVISION = '0123456789abcdef0123456789abcdef01234567'
 
 export class MlcServer {
   readonly models = new Map<string, MlcModel>()

@@ -34,12 +34,12 @@ async function checkId<T extends AnyManifest>(id: string, manifest: Result<T>): 
 }
 
 /** A manifest from outside becomes one we trust: well-formed, and the one that the id names. */
-export async function checkManifest(id: string, value: unknown): Promise<Result<Manifest>> {
+async function checkManifest(id: string, value: unknown): Promise<Result<Manifest>> {
   if (formatOf(value) === 'weft-mlc/1') return fail('engine-mismatch', 'It is an MLC model, which only WebLLM runs.')
   return checkId(id, parseManifest(value))
 }
 
-export async function checkMlcManifest(id: string, value: unknown): Promise<Result<MlcManifest>> {
+async function checkMlcManifest(id: string, value: unknown): Promise<Result<MlcManifest>> {
   if (formatOf(value) === 'weft-model/1')
     return fail('engine-mismatch', 'It is a GGUF model, which WebLLM does not run.')
   return checkId(id, parseMlcManifest(value))
