@@ -4,6 +4,7 @@
 import type { PrebuiltEntry } from './app-shelf.ts'
 import { httpCatalogue } from './catalogue.ts'
 import { browserGpu, probeGpu } from './engine/gpu/device.ts'
+import { tryRoom } from './engine/gpu/room.ts'
 import { openPage } from './page.ts'
 import type { ModelRunner } from './schedule/engine-door.ts'
 import { Engines } from './schedule/engines.ts'
@@ -43,7 +44,9 @@ const engines = new Engines({
       const { WebLlmChat } = await import('./schedule/webllm-chat.ts')
       const makeWorker = () =>
         new Worker(new URL('./webllm/worker.ts', import.meta.url), { type: 'module', name: 'WebLLM' })
-      return new WebLlmChat({ makeWorker, baseUrl, probe: () => probeGpu(browserGpu()), askPersistence, now })
+      const probe = () => probeGpu(browserGpu())
+      const room = (bytes: number) => tryRoom(browserGpu(), bytes)
+      return new WebLlmChat({ makeWorker, baseUrl, probe, room, askPersistence, now })
     },
     stage: async () =>
       new StageChat({

@@ -182,7 +182,10 @@ export class SharedRunner implements ModelRunner {
   #send(call: OpenCall): void {
     const { tab, channel } = this.#parts
     if (!this.#open.has(call.id) || this.#owner === null || call.owner === this.#owner) return
-    if (call.aborted) return call.take({ kind: 'result', result: fail('aborted', '') })
+    if (call.aborted) {
+      call.take({ kind: 'result', result: fail('aborted', '') })
+      return
+    }
     call.owner = this.#owner
     call.sent += 1
     if (call.sent > 1) call.onResend(call.sent)
@@ -253,12 +256,15 @@ export class SharedRunner implements ModelRunner {
         const { id, call } = message
         const say = (answer: TabAnswer) =>
           channel.postMessage({ kind: 'answer', from: tab, to: from, id, answer } satisfies TabMessage)
-        return void this.#host.run(from, id, call, say)
+        void this.#host.run(from, id, call, say)
+        return
       }
       case 'abort':
-        return this.#host.abort(from, message.id)
+        this.#host.abort(from, message.id)
+        return
       case 'answer':
-        return this.#take(from, message.id, message.answer)
+        this.#take(from, message.id, message.answer)
+        return
       default:
         message satisfies never
     }
@@ -278,9 +284,15 @@ export class SharedRunner implements ModelRunner {
 
   #beat(): void {
     const { tab, channel } = this.#parts
-    if (this.#open.size === 0 || this.isOwner) return this.#stopWatching()
+    if (this.#open.size === 0 || this.isOwner) {
+      this.#stopWatching()
+      return
+    }
     const silentMs = performance.now() - this.#heardMs
-    if (silentMs > OWNER_SILENT_MS_MAX + Math.random() * OWNER_STEAL_JITTER_MS) return this.#election.steal()
+    if (silentMs > OWNER_SILENT_MS_MAX + Math.random() * OWNER_STEAL_JITTER_MS) {
+      this.#election.steal()
+      return
+    }
     const asked: TabMessage =
       this.#owner === null ? { kind: 'who', from: tab } : { kind: 'ping', from: tab, to: this.#owner }
     channel.postMessage(asked)
