@@ -31,7 +31,7 @@ function browser() {
 }
 
 /** `web/cpu/worker.ts` becomes `cpu-worker-<hash>.js`: the server gives that one a policy of its own. */
-function workerFile({ facadeModuleId }: { readonly facadeModuleId?: string | null }): string {
+export function workerFile({ facadeModuleId }: { readonly facadeModuleId?: string | null }): string {
   const folder = basename(dirname(facadeModuleId ?? ''))
   return `assets/${folder === '' ? '' : `${folder}-`}worker-[hash].js`
 }

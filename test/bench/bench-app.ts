@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type Page } from 'playwright'
 import { build } from 'vite'
+import { workerFile } from '../../vite.config.ts'
 import { CHROMIUM_FLAGS, ensureChromium } from '../support/chromium.ts'
 import { startTestServer } from '../support/server.ts'
 
@@ -41,7 +42,8 @@ export async function openBenchApp(entry: string, gpu: GpuChoice, dataDir?: stri
       root: import.meta.dirname,
       publicDir: false,
       logLevel: 'error',
-      worker: { format: 'es' },
+      // Named as in the product, so that the server knows the CPU engine's worker.
+      worker: { format: 'es', rollupOptions: { output: { entryFileNames: workerFile } } },
       build: {
         outDir: appDir,
         emptyOutDir: true,

@@ -5,15 +5,17 @@
 import { planStage, type StagePlan } from '../../web/engine/plan.ts'
 import { readDirectory } from '../../web/weights/gguf.ts'
 import { type BenchApp, type GpuChoice, openBenchApp } from './bench-app.ts'
+import { measureCpu } from './decode-cpu.ts'
 import { must, NodeRuntime } from './decode-node.ts'
 import type { DecodeRuntime, Round, RoundOptions } from './decode-runtime.ts'
-import { type FlagSpec, positiveNumber, readFlags, runCommand, usage, wholeNumber, word } from './flags.ts'
+import { type FlagSpec, positiveNumber, readFlags, runCommand, UsageError, usage, wholeNumber, word } from './flags.ts'
 import type { KernelTime } from './gpu-meter.ts'
 import { type BenchModel, benchModel, MODELS, mirrorOf, packageVersion } from './models.ts'
 import { underSoftwareDriver } from './node-gpu.ts'
 import { median, provenance, round, table } from './report.ts'
 
 const SPEC = {
+  engine: { type: 'string', of: ['stage', 'cpu'], words: 'default stage; cpu is llama.cpp as WASM, in chromium' },
   model: { type: 'string', of: MODELS, words: 'default smollm2; llama1b-shape is made on the spot' },
   tokens: { type: 'string', words: 'tokens to decode, default 64' },
   prompt: { type: 'string', words: 'tokens of the prompt, default 128' },
@@ -157,7 +159,10 @@ interface Options {
   readonly runtimeText: string
 }
 
-type Measured = Awaited<ReturnType<typeof measure>>
+interface Measured {
+  readonly bench: string
+  readonly profile?: readonly ReturnType<typeof roundedKernel>[]
+}
 
 function print(measured: Measured, json: boolean): void {
   if (json) {
@@ -206,8 +211,11 @@ await runCommand(HELP, process.argv.slice(2), async () => {
   }
   const against = flags['against'] === 'wllama'
   const json = flags['json'] === true
+  const onCpu = word(flags, 'engine', SPEC.engine.of, 'stage') === 'cpu'
+  if (onCpu && runtimeName === 'node') throw new UsageError('--engine cpu runs in chromium only')
   if (runtimeName === 'node' && gpu === 'software') underSoftwareDriver()
   const model = benchModel(name)
+  if (onCpu) return print(await measureCpu(model, { ...options, against }), json)
   const needsPage = runtimeName === 'chromium' || against
   const mirror = needsPage ? await mirrorOf(model) : null
   const app = mirror ? await openBenchApp('decode.html', gpu, mirror.dataDir) : null

@@ -41,6 +41,20 @@ describe('bench:decode', () => {
     expect(result['blockingReadbacksPerToken']).toBe(0)
   })
 
+  it('measures the CPU engine by turns with bare wllama of the same build', async () => {
+    const shape = ['--model', 'tiny', '--tokens', '8', '--prompt', '16', '--rounds', '1']
+    const result = await measured('decode', '--engine', 'cpu', '--against', 'wllama', ...shape)
+    const theirs = result['against'] as Record<string, unknown>
+    for (const side of [result, theirs]) {
+      expect(side).toMatchObject({ tokens: 8, promptTokens: result['promptTokens'] })
+      for (const name of ['decodeTokensPerSecond', 'prefillTokensPerSecond', 'firstTokenMs'])
+        expect(side[name], name).toBeGreaterThan(0)
+    }
+    expect(result).toMatchObject({ engine: 'cpu', ratio: expect.any(Number) })
+    expect(theirs).toMatchObject({ name: 'wllama', version: '3.8.1', adapter: result['adapter'] })
+    expect(await bench('decode', '--engine', 'cpu', '--runtime', 'node')).toMatchObject({ code: 2 })
+  })
+
   it('explains itself and refuses what it does not know', async () => {
     expect(await bench('decode', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('--bandwidth-gbs') })
     for (const flags of [['--speed'], ['--model', 'huge'], ['--tokens', '0']])

@@ -115,13 +115,13 @@ class CpuWorker implements CpuWorkerApi {
     loaded?.opened.close()
   }
 
-  async chat(request: CpuChatRequest, onEvent: (event: CpuChatEvent) => void): Promise<Result<null>> {
+  async chat(request: CpuChatRequest, port: MessagePort): Promise<Result<null>> {
     const { loaded } = this
     if (!loaded) return fail('not-loaded', '')
     if (loaded.embeddings) return fail('chat-unsupported', '')
     const running = new AbortController()
     this.running = running
-    await playAnswer(loaded, request, running.signal, onEvent)
+    await playAnswer(loaded, request, running.signal, (event: CpuChatEvent) => port.postMessage(event))
     if (loaded.llama.gone && this.loaded === loaded) await this.unload()
     return ok(null)
   }

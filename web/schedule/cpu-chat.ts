@@ -100,12 +100,9 @@ export class CpuChat implements EngineDoor {
     const halt = () => this.worker.tell((api) => api.stop())
     const asked = { messages, begun: resume?.text ?? '', sampling, maxTokens }
     signal.addEventListener('abort', halt)
-    const done = this.worker.call((api) =>
-      api.chat(
-        asked,
-        Comlink.proxy((event) => events.push(event)),
-      ),
-    )
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = ({ data }: MessageEvent<CpuChatEvent>) => events.push(data)
+    const done = this.worker.call((api) => api.chat(asked, Comlink.transfer(port2, [port2])))
     // An answer that the worker refused, or died over, has no end of its own.
     void done.then((result) => {
       if (!result.ok) events.push({ kind: 'end', reason: 'error', counts: answer.counts, failure: result, gone: false })
@@ -137,6 +134,7 @@ export class CpuChat implements EngineDoor {
       // Left early by who reads it: the next answer may not begin before this one has ended.
       halt()
       await done
+      port1.close()
     }
   }
 
