@@ -32,6 +32,16 @@ function speedShelf(): SpeedShelf {
   }
 }
 
+let softwareAllowed: boolean | null = null
+
+/** The server's word holds for this visit, also when the server is gone later. */
+async function allowSoftware(): Promise<boolean> {
+  if (softwareAllowed !== null) return softwareAllowed
+  const config = await catalogue.config(forever)
+  if (config.ok) softwareAllowed = config.value.allowSoftwareAdapter
+  return softwareAllowed ?? false
+}
+
 const engines = new Engines({
   make: {
     async cpu() {
@@ -57,10 +67,7 @@ const engines = new Engines({
         now,
       }),
   },
-  async allowSoftware() {
-    const config = await catalogue.config(forever)
-    return config.ok && config.value.allowSoftwareAdapter
-  },
+  allowSoftware,
   cpuThreads: crossOriginIsolated ? navigator.hardwareConcurrency : 1,
   speeds: new SpeedStore(speedShelf()),
 })

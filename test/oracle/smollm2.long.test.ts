@@ -1,8 +1,10 @@
 /**
  * SmolLM2 against llama.cpp on the same natural text: the same best token. llama.cpp rounds activations to 8 bits before
- * a product with quantized weights, the engine does not. So it is asked twice: on the same weights widened to F32, where
- * it does not round, and on the very file; both must agree, and no miss is excused but a near-tie. What llama.cpp itself
- * loses by rounding is printed beside them. Long because a software GPU takes minutes for 500 positions.
+ * a product with quantized weights, the engine does not, so llama.cpp is asked twice. On the same weights widened to F32,
+ * where it does not round, the aim of 99 % holds, and no miss is excused but a near-tie. On the very file no engine that
+ * does not round can reach it for certain: llama.cpp itself, rounding, misses llama.cpp, not rounding, about as often
+ * (docs/PERFORMANCE.md has the figures). There the engine may miss a little more often than that, and no more. Long
+ * because a software GPU takes minutes for 500 positions.
  */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -14,6 +16,8 @@ import { smolLm2Path } from '../support/smollm2.ts'
 
 const POSITIONS = 512
 const AGREEMENT_MIN = 0.99
+/** How much more often the engine may miss the very file than llama.cpp's own unrounded run does: 2 of 512 positions. */
+const SLACK = 0.005
 /** A miss does not count where the oracle itself sees both tokens this close, in nat. */
 const NEAR_TIE = 0.1
 /** Of each position: enough for our token to be among them. */
@@ -80,8 +84,9 @@ test(`SmolLM2: the best token at ${POSITIONS} positions of natural text`, async 
     exact.map(({ topId }) => topId),
     same,
   )
-  report('llama.cpp on the very file against itself on F32', rounding, rounding.filter(beyond))
+  const lost = rounding.filter(beyond)
+  report('llama.cpp on the very file against itself on F32', rounding, lost)
 
   expect(1 - strict.length / POSITIONS).toBeGreaterThanOrEqual(AGREEMENT_MIN)
-  expect(1 - counted.length / POSITIONS).toBeGreaterThanOrEqual(AGREEMENT_MIN)
+  expect(counted.length / POSITIONS).toBeLessThanOrEqual(lost.length / POSITIONS + SLACK)
 })
