@@ -77,6 +77,41 @@ describe('in a page that is not isolated', () => {
   })
 })
 
+describe('an engine that cannot start', () => {
+  it('says so where its WASM does not come, and starts without a reload once it does', async () => {
+    const { call, page } = await openCpuPage(browser, server.url)
+    await page.context().route('**/*.wasm', (route) => route.abort())
+    expect(await call('load', id)).toMatchObject({ ok: false, code: 'engine-failed' })
+    await page.context().unroute('**/*.wasm')
+    expect(await call('load', id)).toMatchObject({ ok: true })
+    expect((await call('ask', 'Hello', 4)).end).toMatchObject({ usage: { completionTokens: 4 } })
+  })
+
+  it('says so where a host forbids workers from blobs', async () => {
+    const { call, page } = await openCpuPage(browser, server.url)
+    await page.context().route('**/cpu-worker-*.js', async (route) => {
+      const response = await route.fetch()
+      const policy = `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'`
+      await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': policy } })
+    })
+    expect(await call('load', id)).toMatchObject({ ok: false, code: 'engine-failed' })
+  })
+
+  it('refuses a mirror that lies, before llama.cpp sees a byte', async () => {
+    const { call, page, requests } = await openCpuPage(browser, server.url)
+    await page.context().route('**/model.gguf', async (route) => {
+      const response = await route.fetch()
+      const body = await response.body()
+      body[body.length - 1] = (body[body.length - 1] ?? 0) ^ 1
+      await route.fulfill({ response, body })
+    })
+    expect(await call('load', id)).toMatchObject({ ok: false, code: 'chunk-hash-mismatch' })
+    expect(requests.filter((path) => path.endsWith('.wasm'))).toEqual([])
+    await page.context().unroute('**/model.gguf')
+    expect(await call('load', id)).toMatchObject({ ok: true })
+  })
+})
+
 describe('the built app', () => {
   it('gives blob workers to the script of the CPU worker alone', async () => {
     const files = (await readdir(join(app.appDir, 'assets'))).map((name) => `/assets/${name}`)

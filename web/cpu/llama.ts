@@ -75,6 +75,7 @@ export class Llama {
   readonly #lost: Promise<Failure>
   #lose: (detail: string) => void = () => {}
   #gone = false
+  readonly #closed = new AbortController()
 
   private constructor() {
     this.#lost = new Promise((resolve) => {
@@ -83,6 +84,12 @@ export class Llama {
         resolve(fail('engine-failed', detail))
       }
     })
+    // Where its WASM does not come, wllama 3.8.1 trips over the error while it reports it, and would never answer.
+    const onRejection = (event: PromiseRejectionEvent) => {
+      event.preventDefault()
+      this.#lose('llama.cpp could not say why; its WASM may not have come.')
+    }
+    globalThis.addEventListener('unhandledrejection', onRejection, { signal: this.#closed.signal })
     const quiet = () => {}
     const logger: WllamaLogger = { debug: quiet, log: quiet, warn: quiet, error: (...words) => this.#note(words) }
     this.#wllama = new Wllama({ default: wasmUrl }, { logger })
@@ -109,6 +116,7 @@ export class Llama {
 
   close(): void {
     this.#gone = true
+    this.#closed.abort()
     void this.#wllama.exit()
   }
 

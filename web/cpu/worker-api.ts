@@ -59,8 +59,8 @@ export interface CpuWorkerApi {
   cancelLoad(): Promise<void>
   unload(): Promise<void>
   /**
-   * Sends `CpuChatEvent`s through the port, which nobody answers: a call back for each token would cost a small model a
-   * fifth of its speed. Resolves when `end` was sent.
+   * Sends `CpuChatEvent`s through the port, which nobody answers: a callback for each token costs a tiny model a
+   * sixth of its speed (docs/PERFORMANCE.md). Resolves when `end` was sent.
    */
   chat(request: CpuChatRequest, port: MessagePort): Promise<Result<null>>
   /** Ends the chat or embedding under way after the token that is being computed. */
