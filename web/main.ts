@@ -3,6 +3,7 @@
  */
 import type { PrebuiltEntry } from './app-shelf.ts'
 import { httpCatalogue } from './catalogue.ts'
+import { threadCount } from './cpu/threads.ts'
 import { browserGpu, probeGpu } from './engine/gpu/device.ts'
 import { tryRoom } from './engine/gpu/room.ts'
 import { openPage } from './page.ts'
@@ -68,7 +69,7 @@ const engines = new Engines({
       }),
   },
   allowSoftware,
-  cpuThreads: crossOriginIsolated ? navigator.hardwareConcurrency : 1,
+  cpuThreads: threadCount(crossOriginIsolated, navigator.hardwareConcurrency),
   speeds: new SpeedStore(speedShelf()),
 })
 
