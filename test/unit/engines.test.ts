@@ -209,6 +209,26 @@ describe('engines beside each other', () => {
     expect(stage.loads).toEqual([model.id])
   })
 
+  it('are looked for anew by a load, and never by an answer', async () => {
+    const { engines, stage, cpu } = setUp()
+    const first = engines.load({ ...source, engine: 'cpu' }, () => {}, never)
+    await cpu.until(() => cpu.loading)
+    cpu.finishLoad()
+    await first
+    const events = collect(engines.chat(source, request, never))
+    await cpu.until(() => cpu.answering)
+    cpu.answer('on the CPU')
+    await events
+    const second = engines.load(source, () => {}, never)
+    await stage.until(() => stage.loading)
+    stage.finishLoad()
+    expect(await second).toMatchObject({ value: { engine: 'stage' } })
+    // Its server is gone, and with it the manifest: what is loaded still answers.
+    stage.inspections.set(model.id, fail('source-unreachable', ''))
+    cpu.inspections.set(model.id, fail('source-unreachable', ''))
+    expect(await engines.load(source, () => {}, never)).toMatchObject({ ok: true })
+  })
+
   it('answer without one whose code does not come, and ask for it again', async () => {
     const stage = new FakeEngine('stage')
     stage.knows([model])

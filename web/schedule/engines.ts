@@ -104,7 +104,7 @@ export class Engines implements ModelRunner {
     if (!turn.ok) return turn
     try {
       if (onlyIfIdle && this.#loaded && this.#loaded.key !== keyOfSource(source)) return fail('aborted', '')
-      const loaded = await this.#ensure(source, onProgress, signal)
+      const loaded = await this.#ensure(source, onProgress, signal, true)
       return loaded.ok ? ok(loaded.value.model) : loaded
     } finally {
       turn.value()
@@ -189,22 +189,28 @@ export class Engines implements ModelRunner {
     }
   }
 
-  /** Called with the turn held. What is loaded stays where it is what is wanted. */
+  /**
+   * Called with the turn held. What is loaded stays where it is what is wanted: on the wished engine, or on any where there
+   * is no wish. `anew` looks again which one that should be; an answer does not, so that no conversation changes engines.
+   */
   async #ensure(
     source: ModelSource,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
+    anew = false,
   ): Promise<Result<Loaded>> {
     const key = keyOfSource(source)
     const same = () => this.#loaded?.key === key
-    if (this.#loaded && same() && source.engine === this.#loaded.door.name) return ok(this.#loaded)
+    const wished = source.engine === this.#loaded?.door.name
+    if (this.#loaded && same() && (wished || (source.engine === undefined && !anew))) return ok(this.#loaded)
     let seen = await this.inspect(source, signal)
     // What is loaded fills the memory that the next model is tried against.
     if (this.#loaded && !same() && isTight(seen)) {
       await this.#drop()
       seen = await this.inspect(source, signal)
     }
-    if (!seen.ok) return seen
+    // What is loaded answers, also when its server is gone.
+    if (!seen.ok) return this.#loaded && same() && source.engine === undefined ? ok(this.#loaded) : seen
     if (this.#loaded && same() && seen.value.engine === this.#loaded.door.name) return ok(this.#loaded)
     await this.#drop()
     const door = await this.#door(seen.value.engine)
