@@ -86,18 +86,17 @@ async function prebuilt(): Promise<readonly PrebuiltEntry[]> {
   })
 }
 
-/** One owner per browser, where the browser has the means and lets us; else each tab runs its own engines. */
-async function shareEngines(): Promise<ModelRunner> {
+/** One owner per browser, where the browser has the means; else each tab runs its own engines. */
+function shareEngines(): ModelRunner {
   if (!('locks' in navigator) || !('BroadcastChannel' in window)) return engines
-  const tab = crypto.randomUUID()
   try {
-    // A browser that blocks site data has locks, but refuses each request.
-    await navigator.locks.request(`weft-try/${tab}`, () => null)
-    return new SharedRunner({ engines, locks: navigator.locks, channel: new BroadcastChannel(TABS_CHANNEL), tab })
+    const channel = new BroadcastChannel(TABS_CHANNEL)
+    return new SharedRunner({ engines, locks: navigator.locks, channel, tab: crypto.randomUUID() })
   } catch {
+    // Refused, as all storage is: this tab is alone.
     return engines
   }
 }
 
 const wish = ENGINE_NAMES.find((name) => name === new URLSearchParams(location.search).get('engine'))
-openPage({ runner: await shareEngines(), catalogue, prebuilt, ...(wish ? { engineWish: wish } : {}) }, target)
+openPage({ runner: shareEngines(), catalogue, prebuilt, ...(wish ? { engineWish: wish } : {}) }, target)

@@ -3,6 +3,7 @@
  * messages. The engines behind say which tab they run in, so that a word from the wrong one is seen.
  */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import type { Locks } from '../../web/schedule/election.ts'
 import type { ModelRunner, ModelSource } from '../../web/schedule/engine-door.ts'
 import { SharedRunner } from '../../web/schedule/shared-runner.ts'
 import type { ChatEvent, ChatRequest } from '../../web/wire/chat.ts'
@@ -193,4 +194,15 @@ it('an answer of a client that is closed is computed no further', async () => {
   tabs.close(b.tab)
   await pass(2 * WORD_MS)
   expect([...running]).toEqual([])
+})
+
+it('a browser that refuses locks leaves the tab alone with its engines', async () => {
+  const tab = tabs.open()
+  const refused = () => Promise.reject(new DOMException('refused', 'SecurityError'))
+  const locks = { request: refused } as unknown as Locks
+  const engines = countingEngines(tab, 'alone', running)
+  const runner = new SharedRunner({ engines, locks, channel: tabs.channel(tab), tab: 'alone' })
+  const seen = read(runner.chat(source, request, never))
+  await pass(2 * WORDS * WORD_MS)
+  expect(seen).toEqual({ text: WHOLE, notices: [], end: 'stop' })
 })

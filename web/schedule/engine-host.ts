@@ -83,7 +83,12 @@ export class EngineHost {
   async #watch(tab: string): Promise<void> {
     if (this.#watched.has(tab)) return
     this.#watched.add(tab)
-    await this.#locks.request(tabLock(tab), { mode: 'shared' }, () => {})
+    try {
+      await this.#locks.request(tabLock(tab), { mode: 'shared' }, () => {})
+    } catch {
+      // Without locks there are no other tabs to watch.
+      return
+    }
     this.#watched.delete(tab)
     for (const [key, abort] of this.#running) if (key.startsWith(`${tab} `)) abort.abort()
   }

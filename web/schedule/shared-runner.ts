@@ -49,6 +49,8 @@ export class SharedRunner implements ModelRunner {
   readonly #open = new Map<number, OpenCall>()
   #calls = 0
   #owner: string | null = null
+  /** The browser refuses locks: this tab runs its own engines and hears no other. */
+  #alone = false
   /** Of the newest owner that was heard of: an older one is not followed. */
   #since = 0
   #heardMs = 0
@@ -59,12 +61,17 @@ export class SharedRunner implements ModelRunner {
   constructor(parts: SharedParts) {
     this.#parts = parts
     this.#host = new EngineHost(parts.engines, parts.locks)
-    this.#election = new Election(parts.locks, { onOwner: () => this.#own(), onLost: () => this.#lose() })
+    this.#election = new Election(parts.locks, {
+      onOwner: () => this.#own(),
+      onLost: () => this.#lose(),
+      onRefused: () => this.#beAlone(),
+    })
     parts.channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
       const message = parseTabMessage(data, parts.tab)
-      if (message) this.#hear(message)
+      if (message && !this.#alone) this.#hear(message)
     })
-    void parts.locks.request(tabLock(parts.tab), () => new Promise<void>(() => {}))
+    // Where locks are refused, the election says so.
+    parts.locks.request(tabLock(parts.tab), () => new Promise<void>(() => {})).catch(() => {})
     parts.channel.postMessage({ kind: 'who', from: parts.tab } satisfies TabMessage)
     this.#election.enter()
   }
@@ -229,6 +236,11 @@ export class SharedRunner implements ModelRunner {
     const { tab, channel } = this.#parts
     if (owner === tab) this.#host.abort(tab, id)
     else if (owner !== null) channel.postMessage({ kind: 'abort', from: tab, to: owner, id } satisfies TabMessage)
+  }
+
+  #beAlone(): void {
+    this.#alone = true
+    this.#follow(this.#parts.tab)
   }
 
   #own(): void {
