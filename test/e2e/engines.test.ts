@@ -64,7 +64,9 @@ describe('without a GPU', () => {
     await facts()
       .getByText(/CPU engine, \d+ threads?/)
       .waitFor()
-    await facts().getByText(/tokens\/s/).waitFor()
+    await facts()
+      .getByText(/tokens\/s/)
+      .waitFor()
     // The page draws with a seed of its own; greedily the answer is known.
     const answer = await ask(page, { content: 'What is the capital of France?', maxTokens: 16 })
     expect(answer).toMatchObject({ engine: 'cpu', code: null })
