@@ -11,8 +11,8 @@ const SYSTEM = '{system_message}'
 const FUNCTION = '{function_string}'
 
 /** The first one only, and nothing in `value` means anything: `$&` stays `$&`. */
-function fill(template: string, placeholder: string, value: string): string {
-  return template.replace(placeholder, () => value)
+function fill(template: string, slot: string, value: string): string {
+  return template.replace(slot, () => value)
 }
 
 function systemText(template: ConversationTemplate, given: string | undefined): string {
