@@ -118,7 +118,7 @@ export class App {
     await this.start()
     const picked = this.pick(key)
     if (!picked.ok) return picked
-    if (this.#running?.key === key) return this.#running.done
+    if (this.#running?.key === key && !this.#running.abort.signal.aborted) return this.#running.done
     this.cancelLoad()
     const turn = await this.#turns.take(signal)
     if (!turn.ok) return turn
@@ -164,6 +164,7 @@ export class App {
       const loaded = await this.#ensure(key, signal)
       if (!loaded.ok) return loaded
       const made = await this.#runner.embed(loaded.value.source, texts, signal)
+      if (!made.ok && UNLOADED_BY.includes(made.code)) this.#setLoad({ state: 'none' })
       return made.ok ? ok({ ...made.value, modelId: loaded.value.model.id }) : made
     } finally {
       turn.value()
@@ -187,8 +188,12 @@ export class App {
   async #loadKept(key: string): Promise<void> {
     const turn = await this.#turns.take(this.#closed.signal)
     if (!turn.ok) return
-    if (this.#load.state === 'none') await this.#ensure(key, this.#closed.signal)
-    turn.value()
+    try {
+      // Another tab may be using another model.
+      if (this.#load.state === 'none') await this.#ensure(key, this.#closed.signal, true)
+    } finally {
+      turn.value()
+    }
   }
 
   async #probe(): Promise<void> {
@@ -201,7 +206,7 @@ export class App {
   }
 
   /** Called with the turn held. */
-  async #ensure(wanted: string | undefined, signal: AbortSignal): Promise<Result<Ensured>> {
+  async #ensure(wanted: string | undefined, signal: AbortSignal, onlyIfIdle = false): Promise<Result<Ensured>> {
     await this.start()
     const key = wanted ?? this.#view.selectedKey
     const entry = this.#entry(key)
@@ -213,14 +218,14 @@ export class App {
     }
     this.#pickedKey = entry.key
     const abort = new AbortController()
-    const done = this.#run(entry.key, source, AbortSignal.any([signal, abort.signal, this.#closed.signal]))
+    const done = this.#run(entry.key, source, AbortSignal.any([signal, abort.signal, this.#closed.signal]), onlyIfIdle)
     this.#running = { key: entry.key, abort, done }
     const result = await done
     this.#running = null
     return result.ok ? ok({ source, model: result.value }) : result
   }
 
-  async #run(key: string, source: ModelSource, signal: AbortSignal): Promise<Result<LoadedModel>> {
+  async #run(key: string, source: ModelSource, signal: AbortSignal, onlyIfIdle: boolean): Promise<Result<LoadedModel>> {
     const rate = new ByteRate()
     this.#loadedWish = source.engine ?? null
     this.#setLoad({ state: 'loading', key, progress: null, bytesPerSecond: null })
@@ -229,7 +234,7 @@ export class App {
       const bytesPerSecond = rate.add(progress.doneBytes, performance.now())
       this.#setLoad({ state: 'loading', key, progress, bytesPerSecond })
     }
-    const result = await this.#runner.load(source, onProgress, signal)
+    const result = await this.#runner.load(source, onProgress, signal, onlyIfIdle)
     if (result.ok) {
       this.#setLoad({ state: 'ready', key, loaded: result.value })
       void this.#shelf.keptChanged()

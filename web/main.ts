@@ -3,6 +3,7 @@
  */
 import type { PrebuiltEntry } from './app-shelf.ts'
 import { httpCatalogue } from './catalogue.ts'
+import { threadCount } from './cpu/threads.ts'
 import { browserGpu, probeGpu } from './engine/gpu/device.ts'
 import { tryRoom } from './engine/gpu/room.ts'
 import { openPage } from './page.ts'
@@ -68,7 +69,7 @@ const engines = new Engines({
       }),
   },
   allowSoftware,
-  cpuThreads: crossOriginIsolated ? navigator.hardwareConcurrency : 1,
+  cpuThreads: threadCount(crossOriginIsolated, navigator.hardwareConcurrency),
   speeds: new SpeedStore(speedShelf()),
 })
 
@@ -88,8 +89,13 @@ async function prebuilt(): Promise<readonly PrebuiltEntry[]> {
 /** One owner per browser, where the browser has the means; else each tab runs its own engines. */
 function shareEngines(): ModelRunner {
   if (!('locks' in navigator) || !('BroadcastChannel' in window)) return engines
-  const channel = new BroadcastChannel(TABS_CHANNEL)
-  return new SharedRunner({ engines, locks: navigator.locks, channel, tab: crypto.randomUUID() })
+  try {
+    const channel = new BroadcastChannel(TABS_CHANNEL)
+    return new SharedRunner({ engines, locks: navigator.locks, channel, tab: crypto.randomUUID() })
+  } catch {
+    // Refused, as all storage is: this tab is alone.
+    return engines
+  }
 }
 
 const wish = ENGINE_NAMES.find((name) => name === new URLSearchParams(location.search).get('engine'))

@@ -134,7 +134,7 @@ describe('a file', () => {
     expect(whole.end).toMatchObject({ reason: 'length', usage: { completionTokens: 12 } })
     expect(whole.end.usage.promptTokens).toBeGreaterThan(5)
     const begun = whole.text.slice(0, 6)
-    const rest = await answer(engine, 'Hello', { resume: { text: begun, tokens: [], schedule: [] } })
+    const rest = await answer(engine, 'Hello', { resume: { text: begun, tokens: [], spent: 1, schedule: [] } })
     expect(rest.text.slice(0, 3)).toBe(whole.text.slice(6, 9))
     expect((await answer(engine, 'word '.repeat(1_000))).end.code).toBe('context-full')
     await engine.unload()

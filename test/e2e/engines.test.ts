@@ -50,10 +50,19 @@ afterEach(async () => {
 
 const facts = () => page.getByRole('log', { name: 'Conversation' })
 
+/** Sends, reads a little and stops: what is drawn may ramble until its length limit. */
 async function send(text: string): Promise<void> {
+  const turns = facts().locator('article')
+  const before = await turns.count()
   await page.getByRole('textbox', { name: 'Message' }).fill(text)
   await page.getByRole('button', { name: 'Send' }).click()
-  await page.getByRole('button', { name: 'Send' }).waitFor()
+  const again = page.getByRole('button', { name: 'Send' })
+  const answer = turns.nth(before).locator('.text')
+  const long = async () => (await answer.count()) > 0 && ((await answer.textContent()) ?? '').length > 24
+  await expect.poll(async () => (await again.isVisible()) || (await long()), { timeout: 90_000 }).toBe(true)
+  const stop = page.getByRole('button', { name: 'Stop' })
+  if (await stop.isVisible()) await stop.click({ timeout: 2_000 }).catch(() => {})
+  await again.waitFor()
 }
 
 describe('without a GPU', () => {

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { planStage } from '../../web/engine/plan.ts'
 import type { LayerRange, SamplerSpec } from '../../web/engine/stage.ts'
 import { StageCpu } from '../../web/engine/stage-cpu.ts'
-import { Session, type SessionEvent } from '../../web/schedule/session.ts'
+import { type GenerateRequest, Session, type SessionEvent } from '../../web/schedule/session.ts'
 import { readDirectory } from '../../web/weights/gguf.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { FaultyHop } from '../support/faulty-hop.ts'
@@ -42,11 +42,17 @@ interface Run {
 
 async function run(
   session: Session,
-  more: { prompt?: readonly number[]; maxTokens?: number; endTokens?: readonly number[]; signal?: AbortSignal } = {},
+  more: {
+    prompt?: readonly number[]
+    maxTokens?: number
+    endTokens?: readonly number[]
+    signal?: AbortSignal
+    begun?: GenerateRequest['begun']
+  } = {},
 ): Promise<Run> {
-  const { prompt = PROMPT, maxTokens = 40, endTokens = [], signal = NEVER } = more
+  const { prompt = PROMPT, maxTokens = 40, endTokens = [], signal = NEVER, begun } = more
   const events: SessionEvent[] = []
-  const request = { prompt, sampler: SAMPLER, maxTokens, endTokens: new Set(endTokens) }
+  const request = { prompt, sampler: SAMPLER, maxTokens, endTokens: new Set(endTokens), ...(begun ? { begun } : {}) }
   for await (const event of session.generate(request, signal)) events.push(event)
   expect(events.filter((event) => event.kind === 'end')).toHaveLength(1)
   expect(events.at(-1)?.kind).toBe('end')
@@ -147,5 +153,43 @@ describe('a lost device', () => {
     )
     const answer = await run(new Session(24, [hop], POSITIONS), { maxTokens: 12 })
     expect(answer.events.at(-1)).toMatchObject({ reason: 'error', failure: { code: 'device-lost' } })
+  })
+})
+
+describe('an answer that another session began', () => {
+  const scheduleOf = ({ events }: Run) => events.flatMap((event) => (event.kind === 'schedule' ? event.frames : []))
+
+  it('goes on with the same tokens, wherever it was cut', async () => {
+    const all = await run(new Session(61, [whole], POSITIONS))
+    const schedule = scheduleOf(all)
+    expect(schedule.reduce((sum, { count }) => sum + count, 0)).toBe(PROMPT.length)
+    for (const cut of [1, 2, 17, 39]) {
+      const begun = { tokens: all.ids.slice(0, cut), schedule }
+      const rest = await run(new Session(62, [await stage({ first: 0, last: LAYERS })], POSITIONS), { begun })
+      expect([...begun.tokens, ...rest.ids]).toEqual(all.ids)
+    }
+    expect((await run(new Session(63, [whole], POSITIONS), { begun: { tokens: all.ids, schedule } })).events).toEqual([
+      { kind: 'end', reason: 'length' },
+    ])
+  })
+
+  it('survives a device that is lost while it is taken over, and stops when it is told to', async () => {
+    const all = await run(new Session(64, [whole], POSITIONS))
+    const begun = { tokens: all.ids.slice(0, 20), schedule: scheduleOf(all) }
+    const faulty = new FaultyHop(await stage({ first: 0, last: LAYERS }), [1])
+    const rest = await run(new Session(65, [faulty], POSITIONS), { begun })
+    expect([...begun.tokens, ...rest.ids]).toEqual(all.ids)
+    const stopped = await run(new Session(66, [whole], POSITIONS), { begun, signal: AbortSignal.abort() })
+    expect(stopped.events).toEqual([{ kind: 'end', reason: 'abort' }])
+  })
+
+  it('is refused where it does not say how its prompt was computed', async () => {
+    const all = await run(new Session(67, [whole], POSITIONS))
+    const [first, ...others] = scheduleOf(all)
+    if (!first) throw new Error('there is no schedule')
+    for (const schedule of [[], others, [{ ...first, count: first.count + 1 }, ...others]]) {
+      const { events } = await run(new Session(68, [whole], POSITIONS), { begun: { tokens: [5], schedule } })
+      expect(events).toMatchObject([{ kind: 'end', reason: 'error', failure: { code: 'request-invalid' } }])
+    }
   })
 })

@@ -1,5 +1,6 @@
 /** `Engines` over fake engines: which one is loaded, what it remembers of speed, and what a lost worker costs an answer. */
 import { describe, expect, it } from 'vitest'
+import { CommittedLog, tokensLeft } from '../../web/rules/committed.ts'
 import { Engines } from '../../web/schedule/engines.ts'
 import { SpeedStore } from '../../web/schedule/speed-store.ts'
 import type { ChatEvent, ChatRequest } from '../../web/wire/chat.ts'
@@ -118,6 +119,7 @@ describe('an answer whose worker dies', () => {
     expect(stage.requests.at(-1)?.resume).toEqual({
       text: 'Hel',
       tokens: [4, 5],
+      spent: 2,
       schedule: [{ position: 0, count: 5, mode: 'prefill' }],
     })
     stage.answer('lo.')
@@ -138,6 +140,137 @@ describe('an answer whose worker dies', () => {
     }
     expect((await events).at(-1)).toMatchObject({ kind: 'end', code: 'worker-lost' })
     expect(stage.loads.length).toBe(REPLAYS_MAX + 1)
+  })
+})
+
+describe('an engine that lost its model while nobody asked', () => {
+  it('loads it again for the next answer and for embeddings', async () => {
+    const { engines, stage } = setUp()
+    const first = engines.load(source, () => {}, never)
+    await stage.until(() => stage.loading)
+    stage.finishLoad()
+    await first
+    stage.loaded = null
+    stage.embeddings = fail('not-loaded', '')
+    const made = engines.embed(source, ['a'], never)
+    await stage.until(() => stage.loading)
+    stage.embeddings = ok({ vectors: [Float32Array.of(1)], promptTokens: 1 })
+    stage.finishLoad()
+    expect(await made).toMatchObject({ ok: true })
+    expect(stage.loads.length).toBe(2)
+  })
+
+  it('is tried again when it dies once more while it loads', async () => {
+    const { engines, stage } = setUp()
+    const events = collect(engines.chat(source, request, never))
+    await stage.until(() => stage.loading)
+    stage.finishLoad(fail('worker-lost', 'while loading'))
+    await stage.until(() => stage.loading)
+    stage.finishLoad()
+    await stage.until(() => stage.answering)
+    stage.answer('ok')
+    expect((await events).at(-1)).toMatchObject({ reason: 'stop' })
+  })
+})
+
+describe('engines beside each other', () => {
+  it('are asked again after the loaded model went, where there was no room beside it', async () => {
+    const { engines, stage, cpu } = setUp()
+    const other = fakeModel(2)
+    for (const engine of [stage, cpu]) engine.knows([model, other])
+    const first = engines.load({ ...source, engine: 'cpu' }, () => {}, never)
+    await cpu.until(() => cpu.loading)
+    cpu.finishLoad()
+    await first
+    // The GPU has room once the other model is gone.
+    stage.inspections.set(other.id, ok({ fits: false, reason: 'No room beside the other.' }))
+    const unload = cpu.unload.bind(cpu)
+    cpu.unload = async () => {
+      stage.inspections.delete(other.id)
+      await unload()
+    }
+    const second = engines.load({ ...source, id: other.id }, () => {}, never)
+    await stage.until(() => stage.loading)
+    stage.finishLoad()
+    expect(await second).toMatchObject({ value: { engine: 'stage' } })
+  })
+
+  it('keep what is loaded where another tab only wants to be ready, or names the engine that runs it', async () => {
+    const { engines, stage } = setUp()
+    const other = fakeModel(2)
+    stage.knows([model, other])
+    const first = engines.load(source, () => {}, never)
+    await stage.until(() => stage.loading)
+    stage.finishLoad()
+    await first
+    expect(await engines.load({ ...source, id: other.id }, () => {}, never, true)).toMatchObject({ code: 'aborted' })
+    expect(await engines.load({ ...source, engine: 'stage' }, () => {}, never)).toMatchObject({ ok: true })
+    expect(await engines.load(source, () => {}, never, true)).toMatchObject({ ok: true })
+    expect(stage.loads).toEqual([model.id])
+  })
+
+  it('are looked for anew by a load, and never by an answer', async () => {
+    const { engines, stage, cpu } = setUp()
+    const first = engines.load({ ...source, engine: 'cpu' }, () => {}, never)
+    await cpu.until(() => cpu.loading)
+    cpu.finishLoad()
+    await first
+    const events = collect(engines.chat(source, request, never))
+    await cpu.until(() => cpu.answering)
+    cpu.answer('on the CPU')
+    await events
+    const second = engines.load(source, () => {}, never)
+    await stage.until(() => stage.loading)
+    stage.finishLoad()
+    expect(await second).toMatchObject({ value: { engine: 'stage' } })
+    // Its server is gone, and with it the manifest: what is loaded still answers.
+    stage.inspections.set(model.id, fail('source-unreachable', ''))
+    cpu.inspections.set(model.id, fail('source-unreachable', ''))
+    expect(await engines.load(source, () => {}, never)).toMatchObject({ ok: true })
+  })
+
+  it('answer without one whose code does not come, and ask for it again', async () => {
+    const stage = new FakeEngine('stage')
+    stage.knows([model])
+    let tries = 0
+    const cpu = async () => {
+      tries += 1
+      throw new TypeError('Failed to fetch dynamically imported module')
+    }
+    const make = { stage: async () => stage, cpu }
+    const engines = new Engines({ make, allowSoftware: async () => false, cpuThreads: 1, speeds: new SpeedStore(null) })
+    for (const tried of [1, 2]) {
+      expect(await engines.inspect(source, never)).toMatchObject({ value: { engine: 'stage' } })
+      expect(tries).toBe(tried)
+    }
+  })
+})
+
+describe('what an answer has come to', () => {
+  const schedule = [{ position: 0, count: 5, mode: 'prefill' }] as const
+
+  it('is its tokens as long as all of its text has some, and its text alone from then on', () => {
+    const log = new CommittedLog()
+    expect(log.committed).toBeNull()
+    log.take({ kind: 'schedule', frames: schedule })
+    log.take({ kind: 'text', text: 'Hel', tokens: [4, 5] })
+    expect(log.committed).toEqual({ text: 'Hel', tokens: [4, 5], spent: 2, schedule })
+    log.take({ kind: 'text', text: 'lo' })
+    expect(log.committed).toEqual({ text: 'Hello', tokens: [], spent: 3, schedule: [] })
+  })
+
+  it('stays text where it was begun as text, whoever goes on', () => {
+    const log = new CommittedLog({ text: 'Hel', tokens: [], spent: 2, schedule: [] })
+    log.take({ kind: 'schedule', frames: schedule })
+    log.take({ kind: 'text', text: 'lo', tokens: [9] })
+    expect(log.committed).toEqual({ text: 'Hello', tokens: [], spent: 3, schedule: [] })
+  })
+
+  it('leaves the rest of the limit, and at least one token', () => {
+    expect(tokensLeft({ ...request, maxTokens: 10 })).toBe(10)
+    const resume = { text: 'a', tokens: [], spent: 7, schedule: [] }
+    expect(tokensLeft({ ...request, maxTokens: 10, resume })).toBe(3)
+    expect(tokensLeft({ ...request, maxTokens: 5, resume })).toBe(1)
   })
 })
 

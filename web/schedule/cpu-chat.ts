@@ -5,6 +5,7 @@
 import * as Comlink from 'comlink'
 import { type CpuCounts, NO_COUNTS } from '../cpu/counts.ts'
 import type { CpuChatEvent, CpuWorkerApi } from '../cpu/worker-api.ts'
+import { tokensLeft } from '../rules/committed.ts'
 import { StopMatcher } from '../tokens/stop.ts'
 import type { ModelSpec } from '../weights/open-model.ts'
 import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress, Usage } from '../wire/chat.ts'
@@ -93,12 +94,12 @@ export class CpuChat implements EngineDoor {
     const answer = new CpuAnswer(this.parts.now)
     if (!this.loaded) return yield answer.end('error', fail('not-loaded', ''))
     if (signal.aborted) return yield answer.end('abort')
-    const { messages, sampling, maxTokens, stop, resume } = request
+    const { messages, sampling, stop, resume } = request
     if (resume) yield { kind: 'notice', code: 'resumed-from-text', detail: '' }
     const stops = new StopMatcher(stop)
     const events = new EventQueue<CpuChatEvent>()
     const halt = () => this.worker.tell((api) => api.stop())
-    const asked = { messages, begun: resume?.text ?? '', sampling, maxTokens }
+    const asked = { messages, begun: resume?.text ?? '', sampling, maxTokens: tokensLeft(request) }
     signal.addEventListener('abort', halt)
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = ({ data }: MessageEvent<CpuChatEvent>) => events.push(data)
@@ -117,7 +118,8 @@ export class CpuChat implements EngineDoor {
         if (event.kind === 'end') {
           if (event.gone) this.loaded = false
           if (signal.aborted && event.reason !== 'error') return yield answer.end('abort')
-          const rest = stops.flush()
+          // What was held back when a worker was lost is written again by whoever goes on.
+          const rest = event.reason === 'error' ? '' : stops.flush()
           if (rest !== '') yield { kind: 'text', text: rest }
           return yield answer.end(event.reason, event.failure)
         }

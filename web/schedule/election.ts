@@ -12,6 +12,8 @@ export interface ElectionEvents {
   readonly onOwner: () => void
   /** Another tab stepped over this one. It queues again by itself. */
   readonly onLost: () => void
+  /** The browser refuses locks, as it does where it refuses storage: every tab is alone. */
+  readonly onRefused: () => void
 }
 
 export class Election {
@@ -59,8 +61,12 @@ export class Election {
         await ended
       })
     } catch (error) {
-      // Stolen, or given up while it was queued. Anything else is a bug.
-      if (!(error instanceof DOMException && error.name === 'AbortError')) throw error
+      if (!(error instanceof DOMException)) throw error
+      // An abort: stolen, or given up while it was queued.
+      if (error.name !== 'AbortError') {
+        this.#events.onRefused()
+        return
+      }
     }
     if (!held) return
     this.#release = null

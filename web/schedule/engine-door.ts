@@ -4,7 +4,15 @@
  * `WebLlmChat`), and `ModelRunner` over all of them. `File` makes this a browser type, which is why it is not in `wire/`.
  */
 import type { EngineChoice } from '../rules/engine-choice.ts'
-import type { ChatEngine, ChatEvent, ChatRequest, Embeddings, EngineName } from '../wire/chat.ts'
+import type {
+  ChatEngine,
+  ChatEvent,
+  ChatRequest,
+  Embeddings,
+  EngineName,
+  LoadedModel,
+  LoadProgress,
+} from '../wire/chat.ts'
 import type { ModelFormat, ModelSummary } from '../wire/model.ts'
 import type { Failure, Result } from '../wire/result.ts'
 
@@ -72,7 +80,14 @@ export interface RunnerInspection extends Inspection {
  * `SharedRunner` in every tab. As `ChatEngine`, with these differences: calls need not be serialised; `load` of what is
  * loaded costs nothing; an answer goes on by itself after a worker or an owner was lost, with a notice.
  */
-export interface ModelRunner extends Pick<EngineDoor, 'probe' | 'cached' | 'load' | 'unload'> {
+export interface ModelRunner extends Pick<EngineDoor, 'probe' | 'cached' | 'unload'> {
+  /** `onlyIfIdle`: refused with `aborted` where another model is loaded, which somebody may be using. */
+  load(
+    source: ModelSource,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+    onlyIfIdle?: boolean,
+  ): Promise<Result<LoadedModel>>
   inspect(source: ModelSource, signal: AbortSignal): Promise<Result<RunnerInspection>>
   /** Loads `source` first where it is not what is loaded. */
   chat(source: ModelSource, request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>

@@ -30,6 +30,10 @@ export class EngineHost {
       await this.#perform(call, abort.signal, (answer) => {
         if (this.#running.get(key) === abort) say(answer)
       })
+    } catch (error) {
+      // A bug here must not leave a tab waiting for ever; it is still a bug.
+      if (this.#running.get(key) === abort) say({ kind: 'result', result: fail('engine-failed', String(error)) })
+      throw error
     } finally {
       if (this.#running.get(key) === abort) this.#running.delete(key)
     }
@@ -57,7 +61,14 @@ export class EngineHost {
       case 'inspect':
         return result(await this.#runner.inspect(call.source, signal))
       case 'load':
-        return result(await this.#runner.load(call.source, (progress) => say({ kind: 'progress', progress }), signal))
+        return result(
+          await this.#runner.load(
+            call.source,
+            (progress) => say({ kind: 'progress', progress }),
+            signal,
+            call.onlyIfIdle,
+          ),
+        )
       case 'embed':
         return result(await this.#runner.embed(call.source, call.texts, signal))
       case 'chat':
@@ -72,7 +83,12 @@ export class EngineHost {
   async #watch(tab: string): Promise<void> {
     if (this.#watched.has(tab)) return
     this.#watched.add(tab)
-    await this.#locks.request(tabLock(tab), { mode: 'shared' }, () => {})
+    try {
+      await this.#locks.request(tabLock(tab), { mode: 'shared' }, () => {})
+    } catch {
+      // Without locks there are no other tabs to watch.
+      return
+    }
     this.#watched.delete(tab)
     for (const [key, abort] of this.#running) if (key.startsWith(`${tab} `)) abort.abort()
   }

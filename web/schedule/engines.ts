@@ -38,7 +38,6 @@ interface Seen {
 }
 
 interface Loaded {
-  /** Model and wished engine. */
   readonly key: string
   readonly door: EngineDoor
   readonly model: LoadedModel
@@ -89,7 +88,9 @@ export class Engines implements ModelRunner {
 
   /** GGUF models are kept in one place, whichever engine asks. */
   async cached(): Promise<readonly ModelSummary[]> {
-    const doors = await Promise.all([this.#door('stage'), this.#door('webllm')])
+    const doors = await Promise.all(
+      ['stage' as const, 'webllm' as const].map((name) => this.#door(name)?.catch(() => null)),
+    )
     return (await Promise.all(doors.map((door) => door?.cached() ?? []))).flat()
   }
 
@@ -97,11 +98,13 @@ export class Engines implements ModelRunner {
     source: ModelSource,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
+    onlyIfIdle = false,
   ): Promise<Result<LoadedModel>> {
     const turn = await this.#turns.take(signal)
     if (!turn.ok) return turn
     try {
-      const loaded = await this.#ensure(source, onProgress, signal)
+      if (onlyIfIdle && this.#loaded && this.#loaded.key !== keyOfSource(source)) return fail('aborted', '')
+      const loaded = await this.#ensure(source, onProgress, signal, true)
       return loaded.ok ? ok(loaded.value.model) : loaded
     } finally {
       turn.value()
@@ -126,8 +129,14 @@ export class Engines implements ModelRunner {
     const turn = await this.#turns.take(signal)
     if (!turn.ok) return turn
     try {
-      const loaded = await this.#ensure(source, () => {}, signal)
-      return loaded.ok ? await loaded.value.door.embed(texts, signal) : loaded
+      for (let losses = 0; ; losses += 1) {
+        const loaded = await this.#ensure(source, () => {}, signal)
+        if (!loaded.ok) return loaded
+        const made = await loaded.value.door.embed(texts, signal)
+        if (made.ok || !UNLOADED_BY.includes(made.code)) return made
+        this.#loaded = null
+        if (losses >= REPLAYS_MAX || signal.aborted) return made
+      }
     } finally {
       turn.value()
     }
@@ -154,7 +163,11 @@ export class Engines implements ModelRunner {
     const log = new CommittedLog(request.resume)
     for (let losses = 0; ; losses += 1) {
       const loaded = await this.#ensure(source, () => {}, signal)
-      if (!loaded.ok) return yield endOf(loaded)
+      if (!loaded.ok) {
+        if (loaded.code !== 'worker-lost' || losses >= REPLAYS_MAX || signal.aborted) return yield endOf(loaded)
+        yield { kind: 'notice', code: 'worker-replaced', detail: loaded.detail }
+        continue
+      }
       const { engine, adapter, id, name } = loaded.value.model
       yield { kind: 'answerer', engine, adapter, modelId: id, model: name }
       const resume = log.committed
@@ -163,25 +176,42 @@ export class Engines implements ModelRunner {
         if (event.kind !== 'end') yield event
         else if (event.code && UNLOADED_BY.includes(event.code)) this.#loaded = null
         if (event.kind !== 'end') continue
-        if (event.code !== 'worker-lost' || losses >= REPLAYS_MAX || signal.aborted) {
+        // An engine whose worker died while nobody asked has no model: nothing was said, so it is as good as a loss.
+        const lost = event.code === 'worker-lost' || event.code === 'not-loaded'
+        if (!lost || losses >= REPLAYS_MAX || signal.aborted) {
           this.#noteSpeed(loaded.value, event)
           return yield event
         }
-        yield { kind: 'notice', code: 'worker-replaced', detail: event.detail ?? '' }
+        if (event.code === 'worker-lost') {
+          yield { kind: 'notice', code: 'worker-replaced', detail: event.detail ?? '' }
+        }
       }
     }
   }
 
-  /** Called with the turn held. What is loaded stays where it is what is wanted. */
+  /**
+   * Called with the turn held. What is loaded stays where it is what is wanted: on the wished engine, or on any where there
+   * is no wish. `anew` looks again which one that should be; an answer does not, so that no conversation changes engines.
+   */
   async #ensure(
     source: ModelSource,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
+    anew = false,
   ): Promise<Result<Loaded>> {
-    const key = `${keyOfSource(source)} on ${source.engine ?? 'any'}`
-    if (this.#loaded?.key === key) return ok(this.#loaded)
-    const seen = await this.inspect(source, signal)
-    if (!seen.ok) return seen
+    const key = keyOfSource(source)
+    const same = () => this.#loaded?.key === key
+    const wished = source.engine === this.#loaded?.door.name
+    if (this.#loaded && same() && (wished || (source.engine === undefined && !anew))) return ok(this.#loaded)
+    let seen = await this.inspect(source, signal)
+    // What is loaded fills the memory that the next model is tried against.
+    if (this.#loaded && !same() && isTight(seen)) {
+      await this.#drop()
+      seen = await this.inspect(source, signal)
+    }
+    // What is loaded answers, also when its server is gone.
+    if (!seen.ok) return this.#loaded && same() && source.engine === undefined ? ok(this.#loaded) : seen
+    if (this.#loaded && same() && seen.value.engine === this.#loaded.door.name) return ok(this.#loaded)
     await this.#drop()
     const door = await this.#door(seen.value.engine)
     if (!door) return fail('engine-mismatch', '')
@@ -196,7 +226,7 @@ export class Engines implements ModelRunner {
     const format = source.kind === 'file' ? 'gguf' : source.kind === 'prebuilt' ? 'mlc' : source.format
     const asked = ENGINE_NAMES.filter((name) => format === undefined || (name === 'webllm') === (format === 'mlc'))
     const seen = asked.map(async (engine): Promise<Seen | null> => {
-      const door = await this.#door(engine)
+      const door = await this.#door(engine)?.catch(() => null)
       return door ? { engine, door, result: await door.inspect(source, signal) } : null
     })
     return (await Promise.all(seen)).filter((one) => one !== null)
@@ -226,10 +256,21 @@ export class Engines implements ModelRunner {
   }
 
   #door(name: EngineName): Promise<EngineDoor> | undefined {
-    const made = this.#doors.get(name) ?? this.#parts.make[name]?.()
-    if (made) this.#doors.set(name, made)
+    const known = this.#doors.get(name)
+    if (known !== undefined) return known
+    const made = this.#parts.make[name]?.()
+    if (made === undefined) return
+    this.#doors.set(name, made)
+    // Its code may come the next time: after a new version was served, or when the network is back.
+    made.catch(() => this.#doors.delete(name))
     return made
   }
+}
+
+/** A GPU engine said no for want of room. */
+function isTight(seen: Result<RunnerInspection>): boolean {
+  if (!seen.ok) return UNFIT.includes(seen.code)
+  return !seen.value.fits || seen.value.options.some(({ refusal }) => refusal?.code === 'gpu-too-small')
 }
 
 /** Also where it does not fit: another engine may still have room. */

@@ -74,14 +74,15 @@ export class Session {
     if (committed.length >= request.maxTokens || prompt.length + committed.length >= this.positions) {
       return yield end('length')
     }
-    const refused = committed.length > 0 ? await this.takeOver(request, committed) : null
+    const refused = committed.length > 0 ? await this.takeOver(request, committed, signal) : null
     let failure = refused ?? (yield* this.attempt(request, committed, signal))
     for (let replays = 0; failure?.code === LOST && replays < REPLAYS_MAX; replays += 1) {
       yield { kind: 'notice', code: failure.code, detail: failure.detail }
       failure =
-        (await this.replay([...prompt, ...committed], sampler)) ?? (yield* this.attempt(request, committed, signal))
+        (await this.replay([...prompt, ...committed], sampler, signal)) ??
+        (yield* this.attempt(request, committed, signal))
     }
-    if (failure) yield end('error', failure)
+    if (failure) yield failure.code === 'aborted' ? end('abort') : end('error', failure)
   }
 
   async close(): Promise<void> {
@@ -95,6 +96,7 @@ export class Session {
   private async takeOver(
     { prompt, begun, sampler }: GenerateRequest,
     committed: readonly number[],
+    signal: AbortSignal,
   ): Promise<Failure | null> {
     const tokens = [...prompt, ...committed]
     if (this.opened && this.commonPrefix(tokens) === tokens.length - 1) return null
@@ -105,7 +107,7 @@ export class Session {
     const decoded: ScheduledFrame = { position: prompt.length, count: fed, mode: 'decode' }
     this.schedule = fed > 0 ? [...begun.schedule, decoded] : [...begun.schedule]
     this.held = tokens.slice(0, -1)
-    return this.replay(tokens, sampler)
+    return this.replay(tokens, sampler, signal)
   }
 
   /** Prefill what is missing, then decode. Returns a failure, or null after it has yielded `end`. */
@@ -246,12 +248,16 @@ export class Session {
   }
 
   /** Computes the KV of `tokens` again as far as it was held, on the recorded schedule. */
-  private async replay(tokens: readonly number[], sampler: SamplerSpec): Promise<Failure | null> {
+  private async replay(tokens: readonly number[], sampler: SamplerSpec, signal: AbortSignal): Promise<Failure | null> {
     const recorded = cutSchedule(this.schedule, this.commonPrefix(tokens))
     this.epoch += 1
     const refused = await this.openAll(sampler)
     let failure = refused
     for (const frame of failure ? [] : replayPlan(recorded, DECODE_ROWS_MAX)) {
+      if (signal.aborted) {
+        failure = fail('aborted', '')
+        break
+      }
       const ids = Uint32Array.from(tokens.slice(frame.position, frame.position + frame.count))
       const done = await this.send(frame.position, { kind: 'tokens', ids }, frame.count, frame.mode, false)
       if (!done.ok) failure = done

@@ -6,7 +6,13 @@
 import { CommittedLog } from '../rules/committed.ts'
 import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import { NO_USAGE } from '../wire/chat.ts'
-import { OWNER_PING_MS, OWNER_SILENT_MS_MAX, OWNER_STEAL_JITTER_MS, OWNERS_PER_ANSWER_MAX } from '../wire/limits.ts'
+import {
+  OWNER_PING_MS,
+  OWNER_SILENT_MS_MAX,
+  OWNER_STEAL_JITTER_MS,
+  OWNERS_PER_ANSWER_MAX,
+  OWNERS_PER_CALL_MAX,
+} from '../wire/limits.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, type Result } from '../wire/result.ts'
 import { Election, type Locks } from './election.ts'
@@ -43,18 +49,29 @@ export class SharedRunner implements ModelRunner {
   readonly #open = new Map<number, OpenCall>()
   #calls = 0
   #owner: string | null = null
+  /** The browser refuses locks: this tab runs its own engines and hears no other. */
+  #alone = false
+  /** Of the newest owner that was heard of: an older one is not followed. */
+  #since = 0
   #heardMs = 0
+  /** Beats since the owner was heard: a tab whose timers sleep has asked too seldom to call it silent. */
+  #missed = 0
   #timer: ReturnType<typeof setInterval> | null = null
 
   constructor(parts: SharedParts) {
     this.#parts = parts
     this.#host = new EngineHost(parts.engines, parts.locks)
-    this.#election = new Election(parts.locks, { onOwner: () => this.#own(), onLost: () => this.#lose() })
+    this.#election = new Election(parts.locks, {
+      onOwner: () => this.#own(),
+      onLost: () => this.#lose(),
+      onRefused: () => this.#beAlone(),
+    })
     parts.channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
       const message = parseTabMessage(data, parts.tab)
-      if (message) this.#hear(message)
+      if (message && !this.#alone) this.#hear(message)
     })
-    void parts.locks.request(tabLock(parts.tab), () => new Promise<void>(() => {}))
+    // Where locks are refused, the election says so.
+    parts.locks.request(tabLock(parts.tab), () => new Promise<void>(() => {})).catch(() => {})
     parts.channel.postMessage({ kind: 'who', from: parts.tab } satisfies TabMessage)
     this.#election.enter()
   }
@@ -81,8 +98,9 @@ export class SharedRunner implements ModelRunner {
     source: ModelSource,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
+    onlyIfIdle = false,
   ): Promise<Result<LoadedModel>> {
-    return this.#ask(() => ({ method: 'load', source }), signal, onProgress)
+    return this.#ask(() => ({ method: 'load', source, onlyIfIdle }), signal, onProgress)
   }
 
   embed(source: ModelSource, texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {
@@ -157,13 +175,19 @@ export class SharedRunner implements ModelRunner {
     if (signal?.aborted) return Promise.resolve(fail('aborted', ''))
     return new Promise((resolve) => {
       const abort = () => this.#abort(call)
-      const call = this.#begin(make, (answer) => {
+      // What kills one tab must not be handed on until it has killed them all.
+      const onResend = (sent: number) => {
+        const lost = fail('worker-lost', `${OWNERS_PER_CALL_MAX} tabs were lost over it.`)
+        if (sent > OWNERS_PER_CALL_MAX) call.take({ kind: 'result', result: lost })
+      }
+      const take = (answer: TabAnswer) => {
         if (answer.kind === 'progress') onProgress(answer.progress)
         if (answer.kind !== 'result') return
         signal?.removeEventListener('abort', abort)
         this.#open.delete(call.id)
         resolve(answer.result as Result<T>)
-      })
+      }
+      const call = this.#begin(make, take, onResend)
       signal?.addEventListener('abort', abort, { once: true })
     })
   }
@@ -214,14 +238,30 @@ export class SharedRunner implements ModelRunner {
     else if (owner !== null) channel.postMessage({ kind: 'abort', from: tab, to: owner, id } satisfies TabMessage)
   }
 
-  #own(): void {
-    this.#parts.channel.postMessage({ kind: 'owner', from: this.#parts.tab } satisfies TabMessage)
+  #beAlone(): void {
+    this.#alone = true
     this.#follow(this.#parts.tab)
+  }
+
+  #own(): void {
+    this.#since = Math.max(Date.now(), this.#since + 1)
+    this.#sayOwner()
+    this.#follow(this.#parts.tab)
+  }
+
+  #sayOwner(): void {
+    const { tab, channel } = this.#parts
+    channel.postMessage({ kind: 'owner', from: tab, since: this.#since } satisfies TabMessage)
+  }
+
+  #heard(): void {
+    this.#heardMs = performance.now()
+    this.#missed = 0
   }
 
   #follow(owner: string): void {
     this.#owner = owner
-    this.#heardMs = performance.now()
+    this.#heard()
     for (const call of [...this.#open.values()]) this.#send(call)
     if (this.#open.size > 0) this.#watch()
   }
@@ -231,6 +271,7 @@ export class SharedRunner implements ModelRunner {
     if (this.isOwner) this.#owner = null
     for (const call of this.#open.values()) if (call.owner === this.#parts.tab) call.owner = null
     void this.#host.abandon()
+    this.#heard()
     this.#watch()
     for (const call of [...this.#open.values()]) this.#send(call)
   }
@@ -238,13 +279,15 @@ export class SharedRunner implements ModelRunner {
   #hear(message: TabMessage): void {
     const { tab, channel } = this.#parts
     const { from } = message
-    if (from === this.#owner) this.#heardMs = performance.now()
+    if (from === this.#owner) this.#heard()
     switch (message.kind) {
       case 'who':
-        if (this.isOwner) channel.postMessage({ kind: 'owner', from: tab } satisfies TabMessage)
+        if (this.isOwner) this.#sayOwner()
         return
       case 'owner':
-        if (from !== this.#owner) this.#follow(from)
+        if (message.since <= this.#since) return
+        this.#since = message.since
+        this.#follow(from)
         return
       case 'ping':
         if (this.isOwner) channel.postMessage({ kind: 'pong', from: tab, to: from } satisfies TabMessage)
@@ -273,7 +316,7 @@ export class SharedRunner implements ModelRunner {
   /** The heartbeat: only while a call waits for another tab. */
   #watch(): void {
     if (this.#timer !== null) return
-    this.#heardMs = performance.now()
+    this.#heard()
     this.#timer = setInterval(() => this.#beat(), OWNER_PING_MS)
   }
 
@@ -289,12 +332,14 @@ export class SharedRunner implements ModelRunner {
       return
     }
     const silentMs = performance.now() - this.#heardMs
-    if (silentMs > OWNER_SILENT_MS_MAX + Math.random() * OWNER_STEAL_JITTER_MS) {
+    const asked = this.#missed * OWNER_PING_MS >= OWNER_SILENT_MS_MAX
+    if (asked && silentMs > OWNER_SILENT_MS_MAX + Math.random() * OWNER_STEAL_JITTER_MS) {
       this.#election.steal()
       return
     }
-    const asked: TabMessage =
+    this.#missed += 1
+    const question: TabMessage =
       this.#owner === null ? { kind: 'who', from: tab } : { kind: 'ping', from: tab, to: this.#owner }
-    channel.postMessage(asked)
+    channel.postMessage(question)
   }
 }

@@ -5,6 +5,7 @@
  */
 import * as Comlink from 'comlink'
 import type { EngineWorkerApi, WorkerModel, WorkerModelSpec } from '../engine/worker-api.ts'
+import { tokensLeft } from '../rules/committed.ts'
 import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
@@ -118,13 +119,13 @@ export class StageChat implements EngineDoor {
       const shown = text.restore(begun)
       if (!shown.ok) return yield clock.end('error', shown)
       clock.begun(begun.tokens.length)
-      if (shown.value !== '') yield { kind: 'text', text: shown.value }
+      if (shown.value !== '') yield { kind: 'text', text: shown.value, tokens: [] }
       if (text.stopped) return yield clock.end('stop')
     }
     const generation = {
       prompt: prompt.value,
       sampler: request.sampling,
-      maxTokens: request.maxTokens,
+      maxTokens: byText ? tokensLeft(request) : request.maxTokens,
       endTokens: loaded.endTokens,
       ...(begun ? { begun } : {}),
     }
@@ -138,7 +139,8 @@ export class StageChat implements EngineDoor {
         clock.reused(event.reused)
         yield { kind: 'prefill', done: event.done, total: event.total }
       } else if (event.kind === 'end') {
-        const rest = text.flush()
+        // What was held back when a worker or a GPU was lost is drawn again by whoever goes on.
+        const rest = event.reason === 'error' ? null : text.flush()
         if (rest) yield { kind: 'text', ...rest }
         yield clock.end(event.reason, event.failure)
       } else {

@@ -19,7 +19,7 @@ export type TabCall =
   | { readonly method: 'probe' }
   | { readonly method: 'cached' }
   | { readonly method: 'inspect'; readonly source: ModelSource }
-  | { readonly method: 'load'; readonly source: ModelSource }
+  | { readonly method: 'load'; readonly source: ModelSource; readonly onlyIfIdle: boolean }
   | { readonly method: 'chat'; readonly source: ModelSource; readonly request: ChatRequest }
   | { readonly method: 'embed'; readonly source: ModelSource; readonly texts: readonly string[] }
 
@@ -30,8 +30,11 @@ export type TabAnswer =
   | { readonly kind: 'result'; readonly result: Result<unknown> }
 
 export type TabMessage =
-  /** To all: I hold the engines now. Also the answer to `who`. */
-  | { readonly kind: 'owner'; readonly from: string }
+  /**
+   * To all: I hold the engines. Also the answer to `who`. `since`: when that began, in ms of the wall clock and later than any
+   * before it; a frozen tab that thaws may still believe in itself, and is not believed.
+   */
+  | { readonly kind: 'owner'; readonly from: string; readonly since: number }
   | { readonly kind: 'who'; readonly from: string }
   | { readonly kind: 'ping'; readonly from: string; readonly to: string }
   | { readonly kind: 'pong'; readonly from: string; readonly to: string }
@@ -51,9 +54,10 @@ const NUMBERED = ['call', 'abort', 'answer']
 /** Null for what is none, or is for another tab. */
 export function parseTabMessage(value: unknown, me: string): TabMessage | null {
   if (value === null || typeof value !== 'object') return null
-  const { kind, from, to, id } = value as Record<string, unknown>
+  const { kind, from, to, id, since } = value as Record<string, unknown>
   if (typeof kind !== 'string' || typeof from !== 'string' || from === me) return null
-  if (kind === 'owner' || kind === 'who') return value as TabMessage
+  if (kind === 'who') return value as TabMessage
+  if (kind === 'owner') return Number.isFinite(since) ? (value as TabMessage) : null
   if (!TO_ONE.includes(kind) || to !== me) return null
   if (NUMBERED.includes(kind) && !Number.isSafeInteger(id)) return null
   return value as TabMessage

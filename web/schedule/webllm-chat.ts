@@ -5,6 +5,7 @@
  */
 import * as Comlink from 'comlink'
 import type { GpuFacts } from '../engine/gpu/device.ts'
+import { tokensLeft } from '../rules/committed.ts'
 import { StopMatcher } from '../tokens/stop.ts'
 import { entryOf, missingFeatures, prebuiltSummary, roomFor } from '../webllm/catalogue.ts'
 import type { WebLlmAnswer, WebLlmModel, WebLlmModelSpec, WebLlmWorkerApi } from '../webllm/worker-api.ts'
@@ -152,14 +153,14 @@ export class WebLlmChat implements EngineDoor {
     if (signal.aborted) return yield clock.end('abort')
     const begun = request.resume?.text ?? ''
     if (begun !== '') yield { kind: 'notice', code: 'resumed-from-text', detail: '' }
-    const { messages, sampling, maxTokens } = request
+    const { messages, sampling } = request
     const queue = new EventQueue<string>()
     const stop = () => this.#worker.tell((api) => api.stop())
     signal.addEventListener('abort', stop)
     const ended = this.#worker
       .call((api) =>
         api.chat(
-          { messages, sampling, maxTokens, begun },
+          { messages, sampling, maxTokens: tokensLeft(request), begun },
           Comlink.proxy((text: string) => queue.push(text)),
         ),
       )

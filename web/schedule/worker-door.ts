@@ -8,8 +8,8 @@ import { type Failure, fail, type Result } from '../wire/result.ts'
 interface Running<Api> {
   readonly worker: Worker
   readonly api: Comlink.Remote<Api>
-  /** Resolves when the worker has died; never rejects. */
-  readonly lost: Promise<Failure>
+  /** One for each open call: what to say to it when the worker dies. A promise of the end would keep every call alive. */
+  readonly waiting: Set<(failure: Failure) => void>
   readonly end: (detail: string) => void
 }
 
@@ -24,11 +24,18 @@ export class WorkerDoor<Api> {
     this.#onLost = onLost
   }
 
-  /** A call into the worker that also ends when the worker does, or when the call itself throws. */
-  async call<T>(ask: (api: Comlink.Remote<Api>) => Promise<Result<T>>): Promise<Result<T>> {
+  /** A call into the worker that also ends when the worker does (`worker-lost`), or throws (`engine-failed`: a bug). */
+  call<T>(ask: (api: Comlink.Remote<Api>) => Promise<Result<T>>): Promise<Result<T>> {
     this.#running ??= this.#start()
-    const { api, lost } = this.#running
-    return Promise.race([ask(api), lost])
+    const { api, waiting } = this.#running
+    return new Promise((resolve) => {
+      const end = (result: Result<T>) => {
+        waiting.delete(resolve)
+        resolve(result)
+      }
+      waiting.add(resolve)
+      ask(api).then(end, (error: unknown) => end(fail('engine-failed', String(error))))
+    })
   }
 
   /** A word to a running worker that nobody waits for. */
@@ -43,19 +50,18 @@ export class WorkerDoor<Api> {
 
   #start(): Running<Api> {
     const worker = this.#make()
-    let end: (detail: string) => void = () => {}
-    const lost = new Promise<Failure>((resolve) => {
-      end = (detail) => {
-        worker.terminate()
-        if (this.#running?.worker === worker) {
-          this.#running = null
-          this.#onLost()
-        }
-        resolve(fail('worker-lost', detail))
+    const waiting = new Set<(failure: Failure) => void>()
+    const end = (detail: string) => {
+      worker.terminate()
+      if (this.#running?.worker === worker) {
+        this.#running = null
+        this.#onLost()
       }
-    })
+      for (const tell of waiting) tell(fail('worker-lost', detail))
+      waiting.clear()
+    }
     worker.addEventListener('error', (event) => end(event.message ?? ''))
     worker.addEventListener('messageerror', () => end('A message could not be read.'))
-    return { worker, api: Comlink.wrap<Api>(worker), lost, end }
+    return { worker, api: Comlink.wrap<Api>(worker), waiting, end }
   }
 }

@@ -46,6 +46,8 @@ export interface Committed {
   readonly text: string
   /** Answer tokens whose text may still be held back in part. Empty where the engine had none to give. */
   readonly tokens: readonly number[]
+  /** Tokens of `maxTokens` that the text has cost; at least, where an engine gave no tokens. */
+  readonly spent: number
   /** Which positions of the prompt were computed in which frame; answer tokens ran one by one. Empty with `tokens`. */
   readonly schedule: readonly ScheduledFrame[]
 }

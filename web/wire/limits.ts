@@ -100,6 +100,8 @@ export const OWNER_SILENT_MS_MAX = 5_000
 export const OWNER_STEAL_JITTER_MS = 500
 /** How often one answer goes on at another owner before it ends: owners that die so often have a common cause. */
 export const OWNERS_PER_ANSWER_MAX = 8
+/** The same for a load or a question: what kills a tab is not handed to every other one. */
+export const OWNERS_PER_CALL_MAX = 3
 /** Calls of all tabs that one owner keeps at once. */
 export const OWNER_CALLS_MAX = 256
 /** A page looks at the mirror's list this often, and only while the mirror is fetching a model. */

@@ -135,7 +135,7 @@ describe('an answer', () => {
       await speak(' is wide.')
       return DONE
     })
-    const resume = { text: 'The sea', tokens: [1, 2], schedule: [] }
+    const resume = { text: 'The sea', tokens: [1, 2], spent: 1, schedule: [] }
     const { events, text } = await answerOf(engine, request({ resume }))
     expect(events[0]).toMatchObject({ kind: 'notice', code: 'resumed-from-text' })
     expect(text).toBe(' is wide.')
