@@ -74,7 +74,14 @@ export default defineConfig(({ mode }) => {
       projects: [
         {
           extends: true,
-          test: { name: 'fast', ...node, ...files('tidy', 'unit', 'golden', 'contract'), ...timeout(0.5) },
+          // Every core: by default one is left idle, which on two is half of them.
+          test: {
+            name: 'fast',
+            ...node,
+            maxWorkers: '100%',
+            ...files('tidy', 'unit', 'golden', 'contract'),
+            ...timeout(0.5),
+          },
         },
         {
           extends: true,
