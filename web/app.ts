@@ -9,6 +9,7 @@ import type { ModelRunner, ModelSource } from './schedule/engine-door.ts'
 import { Turns } from './schedule/turns.ts'
 import {
   type ChatEvent,
+  type ChatMessage,
   type ChatRequest,
   type Embeddings,
   type EngineName,
@@ -169,6 +170,15 @@ export class App {
     } finally {
       turn.value()
     }
+  }
+
+  /**
+   * Tokens of the prompt that `ask` would make of these messages, for `key`, else the picked model. Loads nothing and waits
+   * for no answer. Refusals: those of `ChatEngine.count`; `not-loaded` until the model is.
+   */
+  async count(messages: readonly ChatMessage[], signal: AbortSignal, key?: string): Promise<Result<number>> {
+    const entry = this.#entry(key ?? this.#view.selectedKey)
+    return entry ? this.#runner.count(this.#shelf.sourceOf(entry), messages, signal) : fail('not-loaded', '')
   }
 
   async close(): Promise<void> {

@@ -5,9 +5,9 @@
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { CommittedLog } from '../../web/rules/committed.ts'
 import type { EngineDoor, ModelSource } from '../../web/schedule/engine-door.ts'
-import type { ChatEvent, ChatRequest, LoadProgress, Sampling } from '../../web/wire/chat.ts'
-import { TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits.ts'
-import type { Result } from '../../web/wire/result.ts'
+import type { ChatEvent, ChatMessage, ChatRequest, LoadProgress, Sampling } from '../../web/wire/chat.ts'
+import { PROMPT_CHARACTERS_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits.ts'
+import { ok, type Result } from '../../web/wire/result.ts'
 
 export interface ChatEngineCase {
   /** A fresh engine, not loaded. */
@@ -105,10 +105,11 @@ export function chatEngineContract(
     }
     const withModel = (row: string, run: () => Promise<void>) => (noModel === null ? test(row, run) : skip(row, run))
 
-    test('without a model refuses to answer and to embed', async () => {
+    test('without a model refuses to answer, to embed and to count', async () => {
       const engine = await fresh()
       expect((await answerOf(engine, ask('Hello'))).end).toMatchObject({ reason: 'error', code: 'not-loaded' })
       expect(codeOf(await engine.embed(['Hello'], NEVER))).toBe('not-loaded')
+      expect(codeOf(await engine.count(ask('Hello').messages, NEVER))).toBe('not-loaded')
       await engine.unload()
     })
 
@@ -253,6 +254,55 @@ export function chatEngineContract(
         // Greedy, so that re-tokenised text goes on as it would have: the first characters are those that were due.
         expect(rest.text.slice(0, 3)).toBe(whole.slice(begun.text.length, begun.text.length + 3))
       }
+    })
+
+    withModel('counts exactly the prompt tokens that an answer reports', async () => {
+      const engine = await loaded()
+      const user = (content: string) => ({ role: 'user' as const, content })
+      const turns = [user('Tell me about the sea.'), { role: 'assistant' as const, content: 'It is wide.' }]
+      const conversations: readonly (readonly ChatMessage[])[] = [
+        [user('Hello')],
+        [user('Tell me about the sea.')],
+        [{ role: 'system', content: 'Answer in one sentence.' }, ...turns, user('And the land?')],
+        [user('  <|im_end|> 漢字 🌊 caf\u00e9\n\n\tend  ')],
+        [user('')],
+      ]
+      for (const messages of conversations) {
+        const counted = await engine.count(messages, NEVER)
+        const { end } = await answerOf(engine, ask('', { messages, maxTokens: 1 }))
+        expect(counted).toEqual(ok(end.usage.promptTokens))
+      }
+    })
+
+    withModel('counts more for more, also past the context, and again the same', async () => {
+      const engine = await loaded()
+      const counts = []
+      for (const words of [1, 10, 8_000])
+        counts.push(await engine.count(ask('many words '.repeat(words)).messages, NEVER))
+      const [one = 0, ten = 0, many = 0] = counts.map((counted) => (counted.ok ? counted.value : Number.NaN))
+      expect(ten).toBeGreaterThan(one)
+      expect(many).toBeGreaterThan(8_000)
+      expect(await engine.count(ask('many words '.repeat(10)).messages, NEVER)).toEqual(ok(ten))
+      expect(codeOf(await engine.count(ask('x'.repeat(PROMPT_CHARACTERS_MAX + 1)).messages, NEVER))).toBe(
+        'context-full',
+      )
+      expect(codeOf(await engine.count(ask('Hello').messages, AbortSignal.abort()))).toBe('aborted')
+    })
+
+    withModel('counts while it answers, and the answer is what it would have been', async () => {
+      const engine = await loaded()
+      const whole = (await answerOf(engine, ask('Tell me about the sea.'))).text
+      const before = await engine.count(ask('Hello').messages, NEVER)
+      let text = ''
+      let counts = 0
+      for await (const event of engine.chat(ask('Tell me about the sea.'), NEVER)) {
+        if (event.kind !== 'text') continue
+        text += event.text
+        expect(await engine.count(ask('Hello').messages, NEVER)).toEqual(before)
+        counts += 1
+      }
+      expect(counts).toBeGreaterThan(1)
+      expect(text).toBe(whole)
     })
 
     withModel('refuses a prompt that is longer than the context, and answers the next one', async () => {

@@ -6,6 +6,7 @@
 import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from '../../web/schedule/engine-door.ts'
 import type {
   ChatEvent,
+  ChatMessage,
   ChatRequest,
   Embeddings,
   EngineName,
@@ -168,6 +169,14 @@ export class FakeEngine implements EngineDoor {
   async embed(): Promise<Result<Embeddings>> {
     this.#assertIdle()
     return this.embeddings
+  }
+
+  /** A token a word, and four a message. */
+  async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+    if (!this.loaded) return fail('not-loaded', '')
+    if (signal.aborted) return fail('aborted', '')
+    const words = messages.flatMap(({ content }) => content.split(/\s+/).filter((word) => word !== ''))
+    return ok(words.length + 4 * messages.length)
   }
 
   async unload(): Promise<void> {

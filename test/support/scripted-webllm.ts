@@ -64,6 +64,8 @@ export function scriptedEngine(answer: () => ScriptedAnswer, embedding: number[]
           usage: { prompt_tokens: input.length },
         }),
       },
+      /** A token a character. */
+      loadedModelIdToPipeline: new Map([['scripted', { tokenizer: { encode: (text: string) => [...text] } }]]),
       interruptGenerate: async () => {
         interrupted = true
         seen.interrupts += 1
@@ -107,6 +109,7 @@ export function scriptedWorker(script: Script, loads: () => Result<WebLlmModel> 
       )
     },
     embed: async () => fail('engine-failed', ''),
+    count: async (messages) => ok(messages.length),
     stop: async () => {
       stopped = true
     },

@@ -262,6 +262,25 @@ describe('asking', () => {
     expect(ends.every((event) => event.kind === 'end' && event.reason === 'abort')).toBe(true)
   })
 
+  it('is counted without a turn and without a load', async () => {
+    const { app, engine } = setUp()
+    const { messages } = request('one two three')
+    expect(await app.count(messages, idle)).toMatchObject({ code: 'not-loaded' })
+    await app.start()
+    expect(await app.count(messages, idle)).toMatchObject({ code: 'not-loaded' })
+    expect(engine.loads).toEqual([])
+    const answer = collect(app.ask(request('Hi'), idle))
+    await engine.until(() => engine.loading)
+    engine.finishLoad()
+    await engine.until(() => engine.answering)
+    expect(await app.count(messages, idle)).toEqual(ok(7))
+    expect(await app.count(messages, idle, second.id)).toEqual(ok(7))
+    expect(await app.count(messages, idle, first.id)).toMatchObject({ code: 'not-loaded' })
+    expect(await app.count(messages, AbortSignal.abort())).toMatchObject({ code: 'aborted' })
+    engine.answer('Hello')
+    await answer
+  })
+
   it('stops the engine when its reader leaves, and lets the next one in', async () => {
     const { app, engine } = setUp()
     const read = (async () => {

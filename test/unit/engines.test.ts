@@ -1,6 +1,7 @@
 /** `Engines` over fake engines: which one is loaded, what it remembers of speed, and what a lost worker costs an answer. */
 import { describe, expect, it } from 'vitest'
 import { CommittedLog, tokensLeft } from '../../web/rules/committed.ts'
+import type { ModelSource } from '../../web/schedule/engine-door.ts'
 import { Engines } from '../../web/schedule/engines.ts'
 import { SpeedStore } from '../../web/schedule/speed-store.ts'
 import type { ChatEvent, ChatRequest } from '../../web/wire/chat.ts'
@@ -99,6 +100,26 @@ describe('one model at a time', () => {
     expect(stage.loaded).toBeNull()
     cpu.finishLoad()
     expect(await other).toMatchObject({ value: { engine: 'cpu' } })
+  })
+})
+
+describe('the tokens of a prompt', () => {
+  it('are counted while an answer runs, of what is loaded and of nothing else', async () => {
+    const { engines, stage, cpu } = setUp()
+    const count = (wanted: ModelSource) => engines.count(wanted, request.messages, never)
+    expect(await count(source)).toMatchObject({ code: 'not-loaded' })
+    const answer = collect(engines.chat(source, request, never))
+    await stage.until(() => stage.loading)
+    expect(await count(source)).toMatchObject({ code: 'not-loaded' })
+    stage.finishLoad()
+    await stage.until(() => stage.answering)
+    expect(await count(source)).toEqual(ok(5))
+    expect(await count({ ...source, engine: 'stage' })).toEqual(ok(5))
+    expect(await count({ ...source, engine: 'cpu' })).toMatchObject({ code: 'not-loaded' })
+    expect(await count({ kind: 'mirror', id: fakeModel(2).id })).toMatchObject({ code: 'not-loaded' })
+    expect([stage.loads, cpu.loads]).toEqual([[model.id], []])
+    stage.answer('Hello')
+    await answer
   })
 })
 

@@ -33,6 +33,7 @@ function countingEngines(tab: FakeTab, name: string, running: Set<string>): Mode
     inspect: async () => Promise.reject(new Error('a bug')),
     load: () => new Promise(() => {}),
     embed: async () => fail('embeddings-unsupported', ''),
+    count: async (_source, messages) => ok(messages.length),
     async *chat(_source, { resume }, signal) {
       running.add(name)
       try {
@@ -152,6 +153,18 @@ it('an answer whose owners are closed one after the other loses and doubles noth
   await pass(2 * WORDS * WORD_MS)
   expect(seen).toEqual({ text: WHOLE, notices: ['owner-changed', 'owner-changed', 'owner-changed'], end: 'stop' })
   expect(asker.runner.isOwner).toBe(true)
+})
+
+it('a client counts by the owner, also while its answer runs', async () => {
+  open('a')
+  await pass(50)
+  const b = open('b')
+  const seen = read(b.runner.chat(source, request, never))
+  await pass(1_000)
+  const counted = b.runner.count(source, request.messages, never)
+  await pass(50)
+  expect(await counted).toEqual(ok(1))
+  expect(seen.end).toBe('')
 })
 
 it('a load over which tabs are lost is not handed to every tab', async () => {

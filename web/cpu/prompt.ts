@@ -3,14 +3,14 @@
  * what people wrote has its marks broken first. Where our codec knows the tokenizer, its rendering goes as a raw prompt
  * whose tokens are known before; where it does not, the messages go and llama.cpp renders them. Pure.
  */
+import { refuseOversize } from '../rules/prompt-limits.ts'
 import type { ChatSpan, TokenCodec } from '../tokens/codec.ts'
 import { breakMarks, controlMarks } from '../tokens/control-marks.ts'
 import { createCodec } from '../tokens/create-codec.ts'
 import type { SpecialTokens } from '../tokens/special-tokens.ts'
 import type { ChatMessage } from '../wire/chat.ts'
 import type { Directory } from '../wire/gguf-header.ts'
-import { MESSAGES_MAX, PROMPT_CHARACTERS_MAX } from '../wire/limits.ts'
-import { fail, ok, type Result } from '../wire/result.ts'
+import { ok, type Result } from '../wire/result.ts'
 
 export type Prompt =
   /** `tokens`: exactly those that llama.cpp makes of the text. */
@@ -82,9 +82,8 @@ function messagesPrompter(marks: SpecialTokens): Prompter {
     stripLeadingSpace: false,
     ownBegin: false,
     prompt(messages, begun) {
-      const characters = messages.reduce((sum, { content }) => sum + content.length, 0)
-      if (messages.length > MESSAGES_MAX || characters > PROMPT_CHARACTERS_MAX)
-        return fail('context-full', `${messages.length} messages with ${characters} characters.`)
+      const oversize = refuseOversize(messages)
+      if (oversize) return oversize
       // llama.cpp goes on with an answer that stands last.
       const all: readonly ChatMessage[] = begun === '' ? messages : [...messages, { role: 'assistant', content: begun }]
       return ok({

@@ -63,6 +63,8 @@ export interface CpuWorkerApi {
    * sixth of its speed (docs/PERFORMANCE.md). Resolves when `end` was sent.
    */
   chat(request: CpuChatRequest, port: MessagePort): Promise<Result<null>>
+  /** At any time, also while an answer runs. Refusals: those of `Prompter.prompt`, and `tokenizer-unsupported`. */
+  count(messages: readonly ChatMessage[]): Promise<Result<number>>
   /** Ends the chat or embedding under way after the token that is being computed. */
   stop(): Promise<void>
   embed(texts: readonly string[]): Promise<Result<Embeddings>>

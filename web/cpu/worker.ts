@@ -6,7 +6,7 @@ import * as Comlink from 'comlink'
 import { inspectModel } from '../weights/inspect-model.ts'
 import { type ModelSpec, type OpenedModel, openModel } from '../weights/open-model.ts'
 import { listCached } from '../weights/shelf.ts'
-import type { Embeddings, LoadProgress } from '../wire/chat.ts'
+import type { ChatMessage, Embeddings, LoadProgress } from '../wire/chat.ts'
 import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
@@ -124,6 +124,17 @@ class CpuWorker implements CpuWorkerApi {
     await playAnswer(loaded, request, running.signal, (event: CpuChatEvent) => port.postMessage(event))
     if (loaded.llama.gone && this.loaded === loaded) await this.unload()
     return ok(null)
+  }
+
+  async count(messages: readonly ChatMessage[]): Promise<Result<number>> {
+    const { loaded } = this
+    if (!loaded) return fail('not-loaded', '')
+    if (loaded.embeddings) return fail('chat-unsupported', '')
+    const prompt = loaded.prompter.prompt(messages, '')
+    if (!prompt.ok) return prompt
+    return prompt.value.kind === 'text'
+      ? ok(prompt.value.tokens)
+      : fail('tokenizer-unsupported', 'llama.cpp reads it, but does not say how many tokens a text has.')
   }
 
   async stop(): Promise<void> {

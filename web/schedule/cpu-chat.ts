@@ -8,7 +8,7 @@ import type { CpuChatEvent, CpuWorkerApi } from '../cpu/worker-api.ts'
 import { tokensLeft } from '../rules/committed.ts'
 import { StopMatcher } from '../tokens/stop.ts'
 import type { ModelSpec } from '../weights/open-model.ts'
-import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress, Usage } from '../wire/chat.ts'
+import type { ChatEvent, ChatMessage, ChatRequest, Embeddings, LoadedModel, LoadProgress, Usage } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from './engine-door.ts'
@@ -138,6 +138,14 @@ export class CpuChat implements EngineDoor {
       await done
       port1.close()
     }
+  }
+
+  /** The worker counts by itself, so that no answer of llama.cpp is waited for. */
+  async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+    if (!this.loaded) return fail('not-loaded', '')
+    if (signal.aborted) return fail('aborted', '')
+    const counted = await this.worker.call((api) => api.count(messages))
+    return signal.aborted ? fail('aborted', '') : counted
   }
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {

@@ -7,6 +7,7 @@ import type { EngineChoice } from '../rules/engine-choice.ts'
 import type {
   ChatEngine,
   ChatEvent,
+  ChatMessage,
   ChatRequest,
   Embeddings,
   EngineName,
@@ -92,6 +93,8 @@ export interface ModelRunner extends Pick<EngineDoor, 'probe' | 'cached' | 'unlo
   /** Loads `source` first where it is not what is loaded. */
   chat(source: ModelSource, request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>
   embed(source: ModelSource, texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>>
+  /** Of the engine's `count`. Loads nothing, waits for no answer; `not-loaded` where `source` is not what is loaded. */
+  count(source: ModelSource, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>>
 }
 
 /** The same for the same model, whatever else the source says. */

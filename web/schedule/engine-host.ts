@@ -71,6 +71,8 @@ export class EngineHost {
         )
       case 'embed':
         return result(await this.#runner.embed(call.source, call.texts, signal))
+      case 'count':
+        return result(await this.#runner.count(call.source, call.messages, signal))
       case 'chat':
         for await (const event of this.#runner.chat(call.source, call.request, signal)) say({ kind: 'event', event })
         return

@@ -11,7 +11,15 @@ import {
   type EngineFacts,
   GPU_BYTES_PER_SECOND_ASSUMED,
 } from '../rules/engine-choice.ts'
-import type { ChatEvent, ChatRequest, Embeddings, EngineName, LoadedModel, LoadProgress } from '../wire/chat.ts'
+import type {
+  ChatEvent,
+  ChatMessage,
+  ChatRequest,
+  Embeddings,
+  EngineName,
+  LoadedModel,
+  LoadProgress,
+} from '../wire/chat.ts'
 import { ENGINE_NAMES, NO_USAGE } from '../wire/chat.ts'
 import type { Code } from '../wire/codes.ts'
 import { REPLAYS_MAX, SPEED_TOKENS_MIN } from '../wire/limits.ts'
@@ -140,6 +148,13 @@ export class Engines implements ModelRunner {
     } finally {
       turn.value()
     }
+  }
+
+  /** Without a turn: a draft is counted while an answer runs. */
+  async count(source: ModelSource, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+    const loaded = this.#loaded
+    const same = loaded?.key === keyOfSource(source) && (source.engine ?? loaded.door.name) === loaded.door.name
+    return loaded && same ? loaded.door.count(messages, signal) : fail('not-loaded', '')
   }
 
   /** After what runs. */

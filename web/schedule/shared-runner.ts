@@ -4,7 +4,7 @@
  * goes there again, an answer from what it had come to. Timers run only while a call waits.
  */
 import { CommittedLog } from '../rules/committed.ts'
-import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
+import type { ChatEvent, ChatMessage, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import { NO_USAGE } from '../wire/chat.ts'
 import {
   OWNER_PING_MS,
@@ -105,6 +105,10 @@ export class SharedRunner implements ModelRunner {
 
   embed(source: ModelSource, texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {
     return this.#ask(() => ({ method: 'embed', source, texts }), signal)
+  }
+
+  count(source: ModelSource, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+    return this.#ask(() => ({ method: 'count', source, messages }), signal)
   }
 
   /** The model stays for the other tabs; the next load replaces it. */

@@ -6,7 +6,7 @@
 import * as Comlink from 'comlink'
 import type { EngineWorkerApi, WorkerModel, WorkerModelSpec } from '../engine/worker-api.ts'
 import { tokensLeft } from '../rules/committed.ts'
-import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
+import type { ChatEvent, ChatMessage, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { AnswerText } from './answer-text.ts'
@@ -147,6 +147,14 @@ export class StageChat implements EngineDoor {
         yield event
       }
     }
+  }
+
+  async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+    if (!this.loaded) return fail('not-loaded', '')
+    if (signal.aborted) return fail('aborted', '')
+    const prompt = await this.worker.call((api) => api.encodeChat(messages, '') as Promise<Result<readonly number[]>>)
+    if (signal.aborted) return fail('aborted', '')
+    return prompt.ok ? ok(prompt.value.length) : prompt
   }
 
   /** A language model's hidden states are no embeddings that are worth comparing. */

@@ -3,12 +3,12 @@
  * is of one origin and one version (both names carry it), so the envelope is checked and the payload is trusted as code of
  * this page is: whoever can speak on the channel can run this page's code anyway. Values are structured clones.
  */
-import type { ChatEvent, ChatRequest, LoadProgress } from '../wire/chat.ts'
+import type { ChatEvent, ChatMessage, ChatRequest, LoadProgress } from '../wire/chat.ts'
 import type { Result } from '../wire/result.ts'
 import type { ModelSource } from './engine-door.ts'
 
-/** History: 1, first version. */
-const VERSION = 1
+/** History: 1, first version. 2, `count`. */
+const VERSION = 2
 export const TABS_CHANNEL = `weft-engine/${VERSION}`
 /** Held by the owner for as long as it is one. */
 export const OWNER_LOCK = `weft-engine-owner/${VERSION}`
@@ -22,6 +22,7 @@ export type TabCall =
   | { readonly method: 'load'; readonly source: ModelSource; readonly onlyIfIdle: boolean }
   | { readonly method: 'chat'; readonly source: ModelSource; readonly request: ChatRequest }
   | { readonly method: 'embed'; readonly source: ModelSource; readonly texts: readonly string[] }
+  | { readonly method: 'count'; readonly source: ModelSource; readonly messages: readonly ChatMessage[] }
 
 /** Exactly one `result` (or, for a chat, one event `end`), always last. */
 export type TabAnswer =

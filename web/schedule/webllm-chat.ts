@@ -12,7 +12,7 @@ import type { WebLlmAnswer, WebLlmModel, WebLlmModelSpec, WebLlmWorkerApi } from
 import type { HubAddresses } from '../weights/hub-files.ts'
 import { findMlcManifest } from '../weights/mlc-files.ts'
 import { listCached } from '../weights/shelf.ts'
-import type { ChatEvent, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
+import type { ChatEvent, ChatMessage, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import { REPLAYS_MAX } from '../wire/limits.ts'
 import { summariseMlc } from '../wire/mlc-model.ts'
 import type { ModelSummary } from '../wire/model.ts'
@@ -204,6 +204,13 @@ export class WebLlmChat implements EngineDoor {
     if (failure.code !== 'device-lost' && failure.code !== 'gpu-memory') return failure
     this.#worker.end('The GPU was lost.')
     return failure.code === 'device-lost' ? fail('worker-lost', `The GPU was lost: ${failure.detail}`) : failure
+  }
+
+  async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+    if (!this.#loaded) return fail('not-loaded', '')
+    if (signal.aborted) return fail('aborted', '')
+    const counted = await this.#worker.call((api) => api.count(messages))
+    return signal.aborted ? fail('aborted', '') : counted
   }
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {

@@ -3,9 +3,9 @@
  * them goes to the vocabulary's own algorithm. The only file here that knows all parts; ids are those of llama.cpp.
  */
 
+import { refuseOversize } from '../rules/prompt-limits.ts'
 import type { ChatMessage } from '../wire/chat.ts'
 import type { Directory } from '../wire/gguf-header.ts'
-import { MESSAGES_MAX, PROMPT_CHARACTERS_MAX } from '../wire/limits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { createByteLevelBpe, type EncodeText } from './byte-level-bpe.ts'
 import { compileTemplate } from './chat-template.ts'
@@ -52,10 +52,8 @@ function chatRenderer(
   const control = tokensOfType(facts, [CONTROL, UNKNOWN])
   const edges = tokenEdges(control)
   return (messages) => {
-    const characters = messages.reduce((sum, { content }) => sum + content.length, 0)
-    if (messages.length > MESSAGES_MAX || characters > PROMPT_CHARACTERS_MAX) {
-      return fail('context-full', `${messages.length} messages with ${characters} characters.`)
-    }
+    const oversize = refuseOversize(messages)
+    if (oversize) return oversize
     const wellFormed: ChatMessage[] = messages.map(({ role, content }) => ({
       role,
       content: content.replace(LONE_SURROGATE, '\ufffd'),

@@ -41,26 +41,38 @@ export function prefixText(template: ConversationTemplate, tokenizerJson: unknow
   return template.system_prefix_token_ids.map(textOf).join('')
 }
 
-/** `prefix`: from `prefixText`. Refusal: `request-invalid` where WebLLM would refuse the same conversation. */
-export function begunPrompt(
+/**
+ * The conversation in the parts that the chat interface tokenises one by one: the system message where there is one, one
+ * a message, the head of the reply. Refusal: `request-invalid` where WebLLM would refuse the same conversation.
+ */
+export function promptParts(
   template: ConversationTemplate,
   messages: readonly ChatMessage[],
-  begun: string,
-  prefix = '',
-): Result<string> {
+): Result<readonly string[]> {
   const [first] = messages
   const rest = first?.role === 'system' ? messages.slice(1) : messages
   if (rest.some(({ role }) => role === 'system'))
     return fail('request-invalid', 'Only the first message may be of the system.')
   if (rest.at(-1)?.role !== 'user') return fail('request-invalid', 'The last message is not of the user.')
   const system = systemText(template, first?.role === 'system' ? first.content : undefined)
-  let prompt = prefix + system
+  const parts = system === '' ? [] : [system]
   for (const [index, message] of rest.entries()) {
     const joined = index === 0 && system !== '' && !template.add_role_after_system_message
-    if (!joined) prompt += (template.roles[message.role] ?? '') + template.role_content_sep
-    prompt += messageText(template, message) + (template.seps[index % template.seps.length] ?? '')
+    const head = joined ? '' : (template.roles[message.role] ?? '') + template.role_content_sep
+    parts.push(head + messageText(template, message) + (template.seps[index % template.seps.length] ?? ''))
   }
-  return ok(prompt + (template.roles['assistant'] ?? '') + template.role_empty_sep + begun)
+  return ok([...parts, (template.roles['assistant'] ?? '') + template.role_empty_sep])
+}
+
+/** `prefix`: from `prefixText`. Refusals: those of `promptParts`. */
+export function begunPrompt(
+  template: ConversationTemplate,
+  messages: readonly ChatMessage[],
+  begun: string,
+  prefix = '',
+): Result<string> {
+  const parts = promptParts(template, messages)
+  return parts.ok ? ok(prefix + parts.value.join('') + begun) : parts
 }
 
 /**

@@ -3,10 +3,11 @@
  * object to counts. Only what is named here is read of what it says. Runs in its worker; one call at a time.
  */
 import type { ChatCompletionRequestStreaming, MLCEngine } from '@mlc-ai/web-llm'
+import { refuseOversize } from '../rules/prompt-limits.ts'
 import type { MlcFiles } from '../weights/mlc-files.ts'
 import type { ChatMessage, Sampling } from '../wire/chat.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
-import { begunPrompt, prefixText, shieldDollars } from './begun-prompt.ts'
+import { begunPrompt, prefixText, promptParts, shieldDollars } from './begun-prompt.ts'
 import type { ChatSettings } from './chat-settings.ts'
 import { failureOf } from './failure-of.ts'
 import type { watchGpu } from './gpu-watch.ts'
@@ -29,6 +30,8 @@ interface Held {
   readonly answer: string
   readonly tokens: number
 }
+
+const NO_CHAT = fail('engine-mismatch', 'This model makes embeddings and does not chat.')
 
 /** Odd, with bits everywhere: multiplied by it, each bit of a number moves the highest ones. */
 const SPREAD = 0x9e3779b97f4a7c15n
@@ -104,13 +107,29 @@ export class EngineSession {
     }
   }
 
+  /** What the next `chat` of these messages would report as computed and reused together. */
+  count(messages: readonly ChatMessage[]): Result<number> {
+    const { template } = this.#settings
+    if (!template) return NO_CHAT
+    const oversize = refuseOversize(messages)
+    if (oversize) return oversize
+    const parts = promptParts(template, messages)
+    if (!parts.ok) return parts
+    const tokenize = tokenizeOf(this.#engine)
+    if (!tokenize) return fail('tokenizer-unsupported', 'WebLLM does not give its tokenizer.')
+    const held = this.#reusable({ messages, begun: '' })
+    // Of a conversation that goes on, WebLLM tokenises the last message and the head of the reply.
+    const read = held === 0 ? parts.value : parts.value.slice(-2)
+    return ok(read.reduce((sum, part) => sum + tokenize(part).length, held))
+  }
+
   async stop(): Promise<void> {
     await this.#engine.interruptGenerate()
   }
 
   async #begin({ messages, sampling, maxTokens, begun }: WebLlmRequest): Promise<Result<AsyncIterable<Chunk>>> {
     const { template } = this.#settings
-    if (!template) return fail('engine-mismatch', 'This model makes embeddings and does not chat.')
+    if (!template) return NO_CHAT
     const shared = {
       ...samplingOf(sampling),
       max_tokens: maxTokens,
@@ -132,7 +151,7 @@ export class EngineSession {
   }
 
   /** Tokens of KV that WebLLM will not compute again, by its own rule: the same conversation, one turn longer. */
-  #reusable({ messages, begun }: WebLlmRequest): number {
+  #reusable({ messages, begun }: Pick<WebLlmRequest, 'messages' | 'begun'>): number {
     const held = this.#held
     if (!held || begun !== '') return 0
     const expected = [...held.messages, { role: 'assistant', content: held.answer }]
@@ -151,6 +170,18 @@ export class EngineSession {
     this.#prefix = template && bytes?.ok ? prefixText(template, JSON.parse(new TextDecoder().decode(bytes.value))) : ''
     return this.#prefix
   }
+}
+
+/**
+ * The package has no call that counts; its tokenizer is private to the pipeline of the loaded model. A test compares the
+ * names with the installed bundle. Delete when the package counts (0.2.86 does not).
+ */
+function tokenizeOf(engine: MLCEngine): ((text: string) => ArrayLike<number>) | null {
+  const { loadedModelIdToPipeline: pipelines } = engine as unknown as { loadedModelIdToPipeline?: unknown }
+  const pipeline: unknown = pipelines instanceof Map ? [...pipelines.values()][0] : null
+  const tokenizer = (pipeline as { tokenizer?: { encode?: unknown } } | null | undefined)?.tokenizer
+  if (typeof tokenizer?.encode !== 'function') return null
+  return (text) => (tokenizer as { encode: (text: string) => ArrayLike<number> }).encode(text)
 }
 
 /** Of length 1, as everybody who compares embeddings expects. */

@@ -54,6 +54,8 @@ export interface WebLlmWorkerApi {
   load(spec: WebLlmModelSpec, onProgress: (progress: LoadProgress) => void): Promise<Result<WebLlmModel>>
   chat(request: WebLlmRequest, onText: OnText): Promise<Result<WebLlmAnswer>>
   embed(texts: readonly string[]): Promise<Result<WebLlmEmbeddings>>
+  /** At any time, also while an answer runs. */
+  count(messages: readonly ChatMessage[]): Promise<Result<number>>
   /** Ends the load or the answer that runs, as soon as it can. */
   stop(): Promise<void>
 }

@@ -7,7 +7,7 @@ import type { ModelRecord } from '@mlc-ai/web-llm'
 import * as Comlink from 'comlink'
 import { openHubMlc } from '../weights/hub-files.ts'
 import { type MlcFiles, openMirroredMlc } from '../weights/mlc-files.ts'
-import type { LoadProgress } from '../wire/chat.ts'
+import type { ChatMessage, LoadProgress } from '../wire/chat.ts'
 import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
 import { MLC_CONFIG } from '../wire/mlc-model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
@@ -120,6 +120,10 @@ class WebLlmWorker implements WebLlmWorkerApi {
 
   async embed(texts: readonly string[]): Promise<Result<WebLlmEmbeddings>> {
     return this.#session?.embed(texts) ?? NOT_LOADED
+  }
+
+  async count(messages: readonly ChatMessage[]): Promise<Result<number>> {
+    return this.#session?.count(messages) ?? NOT_LOADED
   }
 
   async stop(): Promise<void> {

@@ -132,8 +132,8 @@ export interface Embeddings {
 }
 
 /**
- * One whole model that answers chats. Calls are serialised by the caller: one `load`, `chat` or `embed` at a time. None
- * throws for an expected failure: `chat` ends with `reason: 'error'` and a code. `signal` stops a load between chunks and
+ * One whole model that answers chats. Calls are serialised by the caller: one `load`, `chat` or `embed` at a time; `count`
+ * may come at any time, also while one of them runs. None throws for an expected failure: `chat` ends with `reason: 'error'` and a code. `signal` stops a load between chunks and
  * an answer within `TOKENS_IN_FLIGHT_MAX` tokens. A load that fails or is stopped leaves no model. After `unload`, after a
  * failed load and after `worker-lost` the engine can load again, without a reload of the page.
  */
@@ -147,6 +147,13 @@ export interface ChatEngine<Source> {
    * answer: by tokens those of the whole answer; by text, what was read again counts as prompt.
    */
   chat(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>
+  /**
+   * Tokens of the prompt that `chat` would make of these messages, all that the template adds included: what it would report
+   * as `usage.promptTokens`. Computes nothing on the model, and a prompt longer than the context is counted too. Refusals:
+   * `not-loaded`, `aborted`, those of the template; `context-full` past `PROMPT_CHARACTERS_MAX`; `tokenizer-unsupported`
+   * where only the model's runtime knows the tokenizer and does not tell.
+   */
+  count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>>
   /** Refusals: `embeddings-unsupported` where the model or the engine has none, `context-full`, `not-loaded`, `aborted`. */
   embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>>
   unload(): Promise<void>

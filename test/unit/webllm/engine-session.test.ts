@@ -1,10 +1,13 @@
 /** A loaded WebLLM as answers: what it is asked, what is read of what it says, what is left for the next turn. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
 import { parseChatSettings } from '../../../web/webllm/chat-settings.ts'
 import { EngineSession, samplingOf } from '../../../web/webllm/engine-session.ts'
 import type { WebLlmRequest } from '../../../web/webllm/worker-api.ts'
 import type { MlcFiles } from '../../../web/weights/mlc-files.ts'
 import type { Sampling } from '../../../web/wire/chat.ts'
+import { PROMPT_CHARACTERS_MAX } from '../../../web/wire/limits.ts'
 import { fail, ok } from '../../../web/wire/result.ts'
 import { mlcModel } from '../../fixtures/mlc-model.ts'
 import { type ScriptedAnswer, scriptedEngine } from '../../support/scripted-webllm.ts'
@@ -126,6 +129,43 @@ describe('the next turn', () => {
     await loaded.chat(request(), () => {})
     const next = await loaded.chat(request({ messages: turn(told) }), () => {})
     expect(next).toMatchObject({ ok: true, value: { reusedTokens: 0 } })
+  })
+})
+
+describe('the tokens of a prompt', () => {
+  const HEAD = '<|im_start|>assistant\n'
+  const WHOLE =
+    '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n'.length +
+    HEAD.length
+
+  it('are those of every part, and for the next turn those that WebLLM holds and those of its last round', async () => {
+    const { session: loaded, chats } = session()
+    expect(loaded.count(request().messages)).toEqual(ok(WHOLE))
+    expect(chats).toEqual([])
+    await loaded.chat(request(), () => {})
+    expect(loaded.count(request().messages)).toEqual(ok(WHOLE))
+    const messages = [
+      ...request().messages,
+      { role: 'assistant' as const, content: 'The sea.' },
+      { role: 'user' as const, content: 'And then?' },
+    ]
+    const held = 12 + 3
+    expect(loaded.count(messages)).toEqual(ok(held + `<|im_start|>user\nAnd then?<|im_end|>\n`.length + HEAD.length))
+  })
+
+  it('are refused where WebLLM would refuse the prompt, past the named length, and where it hides its tokenizer', () => {
+    const { session: loaded, scripted } = session()
+    expect(loaded.count([])).toMatchObject({ code: 'request-invalid' })
+    const long = [{ role: 'user' as const, content: 'x'.repeat(PROMPT_CHARACTERS_MAX + 1) }]
+    expect(loaded.count(long)).toMatchObject({ code: 'context-full' })
+    Object.assign(scripted.engine, { loadedModelIdToPipeline: new Map() })
+    expect(loaded.count(request().messages)).toMatchObject({ code: 'tokenizer-unsupported' })
+  })
+
+  it('are made by what the installed package makes them with', () => {
+    const bundle = readFileSync(createRequire(import.meta.url).resolve('@mlc-ai/web-llm'), 'utf8')
+    expect(bundle).toContain('this.loadedModelIdToPipeline.set(modelId, newPipeline)')
+    expect(bundle).toContain('const encoded = this.tokenizer.encode(curPrompt);')
   })
 })
 
