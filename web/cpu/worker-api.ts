@@ -2,8 +2,9 @@
  * What the CPU engine's worker offers over Comlink. Types only: both sides import this. Every answer is a `Result`; one
  * model and one answer at a time.
  */
+import type { ModelWorkerApi } from '../weights/model-load.ts'
 import type { ModelSpec } from '../weights/open-model.ts'
-import type { ChatMessage, Embeddings, EndReason, LoadProgress, Sampling } from '../wire/chat.ts'
+import type { ChatMessage, Embeddings, EndReason, Sampling } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import type { Failure, Result } from '../wire/result.ts'
 import type { CpuCounts } from './counts.ts'
@@ -50,14 +51,9 @@ export type CpuChatEvent =
       readonly gone: boolean
     }
 
-export interface CpuWorkerApi {
+export interface CpuWorkerApi extends ModelWorkerApi<CpuModel> {
   probe(): Promise<Result<CpuProbe>>
   inspect(spec: ModelSpec): Promise<Result<CpuInspection>>
-  cached(): Promise<readonly ModelSummary[]>
-  /** Replaces what is loaded. Refused with `aborted` after `cancelLoad`. */
-  load(spec: ModelSpec, onProgress: (progress: LoadProgress) => void): Promise<Result<CpuModel>>
-  cancelLoad(): Promise<void>
-  unload(): Promise<void>
   /**
    * Sends `CpuChatEvent`s through the port, which nobody answers: a callback for each token costs a tiny model a
    * sixth of its speed (docs/PERFORMANCE.md). Resolves when `end` was sent.

@@ -4,10 +4,10 @@
  */
 import * as Comlink from 'comlink'
 import { inspectModel } from '../weights/inspect-model.ts'
-import { type ModelSpec, type OpenedModel, openModel } from '../weights/open-model.ts'
+import { contextOf, inPhase, ModelLoad, type OnProgress } from '../weights/model-load.ts'
+import type { ModelSpec, OpenedModel } from '../weights/open-model.ts'
 import { listCached } from '../weights/shelf.ts'
-import type { ChatMessage, Embeddings, LoadProgress } from '../wire/chat.ts'
-import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
+import type { ChatMessage, Embeddings } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { playAnswer } from './answer.ts'
@@ -28,7 +28,7 @@ interface Loaded {
 
 class CpuWorker implements CpuWorkerApi {
   private loaded: Loaded | null = null
-  private loading: AbortController | null = null
+  private readonly loads = new ModelLoad()
   private running: AbortController | null = null
 
   async probe(): Promise<Result<CpuProbe>> {
@@ -48,29 +48,12 @@ class CpuWorker implements CpuWorkerApi {
     return listCached()
   }
 
-  async load(spec: ModelSpec, onProgress: (progress: LoadProgress) => void): Promise<Result<CpuModel>> {
+  async load(spec: ModelSpec, onProgress: OnProgress): Promise<Result<CpuModel>> {
     await this.unload()
-    const loading = new AbortController()
-    this.loading = loading
-    try {
-      const opened = await openModel(spec, {
-        signal: loading.signal,
-        onProgress: ({ doneBytes, totalBytes }) => onProgress({ phase: 'read', doneBytes, totalBytes }),
-      })
-      if (!opened.ok) return opened
-      const made = await this.prepare(opened.value, onProgress, loading.signal)
-      if (!made.ok) opened.value.close()
-      return made
-    } finally {
-      if (this.loading === loading) this.loading = null
-    }
+    return this.loads.run(spec, onProgress, (opened, signal) => this.prepare(opened, onProgress, signal))
   }
 
-  private async prepare(
-    opened: OpenedModel,
-    onProgress: (progress: LoadProgress) => void,
-    signal: AbortSignal,
-  ): Promise<Result<CpuModel>> {
+  private async prepare(opened: OpenedModel, onProgress: OnProgress, signal: AbortSignal): Promise<Result<CpuModel>> {
     const { directory, manifest, id, source } = opened
     const missing = wasmMissing()
     if (missing) return missing
@@ -80,11 +63,7 @@ class CpuWorker implements CpuWorkerApi {
       return fail('memory-too-small', `It needs ${mb(neededBytes)} MB; a page has ${mb(mostBytes())} MB.`)
     const prompter = createPrompter(directory.metadata)
     if (!prompter.ok) return prompter
-    const fetched = await source.prefetch(
-      [{ offset: 0, length: source.size }],
-      ({ doneBytes, totalBytes }) => onProgress({ phase: 'fetch', doneBytes, totalBytes }),
-      signal,
-    )
+    const fetched = await source.prefetch([{ offset: 0, length: source.size }], inPhase('fetch', onProgress), signal)
     if (!fetched.ok) return fetched
     const embeddings = `${manifest.architecture}.pooling_type` in directory.metadata
     const llama = await openLlama(
@@ -104,7 +83,7 @@ class CpuWorker implements CpuWorkerApi {
   }
 
   async cancelLoad(): Promise<void> {
-    this.loading?.abort()
+    this.loads.stop()
   }
 
   async unload(): Promise<void> {
@@ -164,7 +143,7 @@ class CpuWorker implements CpuWorkerApi {
 async function openLlama(
   { source }: OpenedModel,
   model: { readonly contextPositions: number; readonly embeddings: boolean; readonly ownBegin: boolean },
-  onProgress: (progress: LoadProgress) => void,
+  onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<Result<Llama>> {
   const totalBytes = source.size
@@ -196,7 +175,6 @@ function wasmMissing(): Failure | null {
 }
 
 const threads = () => threadCount(crossOriginIsolated, navigator.hardwareConcurrency)
-const contextOf = (contextLength: number) => Math.min(contextLength, CONTEXT_POSITIONS_DEFAULT)
 const mostBytes = () => memoryBytesMax('deviceMemory' in navigator ? Number(navigator.deviceMemory) : undefined)
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
 

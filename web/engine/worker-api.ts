@@ -4,14 +4,12 @@
  */
 
 import type { VocabularyBytes } from '../tokens/codec.ts'
-import type { ChatMessage, LoadProgress } from '../wire/chat.ts'
+import type { ModelWorkerApi } from '../weights/model-load.ts'
+import type { ModelSpec } from '../weights/open-model.ts'
+import type { ChatMessage } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import type { Failure, Result } from '../wire/result.ts'
 import type { StageEngine, StageFacts } from './stage.ts'
-
-export type WorkerModelSpec =
-  | { readonly kind: 'mirror'; readonly id: string; readonly baseUrl: string }
-  | { readonly kind: 'file'; readonly file: File; readonly mirrorUrl?: string }
 
 export interface WorkerProbe {
   readonly adapter: string
@@ -35,14 +33,11 @@ export interface WorkerModel {
   readonly notice: Failure | null
 }
 
-export interface EngineWorkerApi extends Pick<StageEngine, 'open' | 'run' | 'truncate' | 'close'> {
+export interface EngineWorkerApi
+  extends ModelWorkerApi<WorkerModel>,
+    Pick<StageEngine, 'open' | 'run' | 'truncate' | 'close'> {
   probe(): Promise<Result<WorkerProbe>>
-  inspect(spec: WorkerModelSpec): Promise<Result<WorkerInspection>>
-  cached(): Promise<readonly ModelSummary[]>
-  /** Replaces what is loaded. Refused with `aborted` after `cancelLoad`. */
-  load(spec: WorkerModelSpec, onProgress: (progress: LoadProgress) => void): Promise<Result<WorkerModel>>
-  cancelLoad(): Promise<void>
-  unload(): Promise<void>
+  inspect(spec: ModelSpec): Promise<Result<WorkerInspection>>
   /** `begun`: the answer so far, where one goes on from its text; else empty. */
   encodeChat(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>>
 }

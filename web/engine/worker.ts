@@ -6,10 +6,10 @@ import * as Comlink from 'comlink'
 import { encodeBegun, type TokenCodec } from '../tokens/codec.ts'
 import { createCodec } from '../tokens/create-codec.ts'
 import { inspectModel } from '../weights/inspect-model.ts'
-import { type OpenedModel, openModel } from '../weights/open-model.ts'
+import { contextOf, inPhase, ModelLoad, type OnProgress } from '../weights/model-load.ts'
+import type { ModelSpec, OpenedModel } from '../weights/open-model.ts'
 import { listCached } from '../weights/shelf.ts'
-import type { ChatMessage, LoadProgress } from '../wire/chat.ts'
-import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
+import type { ChatMessage } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { checkRunnable, estimateGpu, needBytes } from './estimate.ts'
@@ -20,7 +20,7 @@ import { planStage, type StagePlan } from './plan.ts'
 import type { Frame, FrameOutput, OpenRequest, SamplerSpec } from './stage.ts'
 import { StageGpu } from './stage-gpu.ts'
 import { keepTuning, recallTuning, tuningKey } from './tuning-store.ts'
-import type { EngineWorkerApi, WorkerInspection, WorkerModel, WorkerModelSpec, WorkerProbe } from './worker-api.ts'
+import type { EngineWorkerApi, WorkerInspection, WorkerModel, WorkerProbe } from './worker-api.ts'
 
 interface Loaded {
   readonly opened: OpenedModel
@@ -35,14 +35,14 @@ const GREEDY: SamplerSpec = { temperature: 0, topK: 0, topP: 1, minP: 0, repetit
 
 class EngineWorker implements EngineWorkerApi {
   private loaded: Loaded | null = null
-  private loading: AbortController | null = null
+  private readonly loads = new ModelLoad()
 
   async probe(): Promise<Result<WorkerProbe>> {
     const found = await probeGpu(browserGpu())
     return found.ok ? ok({ adapter: found.value.adapter, software: found.value.software }) : found
   }
 
-  async inspect(spec: WorkerModelSpec): Promise<Result<WorkerInspection>> {
+  async inspect(spec: ModelSpec): Promise<Result<WorkerInspection>> {
     const found = await inspectModel(spec)
     if (!found.ok) return found
     const { model, tensors } = found.value
@@ -52,7 +52,7 @@ class EngineWorker implements EngineWorkerApi {
     if (!need.ok) return need
     const gpuBytes = needBytes(need.value, contextOf(model.contextLength))
     // A second model beside the loaded one is no fair question: what is loaded goes before another comes.
-    if (this.loaded || this.loading) return ok({ model, gpuBytes, gpuBytesMax: null })
+    if (this.loaded || this.loads.running) return ok({ model, gpuBytes, gpuBytesMax: null })
     const room = await tryRoom(browserGpu(), gpuBytes)
     if (!room.ok) return room
     return ok({ model, gpuBytes, gpuBytesMax: room.value < gpuBytes ? room.value : null })
@@ -62,27 +62,14 @@ class EngineWorker implements EngineWorkerApi {
     return listCached()
   }
 
-  async load(spec: WorkerModelSpec, onProgress: (progress: LoadProgress) => void): Promise<Result<WorkerModel>> {
+  async load(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerModel>> {
     await this.unload()
-    const loading = new AbortController()
-    this.loading = loading
-    try {
-      const opened = await openModel(spec, {
-        signal: loading.signal,
-        onProgress: ({ doneBytes, totalBytes }) => onProgress({ phase: 'read', doneBytes, totalBytes }),
-      })
-      if (!opened.ok) return opened
-      const made = await this.prepare(opened.value, onProgress, loading.signal)
-      if (!made.ok) opened.value.close()
-      return made
-    } finally {
-      if (this.loading === loading) this.loading = null
-    }
+    return this.loads.run(spec, onProgress, (opened, signal) => this.prepare(opened, onProgress, signal))
   }
 
   private async prepare(
     opened: OpenedModel,
-    onProgress: (progress: LoadProgress) => void,
+    onProgress: OnProgress,
     signal: AbortSignal,
   ): Promise<Result<WorkerModel>> {
     const { directory, manifest, id } = opened
@@ -118,15 +105,11 @@ class EngineWorker implements EngineWorkerApi {
   private async loadStage(
     plan: StagePlan,
     { id, source }: OpenedModel,
-    onProgress: (progress: LoadProgress) => void,
+    onProgress: OnProgress,
     signal: AbortSignal,
   ): Promise<Result<StageGpu>> {
     const ranges = plan.tensors.map(({ offset, bytes }) => ({ offset, length: bytes }))
-    const fetched = await source.prefetch(
-      ranges,
-      ({ doneBytes, totalBytes }) => onProgress({ phase: 'fetch', doneBytes, totalBytes }),
-      signal,
-    )
+    const fetched = await source.prefetch(ranges, inPhase('fetch', onProgress), signal)
     if (!fetched.ok) return fetched
     const facts = await probeGpu(browserGpu())
     if (!facts.ok) return facts
@@ -152,7 +135,7 @@ class EngineWorker implements EngineWorkerApi {
   }
 
   async cancelLoad(): Promise<void> {
-    this.loading?.abort()
+    this.loads.stop()
   }
 
   async unload(): Promise<void> {
@@ -185,7 +168,6 @@ class EngineWorker implements EngineWorkerApi {
   }
 }
 
-const contextOf = (contextLength: number) => Math.min(contextLength, CONTEXT_POSITIONS_DEFAULT)
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
 
 Comlink.expose(new EngineWorker())

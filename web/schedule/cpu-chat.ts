@@ -7,50 +7,38 @@ import { type CpuCounts, NO_COUNTS } from '../cpu/counts.ts'
 import type { CpuChatEvent, CpuWorkerApi } from '../cpu/worker-api.ts'
 import { tokensLeft } from '../rules/committed.ts'
 import { StopMatcher } from '../tokens/stop.ts'
-import type { ModelSpec } from '../weights/open-model.ts'
 import type { ChatEvent, ChatMessage, ChatRequest, Embeddings, LoadedModel, LoadProgress, Usage } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from './engine-door.ts'
 import { EventQueue } from './event-queue.ts'
-import { WorkerDoor } from './worker-door.ts'
+import { type GgufParts, GgufWorker } from './gguf-worker.ts'
 
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
-
-export interface CpuChatParts {
-  readonly makeWorker: () => Worker
-  /** Where the mirror answers: the page's own server. */
-  readonly baseUrl: string
-  /** Asks the browser to keep what is stored; called once, at the first load. */
-  readonly askPersistence: () => Promise<boolean>
-  readonly now: () => number
-}
 
 export class CpuChat implements EngineDoor {
   readonly name = 'cpu'
   readonly resume = 'text'
-  private readonly parts: CpuChatParts
-  private readonly worker: WorkerDoor<CpuWorkerApi>
+  private readonly now: () => number
+  private readonly gguf: GgufWorker<CpuWorkerApi>
   private loaded = false
-  private asked = false
 
-  constructor(parts: CpuChatParts) {
-    this.parts = parts
-    this.worker = new WorkerDoor(parts.makeWorker, () => {
+  constructor(parts: GgufParts) {
+    this.now = parts.now
+    this.gguf = new GgufWorker(parts, () => {
       this.loaded = false
     })
   }
 
   async probe(): Promise<Result<AdapterFacts>> {
-    const found = await this.worker.call((api) => api.probe())
+    const found = await this.gguf.door.call((api) => api.probe())
     return found.ok ? ok({ adapter: found.value.adapter, software: false }) : found
   }
 
   async inspect(source: ModelSource, signal: AbortSignal): Promise<Result<Inspection>> {
-    const spec = this.specOf(source)
+    const spec = this.gguf.specOf(source)
     if (!spec.ok) return spec
-    const found = await this.worker.call((api) => api.inspect(spec.value))
-    if (signal.aborted) return fail('aborted', '')
+    const found = await this.gguf.door.callUntil(signal, (api) => api.inspect(spec.value))
     if (!found.ok) return found
     const { model, neededBytes, memoryBytesMax } = found.value
     const fits = neededBytes <= memoryBytesMax
@@ -58,9 +46,8 @@ export class CpuChat implements EngineDoor {
     return ok({ model, engine: this.name, gpuBytes: neededBytes, gpuBytesMax: memoryBytesMax, fits, reason })
   }
 
-  async cached(): Promise<readonly ModelSummary[]> {
-    const kept = await this.worker.call(async (api) => ok(await api.cached()))
-    return kept.ok ? kept.value : []
+  cached(): Promise<readonly ModelSummary[]> {
+    return this.gguf.cached()
   }
 
   async load(
@@ -68,42 +55,31 @@ export class CpuChat implements EngineDoor {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<Result<LoadedModel>> {
-    const spec = this.specOf(source)
-    if (!spec.ok) return spec
-    if (signal.aborted) return fail('aborted', '')
-    await this.unload()
-    if (!this.asked) void this.parts.askPersistence()
-    this.asked = true
-    const cancel = () => this.worker.tell((api) => api.cancelLoad())
-    signal.addEventListener('abort', cancel)
-    const answer = await this.worker.call((api) => api.load(spec.value, Comlink.proxy(onProgress)))
-    signal.removeEventListener('abort', cancel)
+    const answer = await this.gguf.load(source, onProgress, signal)
     if (!answer.ok) return answer
     this.loaded = true
     const { id, name, contextPositions, neededBytes, adapter, notice } = answer.value
     return ok({ id, engine: 'cpu', name, contextPositions, gpuBytes: neededBytes, adapter, notice })
   }
 
-  async unload(): Promise<void> {
-    if (!this.loaded) return
-    this.loaded = false
-    await this.worker.call(async (api) => ok(await api.unload()))
+  unload(): Promise<void> {
+    return this.gguf.unload()
   }
 
   async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
-    const answer = new CpuAnswer(this.parts.now)
+    const answer = new CpuAnswer(this.now)
     if (!this.loaded) return yield answer.end('error', fail('not-loaded', ''))
     if (signal.aborted) return yield answer.end('abort')
     const { messages, sampling, stop, resume } = request
     if (resume) yield { kind: 'notice', code: 'resumed-from-text', detail: '' }
     const stops = new StopMatcher(stop)
     const events = new EventQueue<CpuChatEvent>()
-    const halt = () => this.worker.tell((api) => api.stop())
+    const halt = () => this.gguf.door.tell((api) => api.stop())
     const asked = { messages, begun: resume?.text ?? '', sampling, maxTokens: tokensLeft(request) }
     signal.addEventListener('abort', halt)
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = ({ data }: MessageEvent<CpuChatEvent>) => events.push(data)
-    const done = this.worker.call((api) => api.chat(asked, Comlink.transfer(port2, [port2])))
+    const done = this.gguf.door.call((api) => api.chat(asked, Comlink.transfer(port2, [port2])))
     // An answer that the worker refused, or died over, has no end of its own.
     void done.then((result) => {
       if (!result.ok) events.push({ kind: 'end', reason: 'error', counts: answer.counts, failure: result, gone: false })
@@ -142,35 +118,17 @@ export class CpuChat implements EngineDoor {
 
   /** The worker counts by itself, so that no answer of llama.cpp is waited for. */
   async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
-    if (!this.loaded) return fail('not-loaded', '')
-    if (signal.aborted) return fail('aborted', '')
-    const counted = await this.worker.call((api) => api.count(messages))
-    return signal.aborted ? fail('aborted', '') : counted
+    return this.loaded ? this.gguf.door.callUntil(signal, (api) => api.count(messages)) : fail('not-loaded', '')
   }
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {
     if (!this.loaded) return fail('not-loaded', '')
     if (signal.aborted) return fail('aborted', '')
-    const halt = () => this.worker.tell((api) => api.stop())
+    const halt = () => this.gguf.door.tell((api) => api.stop())
     signal.addEventListener('abort', halt)
-    const made = await this.worker.call((api) => api.embed(texts) as Promise<Result<Embeddings>>)
+    const made = await this.gguf.door.call((api) => api.embed(texts) as Promise<Result<Embeddings>>)
     signal.removeEventListener('abort', halt)
     return made
-  }
-
-  private specOf(source: ModelSource): Result<ModelSpec> {
-    switch (source.kind) {
-      case 'mirror':
-        return source.format === 'mlc'
-          ? fail('engine-mismatch', 'It is an MLC model, which only WebLLM runs.')
-          : ok({ kind: 'mirror', id: source.id, baseUrl: this.parts.baseUrl })
-      case 'file':
-        return ok({ kind: 'file', file: source.file, mirrorUrl: this.parts.baseUrl })
-      case 'prebuilt':
-        return fail('engine-mismatch', `${source.name} is an MLC model, which only WebLLM runs.`)
-      default:
-        return source satisfies never
-    }
   }
 }
 

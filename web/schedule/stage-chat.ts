@@ -3,18 +3,17 @@
  * session so that the next turn reuses its KV, and turns token ids into text with stop strings. It decides nothing
  * about modes and holds no GPU.
  */
-import * as Comlink from 'comlink'
-import type { EngineWorkerApi, WorkerModel, WorkerModelSpec } from '../engine/worker-api.ts'
+import type { EngineWorkerApi, WorkerModel } from '../engine/worker-api.ts'
 import { tokensLeft } from '../rules/committed.ts'
 import type { ChatEvent, ChatMessage, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { AnswerText } from './answer-text.ts'
 import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from './engine-door.ts'
+import { type GgufParts, GgufWorker } from './gguf-worker.ts'
 import type { Hop } from './hop.ts'
 import { Session } from './session.ts'
 import { UsageClock } from './usage-clock.ts'
-import { WorkerDoor } from './worker-door.ts'
 
 const SESSION = 1
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
@@ -25,39 +24,28 @@ interface Loaded {
   readonly endTokens: ReadonlySet<number>
 }
 
-export interface StageChatParts {
-  readonly makeWorker: () => Worker
-  /** Where the mirror answers: the page's own server. */
-  readonly baseUrl: string
-  /** Asks the browser to keep what is stored; called once, at the first load. */
-  readonly askPersistence: () => Promise<boolean>
-  readonly now: () => number
-}
-
 export class StageChat implements EngineDoor {
   readonly name = 'stage'
   readonly resume = 'tokens'
-  private readonly parts: StageChatParts
-  private readonly worker: WorkerDoor<EngineWorkerApi>
+  private readonly now: () => number
+  private readonly gguf: GgufWorker<EngineWorkerApi>
   private loaded: Loaded | null = null
-  private asked = false
 
-  constructor(parts: StageChatParts) {
-    this.parts = parts
-    this.worker = new WorkerDoor(parts.makeWorker, () => {
+  constructor(parts: GgufParts) {
+    this.now = parts.now
+    this.gguf = new GgufWorker(parts, () => {
       this.loaded = null
     })
   }
 
   probe(): Promise<Result<AdapterFacts>> {
-    return this.worker.call((api) => api.probe() as Promise<Result<AdapterFacts>>)
+    return this.gguf.door.call((api) => api.probe() as Promise<Result<AdapterFacts>>)
   }
 
   async inspect(source: ModelSource, signal: AbortSignal): Promise<Result<Inspection>> {
-    const spec = this.specOf(source)
+    const spec = this.gguf.specOf(source)
     if (!spec.ok) return spec
-    const found = await this.worker.call((api) => api.inspect(spec.value))
-    if (signal.aborted) return fail('aborted', '')
+    const found = await this.gguf.door.callUntil(signal, (api) => api.inspect(spec.value))
     if (!found.ok) return found
     const { gpuBytes, gpuBytesMax } = found.value
     const fits = gpuBytesMax === null
@@ -65,9 +53,8 @@ export class StageChat implements EngineDoor {
     return ok({ ...found.value, engine: this.name, fits, reason })
   }
 
-  async cached(): Promise<readonly ModelSummary[]> {
-    const kept = await this.worker.call(async (api) => ok(await api.cached()))
-    return kept.ok ? kept.value : []
+  cached(): Promise<readonly ModelSummary[]> {
+    return this.gguf.cached()
   }
 
   async load(
@@ -75,16 +62,7 @@ export class StageChat implements EngineDoor {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<Result<LoadedModel>> {
-    const spec = this.specOf(source)
-    if (!spec.ok) return spec
-    if (signal.aborted) return fail('aborted', '')
-    await this.unload()
-    if (!this.asked) void this.parts.askPersistence()
-    this.asked = true
-    const cancel = () => this.worker.tell((api) => api.cancelLoad())
-    signal.addEventListener('abort', cancel)
-    const answer = await this.worker.call((api) => api.load(spec.value, Comlink.proxy(onProgress)))
-    signal.removeEventListener('abort', cancel)
+    const answer = await this.gguf.load(source, onProgress, signal)
     if (!answer.ok) return answer
     const model = answer.value
     this.loaded = {
@@ -96,19 +74,17 @@ export class StageChat implements EngineDoor {
     return ok({ id, engine: 'stage', name, contextPositions, gpuBytes, adapter: facts.adapter, notice })
   }
 
-  async unload(): Promise<void> {
-    if (!this.loaded) return
-    this.loaded = null
-    await this.worker.call(async (api) => ok(await api.unload()))
+  unload(): Promise<void> {
+    return this.gguf.unload()
   }
 
   async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
-    const clock = new UsageClock(this.parts.now)
+    const clock = new UsageClock(this.now)
     const { loaded } = this
     if (!loaded) return yield clock.end('error', fail('not-loaded', ''))
     const begun = request.resume ?? null
     const byText = begun !== null && begun.tokens.length === 0
-    const prompt = await this.worker.call(
+    const prompt = await this.gguf.door.call(
       (api) => api.encodeChat(request.messages, byText ? begun.text : '') as Promise<Result<readonly number[]>>,
     )
     if (!prompt.ok) return yield clock.end('error', prompt)
@@ -151,9 +127,10 @@ export class StageChat implements EngineDoor {
 
   async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
     if (!this.loaded) return fail('not-loaded', '')
-    if (signal.aborted) return fail('aborted', '')
-    const prompt = await this.worker.call((api) => api.encodeChat(messages, '') as Promise<Result<readonly number[]>>)
-    if (signal.aborted) return fail('aborted', '')
+    const prompt = await this.gguf.door.callUntil(
+      signal,
+      (api) => api.encodeChat(messages, '') as Promise<Result<readonly number[]>>,
+    )
     return prompt.ok ? ok(prompt.value.length) : prompt
   }
 
@@ -164,28 +141,15 @@ export class StageChat implements EngineDoor {
       : fail('not-loaded', '')
   }
 
-  private specOf(source: ModelSource): Result<WorkerModelSpec> {
-    switch (source.kind) {
-      case 'mirror':
-        return ok({ kind: 'mirror', id: source.id, baseUrl: this.parts.baseUrl })
-      case 'file':
-        return ok({ kind: 'file', file: source.file, mirrorUrl: this.parts.baseUrl })
-      case 'prebuilt':
-        return fail('engine-mismatch', `${source.name} is an MLC model, which only WebLLM runs.`)
-      default:
-        return source satisfies never
-    }
-  }
-
   /** The stage in the worker as a hop. */
   private hop(): Hop {
     return {
-      open: (request) => this.worker.call((api) => api.open(request)),
-      run: (frame) => this.worker.call((api) => api.run(frame)),
+      open: (request) => this.gguf.door.call((api) => api.open(request)),
+      run: (frame) => this.gguf.door.call((api) => api.run(frame)),
       truncate: (session, epoch, position, sampler) =>
-        this.worker.call((api) => api.truncate(session, epoch, position, sampler)),
+        this.gguf.door.call((api) => api.truncate(session, epoch, position, sampler)),
       close: async (session) => {
-        await this.worker.call(async (api) => ok(await api.close(session)))
+        await this.gguf.door.call(async (api) => ok(await api.close(session)))
       },
     }
   }

@@ -207,10 +207,7 @@ export class WebLlmChat implements EngineDoor {
   }
 
   async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
-    if (!this.#loaded) return fail('not-loaded', '')
-    if (signal.aborted) return fail('aborted', '')
-    const counted = await this.#worker.call((api) => api.count(messages))
-    return signal.aborted ? fail('aborted', '') : counted
+    return this.#loaded ? this.#worker.callUntil(signal, (api) => api.count(messages)) : fail('not-loaded', '')
   }
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {

@@ -24,6 +24,12 @@ export class WorkerDoor<Api> {
     this.#onLost = onLost
   }
 
+  /** `call` for whoever may lose interest: `aborted`, before it is asked and instead of what it answers. */
+  async callUntil<T>(signal: AbortSignal, ask: (api: Comlink.Remote<Api>) => Promise<Result<T>>): Promise<Result<T>> {
+    const answer = signal.aborted ? null : await this.call(ask)
+    return answer === null || signal.aborted ? fail('aborted', '') : answer
+  }
+
   /** A call into the worker that also ends when the worker does (`worker-lost`), or throws (`engine-failed`: a bug). */
   call<T>(ask: (api: Comlink.Remote<Api>) => Promise<Result<T>>): Promise<Result<T>> {
     this.#running ??= this.#start()
