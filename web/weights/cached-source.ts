@@ -4,11 +4,12 @@
  * Owns no storage and no connection: both are passed in.
  */
 import { CHUNK_BYTES, CHUNK_FETCHES_MAX, CHUNKS_IN_MEMORY_MAX } from '../wire/limits.ts'
-import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { type Failure, ok, type Result } from '../wire/result.ts'
 import type { ChunkCache } from './chunk-cache.ts'
 import { type ChunkOrigin, fetchVerified, type RetryClock, realClock } from './chunk-origin.ts'
 import { type ByteRange, type ChunkFacts, chunksOf, outsideFailure, rangeOfChunk, sha256Hex } from './chunks.ts'
 import { abortedFailure, inLanes, Turns, untilAborted } from './lanes.ts'
+import { fullFailure } from './room.ts'
 import type { ByteSource } from './source.ts'
 
 export interface FetchProgress {
@@ -22,11 +23,6 @@ interface Flight {
   readonly cut: AbortController
   callers: number
   receivedBytes: number
-}
-
-function full(neededBytes: number, freeBytes: number): Failure {
-  const mb = (count: number) => Math.round(count / 1e6)
-  return fail('storage-full', `It needs ${mb(neededBytes)} MB more, there is room for ${mb(freeBytes)} MB.`)
 }
 
 export class CachedSource implements ByteSource {
@@ -93,7 +89,7 @@ export class CachedSource implements ByteSource {
     const totalBytes = this.#bytesOf(wanted)
     const neededBytes = this.#bytesOf(missing)
     const freeBytes = neededBytes === 0 ? 0 : await cache.freeBytes()
-    if (neededBytes > freeBytes) return this.#unkept(full(neededBytes, freeBytes))
+    if (neededBytes > freeBytes) return this.#unkept(fullFailure(neededBytes, freeBytes))
     const pending = new Set(missing)
     let keptBytes = 0
     const report = () => {
@@ -116,7 +112,7 @@ export class CachedSource implements ByteSource {
     })
     this.#watchers.delete(report)
     if (!failure || failure !== this.notice) return failure ?? ok(null)
-    return this.#unkept(failure.code === 'storage-full' ? full(neededBytes, keptBytes) : failure)
+    return this.#unkept(failure.code === 'storage-full' ? fullFailure(neededBytes, keptBytes) : failure)
   }
 
   #bytesOf(indexes: readonly number[]): number {

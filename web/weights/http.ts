@@ -2,6 +2,7 @@
  * One GET with every bound a stranger's server needs: time to answer, time without a byte, size, content type. Gives
  * bytes or a code; knows nothing of chunks, hashes or tries.
  */
+import type { Code } from '../wire/codes.ts'
 import { SOURCE_ANSWER_MS_MAX } from '../wire/limits.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { ByteRange } from './chunks.ts'
@@ -16,11 +17,17 @@ export interface Ask {
   /** Called with the size of each piece as it comes in. */
   readonly onBytes?: ((bytes: number) => void) | undefined
   readonly cache?: RequestCache
+  /** Called once with the headers of an answer that is not refused. */
+  readonly onAnswer?: (headers: Headers) => void
+  /** What a status means at a source that uses it otherwise than a mirror. */
+  readonly refusals?: Readonly<Record<number, Code>>
 }
 
-function statusFailure(status: number, url: string): Failure | null {
+function statusFailure(status: number, { url, refusals }: Ask): Failure | null {
   if (status === 200 || status === 206) return null
   const detail = `${url} answered with status ${status}.`
+  const own = refusals?.[status]
+  if (own !== undefined) return fail(own, detail)
   if (status === 404 || status === 410) return fail('model-unknown', detail)
   // Busy or broken for now: worth another try. Everything else is an answer, and a wrong one.
   if (status >= 500 || status === 408 || status === 429) return fail('source-unreachable', detail)
@@ -29,7 +36,7 @@ function statusFailure(status: number, url: string): Failure | null {
 
 function headerFailure(response: Response, ask: Ask): Failure | null {
   const { url, range } = ask
-  const status = statusFailure(response.status, url)
+  const status = statusFailure(response.status, ask)
   if (status) return status
   const type = response.headers.get('content-type') ?? ''
   if (type.includes('text/html')) return fail('source-error-page', `${url} sent ${type}.`)
@@ -94,6 +101,7 @@ export async function getBytes(ask: Ask): Promise<Result<Uint8Array<ArrayBuffer>
       return refused ?? fail('source-error-page', `${url} sent nothing.`)
     }
     alive()
+    ask.onAnswer?.(response.headers)
     const bytes = await readBody(response.body, ask, alive)
     if (!bytes) return fail('source-error-page', `${url} sent more than ${ask.bytesMax} bytes.`)
     if (range && bytes.length !== range.length) {

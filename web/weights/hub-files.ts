@@ -16,6 +16,7 @@ import type { HubFile, HubManifest } from './hub-manifest.ts'
 import { abortedFailure } from './lanes.ts'
 import { manifestId, parseJson } from './manifest.ts'
 import type { MlcFiles } from './mlc-files.ts'
+import { fullFailure } from './room.ts'
 import { openShelf } from './shelf.ts'
 
 export interface HubAddresses {
@@ -129,9 +130,7 @@ class HubFiles implements MlcFiles {
     const missing = this.files.filter((_, index) => !cache.value.has(index))
     const missingBytes = missing.reduce((sum, { bytes }) => sum + bytes, 0)
     const freeBytes = missingBytes === 0 ? 0 : await cache.value.freeBytes()
-    const mb = (count: number) => Math.round(count / 1e6)
-    if (missingBytes > freeBytes)
-      return fail('storage-full', `It needs ${mb(missingBytes)} MB more, there is room for ${mb(freeBytes)} MB.`)
+    if (missingBytes > freeBytes) return fullFailure(missingBytes, freeBytes)
     let doneBytes = totalBytes - missingBytes
     onProgress({ doneBytes, totalBytes })
     for (const file of missing) {

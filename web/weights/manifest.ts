@@ -13,11 +13,12 @@ import { readBlob } from './chunk-origin.ts'
 import { hex, rangeOfChunk, sha256Hex } from './chunks.ts'
 import type { Directory } from './directory.ts'
 import { getBytes } from './http.ts'
+import { type HubGguf, parseHubGguf } from './hub-gguf.ts'
 import { type HubManifest, parseHubManifest } from './hub-manifest.ts'
 import { abortedFailure } from './lanes.ts'
 
 /** Whatever this browser may keep a model by. */
-export type AnyManifest = Manifest | MlcManifest | HubManifest
+export type AnyManifest = Manifest | MlcManifest | HubManifest | HubGguf
 
 export function manifestId(manifest: AnyManifest): Promise<string> {
   return sha256Hex(new TextEncoder().encode(canonicalJson(manifest)))
@@ -50,6 +51,7 @@ export async function checkKept(id: string, value: unknown): Promise<Result<AnyM
   const format = formatOf(value)
   if (format === 'weft-mlc/1') return checkMlcManifest(id, value)
   if (format === 'weft-hub/1') return checkId(id, parseHubManifest(value))
+  if (format === 'weft-hub-gguf/1') return checkId(id, parseHubGguf(value))
   return checkManifest(id, value)
 }
 

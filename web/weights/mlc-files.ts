@@ -12,6 +12,7 @@ import type { ChunkCache } from './chunk-cache.ts'
 import { mirrorOrigin } from './chunk-origin.ts'
 import type { MlcFacts } from './hub-manifest.ts'
 import { fetchMlcManifest, mirrorUrl } from './manifest.ts'
+import { fullFailure } from './room.ts'
 import { openShelf } from './shelf.ts'
 
 export interface MlcFiles {
@@ -107,8 +108,7 @@ class MirroredFiles implements MlcFiles {
     if (missingBytes === 0) return ok(null)
     const freeBytes = await cache.freeBytes()
     if (missingBytes <= freeBytes) return ok(null)
-    const mb = (count: number) => Math.round(count / 1e6)
-    return fail('storage-full', `It needs ${mb(missingBytes)} MB more, there is room for ${mb(freeBytes)} MB.`)
+    return fullFailure(missingBytes, freeBytes)
   }
 
   /** One for each use, because a source remembers chunks: those of a whole model would fill the memory. */

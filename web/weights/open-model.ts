@@ -53,7 +53,8 @@ export async function manifestFromMirror(
 ): Promise<Result<Manifest>> {
   if (!isModelId(id)) return fail('model-unknown', 'It is not an id.')
   const kept = await shelf?.manifest(id)
-  return kept ? ok(kept) : fetchManifest(id, baseUrl, signal)
+  if (kept) return ok(kept)
+  return (await shelf?.isUnproved(id)) ? fail('model-incomplete', '') : fetchManifest(id, baseUrl, signal)
 }
 
 async function findInMirror(
@@ -64,7 +65,9 @@ async function findInMirror(
   const { id, baseUrl } = spec
   const manifest = await manifestFromMirror(spec, shelf, signal)
   if (!manifest.ok) return manifest
-  return ok({ id, manifest: manifest.value, origin: mirrorOrigin(mirrorUrl(baseUrl, `${id}/model.gguf`)) })
+  const home = await shelf?.home(id)
+  const url = home?.url ?? mirrorUrl(baseUrl, `${id}/model.gguf`)
+  return ok({ id, manifest: manifest.value, origin: mirrorOrigin(url) })
 }
 
 async function findInFile(

@@ -43,11 +43,16 @@ async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes:
   }
 }
 
+/** For bytes that no manifest names yet: what they were when they came is kept with them. */
+export interface UnprovedCache extends ChunkCache {
+  write(index: number, bytes: Uint8Array<ArrayBuffer>, sha256?: string): Promise<Result<null>>
+}
+
 export async function openOpfsCache(
   folder: FileSystemDirectoryHandle,
   database: WeightsDatabase,
   id: string,
-): Promise<ChunkCache> {
+): Promise<UnprovedCache> {
   const kept = new Set(await database.chunksOf(id))
 
   async function drop(index: number): Promise<void> {
@@ -61,10 +66,10 @@ export async function openOpfsCache(
     }
   }
 
-  async function write(index: number, bytes: Uint8Array<ArrayBuffer>): Promise<Result<null>> {
+  async function write(index: number, bytes: Uint8Array<ArrayBuffer>, sha256?: string): Promise<Result<null>> {
     try {
       await writeFile(folder, String(index), bytes)
-      await database.keepChunk(id, index)
+      await database.keepChunk(id, index, sha256)
       kept.add(index)
       return ok(null)
     } catch (error) {

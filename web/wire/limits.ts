@@ -35,6 +35,8 @@ export const ALIGNMENT_BYTES_MAX = 64 * KIB
 /** A manifest is one chunk hash per 4 MiB and one line per tensor. */
 export const MANIFEST_BYTES_MAX = 32 * MIB
 export const NAME_CHARACTERS_MAX = 200
+/** Ids of conversations and messages: UUIDs here; an imported file may have longer ones. */
+export const ID_CHARACTERS_MAX = 64
 
 /** A source that has not answered by then is skipped for the next one. */
 export const SOURCE_ANSWER_MS_MAX = 10_000
@@ -48,6 +50,16 @@ export const CHUNK_FETCHES_MAX = 4
 export const CHUNKS_IN_MEMORY_MAX = 8
 /** Wait before the second try of a chunk; doubled each time, then jittered to between half and the whole. */
 export const CHUNK_RETRY_MS = 250
+/** A download whose source does not answer waits so long before it asks again, then twice as long each time. */
+export const DOWNLOAD_RETRY_MS = 1_000
+/** The longest such wait: nobody wants to wait longer after the network came back without a word. */
+export const DOWNLOAD_RETRY_MS_MAX = 30_000
+/** How often a download tells the page and the other tabs how far it is. */
+export const DOWNLOAD_TELL_MS = 250
+/** Models that wait for their download in one page; more is a slip of the hand. */
+export const DOWNLOADS_MAX = 64
+/** Pages of a hub's list of files: a thousand files each. */
+export const HUB_LIST_PAGES_MAX = 16
 /** `/models/index.json`: a thousand models at about half a KiB each. */
 export const MIRROR_INDEX_BYTES_MAX = MIB
 /** Files of one MLC model. Shards are about 32 MiB each: 128 GiB of weights. */
@@ -90,6 +102,27 @@ export const EMBEDDING_TEXTS_MAX = 2_048
 export const OUTPUT_TOKENS_DEFAULT = 1_024
 /** An answer longer than this is a mistake of the caller; the context ends it earlier in practice. */
 export const OUTPUT_TOKENS_MAX = 131_072
+/** Conversations that a browser keeps, and that one file may bring. */
+export const CONVERSATIONS_MAX = 10_000
+/** Messages of one conversation, all branches together. */
+export const MESSAGES_KEPT_MAX = 20_000
+/** A title made from the first message; a person's own may be as long as any name. */
+export const TITLE_CHARACTERS_MAX = 60
+/** Files attached to one message, and the bytes of one: more than any model here can read. */
+export const ATTACHMENTS_MAX = 16
+export const ATTACHMENT_BYTES_MAX = MIB
+/** Pasted text that is longer becomes an attachment, so that the question stays in sight. */
+export const PASTE_CHARACTERS_MAX = 4_000
+/** A file of conversations: about ten thousand long ones. */
+export const IMPORT_BYTES_MAX = 256 * MIB
+/** Places that one search shows. */
+export const SEARCH_HITS_MAX = 50
+/** A growing answer is kept at most this often: what a crash can cost. */
+export const ANSWER_KEPT_EVERY_MS = 500
+/** A deleted conversation can be brought back for this long, also after a reload. */
+export const DELETED_KEPT_MS = 30_000
+/** Tokens of a summary that stands for the older part of a conversation. */
+export const SUMMARY_TOKENS_MAX = 400
 /** Requests that wait for the one engine of a page. More than a person or a sane script has open at once. */
 export const ASKS_WAITING_MAX = 16
 /** While a tab waits for the tab that holds the engine, it asks this often whether that one is alive. */
@@ -109,6 +142,19 @@ export const MIRROR_POLL_MS = 1_000
 /** After so many unanswered looks in a row the page stops and offers to look again. */
 export const MIRROR_POLL_FAILURES_MAX = 30
 
+/** Characters of an answer that are read as Markdown; what follows is drawn as it was written. About 30,000 tokens. */
+export const MARKDOWN_CHARACTERS_MAX = 128 * KIB
+/** One paragraph, cell or heading: the search for ends of emphasis and links grows with its square. */
+export const MARKDOWN_INLINE_CHARACTERS_MAX = 8 * KIB
+/** Quotes in lists in quotes, and emphasis in links: deeper ones are text. */
+export const MARKDOWN_DEPTH_MAX = 12
+/** Columns of a table; a wider one is drawn as it was written. */
+export const MARKDOWN_COLUMNS_MAX = 64
+/** Text past what is read as Markdown is drawn in pieces of this size, so that a step lays out only the last one. */
+export const MARKDOWN_PLAIN_CHARACTERS = 8 * KIB
+/** A longer block of code has no colours: reading it would hold up the page for longer than a frame or two. */
+export const HIGHLIGHT_CHARACTERS_MAX = 16 * KIB
+
 /** Memory of the CPU engine: the most that its WASM declares, whatever the machine has. */
 export const WASM_BYTES_MAX = 4 * GIB
 /** llama.cpp's threads in a page: more of them wait for memory, not for each other's work. */
@@ -123,12 +169,22 @@ export const DEVICE_RETRY_MS = 500
 /** More than any GPU has: a larger model is not even asked for. */
 export const GPU_PROBE_BYTES_MAX = 256 * GIB
 
+/** Text that another app hands over by the page's address; browsers cut addresses at about twice this. */
+export const SHARED_TEXT_CHARACTERS_MAX = 1_000_000
+/** JavaScript that a first visit loads before any engine, compressed. `npm run budgets` and a test hold it. */
+export const SHELL_GZIP_BYTES_MAX = 150_000
+/** A built file up to this is part of the shell, which is kept as a whole; a larger one is an engine's, kept once of use. */
+export const SHELL_FILE_BYTES_MAX = 512 * KIB
+/** A page that stays open looks for a new version this often, when it comes back into view. */
+export const UPDATE_CHECK_MS = 3_600_000
+
 /** WebGPU's guaranteed minimum; no binding is ever larger, so that a weak adapter can load what a strong one can. */
 export const BINDING_BYTES_MAX = 128 * MIB
 
 assert(GGUF_HEADER_BYTES_MAX % CHUNK_BYTES === 0, 'a header ends on a chunk border at most')
 assert(CHUNK_DAMAGED_MAX <= CHUNK_TRIES_MAX, 'a damaged chunk is tried again at least once')
 assert(CHUNK_FETCHES_MAX <= CHUNKS_IN_MEMORY_MAX, 'chunks that arrive together do not push each other out')
+assert(DOWNLOAD_RETRY_MS <= DOWNLOAD_RETRY_MS_MAX, 'a wait that doubles has an end')
 assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
 assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
 assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')

@@ -37,7 +37,11 @@ function parseSummary(value: unknown): ModelSummary | null {
   if (!isModelId(id) || !text(name, NAME_CHARACTERS_MAX) || !text(license, NAME_CHARACTERS_MAX)) return null
   if (!text(architecture, NAME_CHARACTERS_MAX) || !count(fileBytes) || !count(parameters)) return null
   if (!count(layers) || !count(contextLength)) return null
-  return { id, format, name, license, architecture, fileBytes, parameters, layers, contextLength }
+  const { fileSha256 } = item
+  if (fileSha256 !== undefined && !isModelId(fileSha256)) return null
+  const counts = { fileBytes, parameters, layers, contextLength }
+  const digest = fileSha256 === undefined ? {} : { fileSha256 }
+  return { id, format, name, license, architecture, ...counts, ...digest }
 }
 
 function parseAdding(value: unknown): Adding | null {

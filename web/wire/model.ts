@@ -53,6 +53,8 @@ export interface ModelSummary {
   readonly parameters: number
   readonly layers: number
   readonly contextLength: number
+  /** Of a model that is one file. */
+  readonly fileSha256?: string
 }
 
 /** A model that the mirror is fetching right now. */
@@ -108,8 +110,9 @@ export function canonicalJson(value: unknown): string {
 }
 
 export function summarise(id: string, manifest: Manifest): ModelSummary {
-  const { name, license, architecture, fileBytes, parameters, layers, contextLength } = manifest
-  return { id, format: 'gguf', name, license, architecture, fileBytes, parameters, layers, contextLength }
+  const { name, license, architecture, fileBytes, fileSha256, parameters, layers, contextLength } = manifest
+  const counts = { fileBytes, parameters, layers, contextLength }
+  return { id, format: 'gguf', name, license, architecture, ...counts, fileSha256 }
 }
 
 export function isModelId(value: unknown): value is string {
