@@ -9,6 +9,7 @@ const stage: EngineFacts = {
   refusal: null,
   tokensPerSecond: null,
   bytesPerSecond: null,
+  testedBytesPerSecond: null,
   assumedBytesPerSecond: 15 * GB,
 }
 const cpu: EngineFacts = { ...stage, engine: 'cpu', assumedBytesPerSecond: 4 * GB }
@@ -21,6 +22,12 @@ describe('a prediction', () => {
       basis: 'measured',
     })
     expect(predict({ ...stage, bytesPerSecond: 30 * GB }, 2 * GB)).toEqual({ tokensPerSecond: 15, basis: 'scaled' })
+    expect(predict({ ...stage, testedBytesPerSecond: 10 * GB }, 2 * GB)).toEqual({
+      tokensPerSecond: 3,
+      basis: 'tested',
+    })
+    const both = { ...stage, testedBytesPerSecond: 10 * GB, bytesPerSecond: 30 * GB }
+    expect(predict(both, 2 * GB)).toEqual({ tokensPerSecond: 15, basis: 'scaled' })
     expect(predict(stage, 5 * GB)).toEqual({ tokensPerSecond: 3, basis: 'assumed' })
   })
 })

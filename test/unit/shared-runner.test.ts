@@ -33,6 +33,8 @@ function countingEngines(tab: FakeTab, name: string, running: Set<string>): Mode
     inspect: async () => Promise.reject(new Error('a bug')),
     load: () => new Promise(() => {}),
     embed: async () => fail('embeddings-unsupported', ''),
+    release: async () => ok(null),
+    selfTest: async () => fail('no-adapter', ''),
     count: async (_source, messages) => ok(messages.length),
     async *chat(_source, { resume }, signal) {
       running.add(name)

@@ -9,6 +9,7 @@ import type { ModelSpec } from '../weights/open-model.ts'
 import type { ChatMessage } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import type { Failure, Result } from '../wire/result.ts'
+import type { GpuSpeed } from './gpu/self-test.ts'
 import type { StageEngine, StageFacts } from './stage.ts'
 
 export interface WorkerProbe {
@@ -38,6 +39,8 @@ export interface EngineWorkerApi
     Pick<StageEngine, 'open' | 'run' | 'truncate' | 'close'> {
   probe(): Promise<Result<WorkerProbe>>
   inspect(spec: ModelSpec): Promise<Result<WorkerInspection>>
+  /** On a device of its own, beside what is loaded. */
+  selfTest(): Promise<Result<GpuSpeed>>
   /** `begun`: the answer so far, where one goes on from its text; else empty. */
   encodeChat(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>>
 }

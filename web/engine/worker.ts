@@ -15,6 +15,7 @@ import { fail, ok, type Result } from '../wire/result.ts'
 import { checkRunnable, estimateGpu, needBytes } from './estimate.ts'
 import { browserGpu, probeGpu } from './gpu/device.ts'
 import { tryRoom } from './gpu/room.ts'
+import { type GpuSpeed, measureGpu } from './gpu/self-test.ts'
 import { KERNEL_SOURCES } from './kernels/sources.ts'
 import { planStage, type StagePlan } from './plan.ts'
 import type { Frame, FrameOutput, OpenRequest, SamplerSpec } from './stage.ts'
@@ -132,6 +133,10 @@ class EngineWorker implements EngineWorkerApi {
     if (warm.ok) return stage
     await stage.value.dispose()
     return warm
+  }
+
+  selfTest(): Promise<Result<GpuSpeed>> {
+    return measureGpu(browserGpu(), KERNEL_SOURCES)
   }
 
   async cancelLoad(): Promise<void> {

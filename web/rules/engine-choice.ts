@@ -13,6 +13,9 @@ export const GPU_BYTES_PER_SECOND_ASSUMED = 15e9
 /** A thread of llama.cpp as WASM read 1.2 GB/s where docs/PERFORMANCE.md measured it. */
 export const CPU_THREAD_BYTES_PER_SECOND_ASSUMED = 1.2e9
 
+/** Of what one kernel reads in the self test, this much is left for a whole answer: attention and launches take the rest. */
+export const SELF_TEST_SHARE = 0.6
+
 export interface EngineFacts {
   readonly engine: EngineName
   /** Why it cannot run this model here; null where it can. */
@@ -21,13 +24,15 @@ export interface EngineFacts {
   readonly tokensPerSecond: number | null
   /** Bytes of weights a second, measured with any model on this device; null where nothing ran. */
   readonly bytesPerSecond: number | null
+  /** What the self test found of this GPU; null where it never ran, or says nothing of the engine. */
+  readonly testedBytesPerSecond: number | null
   readonly assumedBytesPerSecond: number
 }
 
 export interface Prediction {
   readonly tokensPerSecond: number
-  /** `measured` with this model, `scaled` from another one by size, `assumed` from the kind of device. */
-  readonly basis: 'measured' | 'scaled' | 'assumed'
+  /** `measured` with this model, `scaled` from another one by size, `tested` by the self test, `assumed` by kind of device. */
+  readonly basis: 'measured' | 'scaled' | 'tested' | 'assumed'
 }
 
 export interface EngineChoice extends Prediction {
@@ -39,9 +44,11 @@ export interface EngineChoice extends Prediction {
 /** Decoding reads every weight once a token. */
 export function predict(facts: EngineFacts, bytesPerToken: number): Prediction {
   if (facts.tokensPerSecond !== null) return { tokensPerSecond: facts.tokensPerSecond, basis: 'measured' }
-  const bytesPerSecond = facts.bytesPerSecond ?? facts.assumedBytesPerSecond
-  const basis = facts.bytesPerSecond === null ? 'assumed' : 'scaled'
-  return { tokensPerSecond: bytesPerSecond / Math.max(bytesPerToken, 1), basis }
+  const of = (bytesPerSecond: number) => bytesPerSecond / Math.max(bytesPerToken, 1)
+  if (facts.bytesPerSecond !== null) return { tokensPerSecond: of(facts.bytesPerSecond), basis: 'scaled' }
+  const tested = facts.testedBytesPerSecond
+  if (tested !== null) return { tokensPerSecond: of(tested * SELF_TEST_SHARE), basis: 'tested' }
+  return { tokensPerSecond: of(facts.assumedBytesPerSecond), basis: 'assumed' }
 }
 
 /**

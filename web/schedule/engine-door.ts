@@ -61,6 +61,14 @@ export interface EngineDoor extends ChatEngine<ModelSource> {
   inspect(source: ModelSource, signal: AbortSignal): Promise<Result<Inspection>>
   /** Models of this engine's format whose every byte is in this browser: they load without the network. */
   cached(): Promise<readonly ModelSummary[]>
+  /** Only where a short test says something of this engine. Nothing else runs meanwhile. Refusals: `probe`'s, `gpu-error`. */
+  selfTest?(): Promise<Result<SelfTest>>
+}
+
+/** How fast this device reads weights, by a short run of the real kernel on made-up ones. */
+export interface SelfTest {
+  readonly adapter: string
+  readonly bytesPerSecond: number
 }
 
 export interface EngineOption {
@@ -93,6 +101,10 @@ export interface ModelRunner extends Pick<EngineDoor, 'probe' | 'cached' | 'unlo
   /** Loads `source` first where it is not what is loaded. */
   chat(source: ModelSource, request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>
   embed(source: ModelSource, texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>>
+  /** Unloads `source` where it is what is loaded, after what runs: for a model whose bytes are to be deleted. */
+  release(source: ModelSource, signal: AbortSignal): Promise<Result<null>>
+  /** Takes its turn, under a second. What it finds is kept with the speeds; measured ones of real answers go before it. */
+  selfTest(signal: AbortSignal): Promise<Result<SelfTest>>
   /** Of the engine's `count`. Loads nothing, waits for no answer; `not-loaded` where `source` is not what is loaded. */
   count(source: ModelSource, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>>
 }

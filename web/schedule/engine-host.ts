@@ -73,6 +73,10 @@ export class EngineHost {
         return result(await this.#runner.embed(call.source, call.texts, signal))
       case 'count':
         return result(await this.#runner.count(call.source, call.messages, signal))
+      case 'release':
+        return result(await this.#runner.release(call.source, signal))
+      case 'selfTest':
+        return result(await this.#runner.selfTest(signal))
       case 'chat':
         for await (const event of this.#runner.chat(call.source, call.request, signal)) say({ kind: 'event', event })
         return

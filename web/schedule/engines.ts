@@ -25,7 +25,15 @@ import type { Code } from '../wire/codes.ts'
 import { REPLAYS_MAX, SPEED_TOKENS_MIN } from '../wire/limits.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
-import type { AdapterFacts, EngineDoor, Inspection, ModelRunner, ModelSource, RunnerInspection } from './engine-door.ts'
+import type {
+  AdapterFacts,
+  EngineDoor,
+  Inspection,
+  ModelRunner,
+  ModelSource,
+  RunnerInspection,
+  SelfTest,
+} from './engine-door.ts'
 import { keyOfSource } from './engine-door.ts'
 import type { SpeedStore } from './speed-store.ts'
 import { Turns } from './turns.ts'
@@ -157,6 +165,32 @@ export class Engines implements ModelRunner {
     return loaded && same ? loaded.door.count(messages, signal) : fail('not-loaded', '')
   }
 
+  async release(source: ModelSource, signal: AbortSignal): Promise<Result<null>> {
+    const turn = await this.#turns.take(signal)
+    if (!turn.ok) return turn
+    try {
+      if (this.#loaded?.key === keyOfSource(source)) await this.#drop()
+      return ok(null)
+    } finally {
+      turn.value()
+    }
+  }
+
+  async selfTest(signal: AbortSignal): Promise<Result<SelfTest>> {
+    const turn = await this.#turns.take(signal)
+    if (!turn.ok) return turn
+    try {
+      const gpu = await this.probe()
+      if (!gpu.ok) return gpu
+      const door = await this.#door('stage')
+      const test = (await door?.selfTest?.()) ?? fail('engine-mismatch', '')
+      if (test.ok) this.#parts.speeds.noteTest(test.value.adapter, test.value.bytesPerSecond)
+      return test
+    } finally {
+      turn.value()
+    }
+  }
+
   /** After what runs. */
   async unload(): Promise<void> {
     const turn = await this.#turns.take(NEVER)
@@ -258,6 +292,7 @@ export class Engines implements ModelRunner {
       refusal: refusalOf(engine, inspected, gpu),
       tokensPerSecond: inspected.ok ? speeds.tokensPerSecond(engine, name, inspected.value.model.id) : null,
       bytesPerSecond: speeds.bytesPerSecond(engine, name),
+      testedBytesPerSecond: engine === 'cpu' ? null : speeds.testedBytesPerSecond(name),
       assumedBytesPerSecond,
     }
   }

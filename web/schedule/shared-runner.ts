@@ -16,7 +16,7 @@ import {
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, type Result } from '../wire/result.ts'
 import { Election, type Locks } from './election.ts'
-import type { AdapterFacts, ModelRunner, ModelSource, RunnerInspection } from './engine-door.ts'
+import type { AdapterFacts, ModelRunner, ModelSource, RunnerInspection, SelfTest } from './engine-door.ts'
 import { EngineHost } from './engine-host.ts'
 import { parseTabMessage, type TabAnswer, type TabCall, type TabMessage, tabLock } from './tab-wire.ts'
 
@@ -109,6 +109,14 @@ export class SharedRunner implements ModelRunner {
 
   count(source: ModelSource, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
     return this.#ask(() => ({ method: 'count', source, messages }), signal)
+  }
+
+  release(source: ModelSource, signal: AbortSignal): Promise<Result<null>> {
+    return this.#ask(() => ({ method: 'release', source }), signal)
+  }
+
+  selfTest(signal: AbortSignal): Promise<Result<SelfTest>> {
+    return this.#ask(() => ({ method: 'selfTest' }), signal)
   }
 
   /** The model stays for the other tabs; the next load replaces it. */

@@ -17,6 +17,7 @@ export interface SpeedNote {
 export type SpeedShelf = Pick<Storage, 'getItem' | 'setItem'> | null
 
 const KEY = 'weft-speeds'
+const TEST_KEY = 'weft-self-test'
 /** A new measurement counts this much against what was known: one slow answer beside other work is not the truth. */
 const NEW_SHARE = 0.5
 
@@ -41,13 +42,32 @@ function parseNotes(text: string | null): SpeedNote[] {
   }
 }
 
+interface SelfTestNote {
+  readonly adapter: string
+  readonly bytesPerSecond: number
+}
+
+function parseTest(text: string | null): SelfTestNote | null {
+  try {
+    const value: unknown = JSON.parse(text ?? 'null')
+    if (value === null || typeof value !== 'object') return null
+    const { adapter, bytesPerSecond } = value as Record<string, unknown>
+    if (typeof adapter !== 'string' || typeof bytesPerSecond !== 'number' || !(bytesPerSecond > 0)) return null
+    return { adapter, bytesPerSecond }
+  } catch {
+    return null
+  }
+}
+
 export class SpeedStore {
   readonly #shelf: SpeedShelf
   #notes: SpeedNote[]
+  #test: SelfTestNote | null
 
   constructor(shelf: SpeedShelf) {
     this.#shelf = shelf
     this.#notes = parseNotes(shelf?.getItem(KEY) ?? null)
+    this.#test = parseTest(shelf?.getItem(TEST_KEY) ?? null)
   }
 
   /** Null where this model never ran on this engine and adapter. */
@@ -58,6 +78,16 @@ export class SpeedStore {
   /** Of the newest measurement on this engine and adapter, whatever the model. */
   bytesPerSecond(engine: EngineName, adapter: string): number | null {
     return this.#notes.find((note) => note.engine === engine && note.adapter === adapter)?.bytesPerSecond ?? null
+  }
+
+  /** Of the last self test, where it ran on this adapter. */
+  testedBytesPerSecond(adapter: string): number | null {
+    return this.#test?.adapter === adapter ? this.#test.bytesPerSecond : null
+  }
+
+  noteTest(adapter: string, bytesPerSecond: number): void {
+    this.#test = { adapter, bytesPerSecond }
+    this.#keep(TEST_KEY, this.#test)
   }
 
   note(measured: SpeedNote): void {
@@ -71,8 +101,12 @@ export class SpeedStore {
         }
       : measured
     this.#notes = [note, ...this.#notes.filter((other) => other !== known)].slice(0, SPEEDS_KEPT_MAX)
+    this.#keep(KEY, this.#notes)
+  }
+
+  #keep(key: string, value: unknown): void {
     try {
-      this.#shelf?.setItem(KEY, JSON.stringify(this.#notes))
+      this.#shelf?.setItem(key, JSON.stringify(value))
     } catch {
       // Full or refused: what was measured holds until the page is closed.
     }

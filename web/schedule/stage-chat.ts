@@ -9,7 +9,7 @@ import type { ChatEvent, ChatMessage, ChatRequest, Embeddings, LoadedModel, Load
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { AnswerText } from './answer-text.ts'
-import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from './engine-door.ts'
+import type { AdapterFacts, EngineDoor, Inspection, ModelSource, SelfTest } from './engine-door.ts'
 import { type GgufParts, GgufWorker } from './gguf-worker.ts'
 import type { Hop } from './hop.ts'
 import { Session } from './session.ts'
@@ -51,6 +51,10 @@ export class StageChat implements EngineDoor {
     const fits = gpuBytesMax === null
     const reason = fits ? '' : `It needs ${mb(gpuBytes)} MB of GPU memory; your browser gave ${mb(gpuBytesMax)} MB.`
     return ok({ ...found.value, engine: this.name, fits, reason })
+  }
+
+  selfTest(): Promise<Result<SelfTest>> {
+    return this.gguf.door.call((api) => api.selfTest() as Promise<Result<SelfTest>>)
   }
 
   cached(): Promise<readonly ModelSummary[]> {

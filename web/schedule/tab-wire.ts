@@ -7,8 +7,8 @@ import type { ChatEvent, ChatMessage, ChatRequest, LoadProgress } from '../wire/
 import type { Result } from '../wire/result.ts'
 import type { ModelSource } from './engine-door.ts'
 
-/** History: 1, first version. 2, `count`. */
-const VERSION = 2
+/** History: 1, first version. 2, `count`. 3, `release` and `selfTest`. */
+const VERSION = 3
 export const TABS_CHANNEL = `weft-engine/${VERSION}`
 /** Held by the owner for as long as it is one. */
 export const OWNER_LOCK = `weft-engine-owner/${VERSION}`
@@ -23,6 +23,8 @@ export type TabCall =
   | { readonly method: 'chat'; readonly source: ModelSource; readonly request: ChatRequest }
   | { readonly method: 'embed'; readonly source: ModelSource; readonly texts: readonly string[] }
   | { readonly method: 'count'; readonly source: ModelSource; readonly messages: readonly ChatMessage[] }
+  | { readonly method: 'release'; readonly source: ModelSource }
+  | { readonly method: 'selfTest' }
 
 /** Exactly one `result` (or, for a chat, one event `end`), always last. */
 export type TabAnswer =

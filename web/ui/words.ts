@@ -33,7 +33,7 @@ export function sayChoice(fit: Fit): string {
   if (fit.state !== 'known' || !fit.choice) return ''
   const { engine, reason, basis, tokensPerSecond } = fit.choice
   const rate = formatTokensPerSecond(tokensPerSecond)
-  const speed = { measured: `measured ${rate}`, scaled: `about ${rate}`, assumed: 'speed not measured yet' }[basis]
+  const speed = { measured: `measured ${rate}`, scaled: `about ${rate}`, tested: `about ${rate}`, assumed: 'speed not measured yet' }[basis]
   const why = {
     picked: 'your choice',
     only: 'the one that runs it here',
