@@ -31,7 +31,7 @@ export async function loadCpu(file: Uint8Array, range?: LayerRange, kv?: 'f16' |
   return must(await StageCpu.load(await planOf(file, range), new MemorySource(file), kv))
 }
 
-/** Few lanes: a software GPU pays for each at every barrier. `kernels.test.ts` runs the other variants. */
+/** Few lanes: a software GPU pays for each at every barrier. `products.test.ts` runs the other variants. */
 const FIXED: Tuning = { ...PLAIN, lanes: 16 }
 const shared = new WeakMap<GPU, GPU>()
 
