@@ -33,6 +33,8 @@ export function underSoftwareDriver(): void {
       ...process.env,
       WEFT_BENCH_DRIVER: 'software',
       VK_ICD_FILENAMES: driver,
+      // A driver that is named here would win over the one above.
+      VK_DRIVER_FILES: driver,
       LD_LIBRARY_PATH: [dirname(driver), process.env['LD_LIBRARY_PATH'] ?? ''].filter((path) => path !== '').join(':'),
     },
   })

@@ -1,12 +1,9 @@
-/** WebGPU in plain Node: a device that copies what it is given, and a process that can end afterwards. */
-import { afterAll, expect, it } from 'vitest'
-import { closeNodeGpu, nodeGpu } from '../support/gpu-node.ts'
-
-afterAll(closeNodeGpu)
+/** WebGPU in plain Node: a device that copies what it is given. The process can end afterwards, or no run of this would. */
+import { expect, it } from 'vitest'
+import { nodeGpu } from '../bench/node-gpu.ts'
 
 it('opens a device that gives bytes back', async () => {
-  const gpu = await nodeGpu()
-  const adapter = await gpu?.requestAdapter()
+  const adapter = await nodeGpu().gpu.requestAdapter()
   if (!adapter) throw new Error('no software GPU: the Chromium at hand ships no vk_swiftshader_icd.json')
   const device = await adapter.requestDevice()
   const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
