@@ -2,12 +2,18 @@
  * One file for the app's build and for the test projects. The app is built from `web/` into `dist/`, which the server
  * serves. A test project is a kind of machine room: plain Node, a Chromium page, or Node that drives Chromium.
  */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
+import type { Plugin } from 'vite'
+import { VitePWA } from 'vite-plugin-pwa'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { CHROMIUM_FLAGS, findChromium, swiftShaderDriver } from './test/support/chromium.ts'
 import { SHARED_DATA } from './test/support/prepare.ts'
+import { ENGINE_NAMES } from './web/wire/chat.ts'
+import { SHELL_FILE_BYTES_MAX } from './web/wire/limits.ts'
 
 const repository = import.meta.dirname
 const minutes = (count: number) => count * 60_000
@@ -36,6 +42,66 @@ export function workerFile({ facadeModuleId }: { readonly facadeModuleId?: strin
   return `assets/${folder === '' ? '' : `${folder}-`}worker-[hash].js`
 }
 
+/** A file of an engine that is too large for the shell carries the engine's name: `web/sw.ts` keeps it by that. */
+function chunkFile({ moduleIds }: { readonly moduleIds: readonly string[] }): string {
+  const webllm = moduleIds.some((id) => id.includes('/@mlc-ai/web-llm/'))
+  return `assets/${webllm ? 'webllm-' : ''}[name]-[hash].js`
+}
+
+function assetFile({ names }: { readonly names: readonly string[] }): string {
+  return `assets/${names[0]?.startsWith('wllama') ? 'cpu-' : ''}[name]-[hash][extname]`
+}
+
+interface BuiltFile {
+  readonly url: string
+  revision: string | null
+  readonly size: number
+}
+
+/** What the service worker is told of each file. */
+async function shellFiles(files: BuiltFile[]) {
+  // A page that was kept has the headers it came with: where they change, so does its digest.
+  const headers = readFileSync(`${repository}/signal/headers.ts`)
+  const manifest = files.map((file) => {
+    if (file.url === 'index.html')
+      return {
+        ...file,
+        revision: createHash('sha256')
+          .update(headers)
+          .update(file.revision ?? '')
+          .digest('hex'),
+      }
+    if (file.size <= SHELL_FILE_BYTES_MAX) return file
+    const engine = ENGINE_NAMES.find((name) => file.url.startsWith(`assets/${name}-`))
+    if (!engine) throw new Error(`${file.url} has ${file.size} bytes: too much for the shell, and no engine's.`)
+    return { ...file, engine }
+  })
+  return { manifest }
+}
+
+/** The product only: pages of tests and benches are built with this file too, from folders of their own. */
+function serviceWorker(): Plugin[] {
+  const plugins = VitePWA({
+    strategies: 'injectManifest',
+    srcDir: `${repository}/web`,
+    filename: 'sw.ts',
+    mode: 'production',
+    injectRegister: false,
+    manifest: false,
+    injectManifest: {
+      rollupFormat: 'iife',
+      globPatterns: ['**/*.{html,js,css,woff2,wasm,svg,png,webmanifest}'],
+      globIgnores: ['screenshots/**'],
+      maximumFileSizeToCacheInBytes: Number.MAX_SAFE_INTEGER,
+      manifestTransforms: [shellFiles],
+    },
+  })
+  return plugins.map((plugin) => ({
+    ...plugin,
+    apply: (config, { command }) => command === 'build' && config.root === 'web',
+  }))
+}
+
 export default defineConfig(({ mode }) => {
   /** `npm run test:long`: the same projects, but only their `*.long.test.ts`, which no other run takes. */
   const long = mode === 'long'
@@ -53,8 +119,11 @@ export default defineConfig(({ mode }) => {
   return {
     root: mode === 'test' || long ? repository : 'web',
     publicDir: `${repository}/public`,
-    plugins: [svelte({ configFile: false })],
-    worker: { format: 'es', rollupOptions: { output: { entryFileNames: workerFile } } },
+    plugins: [svelte({ configFile: false }), serviceWorker()],
+    worker: {
+      format: 'es',
+      rollupOptions: { output: { entryFileNames: workerFile, chunkFileNames: chunkFile, assetFileNames: assetFile } },
+    },
     optimizeDeps: {
       include: [
         'comlink',

@@ -7,13 +7,24 @@ import { createServer } from 'vite'
 import { setScriptPolicy } from './headers.ts'
 import type { AppHandler } from './http.ts'
 
+/** A built app on the same port has left its service worker in the browser: it removes itself, and its pages load anew. */
+const NO_SERVICE_WORKER = `
+addEventListener('install', () => skipWaiting())
+addEventListener('activate', (event) => event.waitUntil((async () => {
+  await registration.unregister()
+  for (const page of await clients.matchAll({ type: 'window' })) await page.navigate(page.url)
+})()))
+`
+
 export async function devApp(server: Server): Promise<{ readonly handler: AppHandler; close(): Promise<void> }> {
   const vite = await createServer({
     appType: 'spa',
     server: { middlewareMode: true, ws: { server } },
   })
   const handler: AppHandler = (request, response, next) => {
-    setScriptPolicy(response, request.url?.split('?', 1)[0] ?? '/')
+    const pathname = request.url?.split('?', 1)[0] ?? '/'
+    setScriptPolicy(response, pathname)
+    if (pathname === '/sw.js') return void response.setHeader('Content-Type', 'text/javascript').end(NO_SERVICE_WORKER)
     vite.middlewares(request, response, next)
   }
   return { handler, close: () => vite.close() }

@@ -32,6 +32,14 @@ const CPU_WORKER_POLICY: Readonly<Record<string, string>> = {
   'connect-src': `'self'`,
 }
 
+/** The service worker stands between the page and this server, and reaches nothing else. */
+const SERVICE_WORKER_POLICY: Readonly<Record<string, string>> = {
+  'default-src': `'none'`,
+  'script-src': `'self'`,
+  'connect-src': `'self'`,
+}
+const SERVICE_WORKER = '/sw.js'
+
 /** As the build names it, and as the development server does. */
 const CPU_WORKER = /^\/(assets\/cpu-worker-[\w-]+\.js|cpu\/worker\.ts)$/
 
@@ -44,6 +52,7 @@ function inOneLine(policy: Readonly<Record<string, string>>): string {
 /** Called for a path that is known to be a script: no page may get this policy. */
 export function setScriptPolicy(response: ServerResponse, pathname: string): void {
   if (CPU_WORKER.test(pathname)) response.setHeader('Content-Security-Policy', inOneLine(CPU_WORKER_POLICY))
+  else if (pathname === SERVICE_WORKER) response.setHeader('Content-Security-Policy', inOneLine(SERVICE_WORKER_POLICY))
 }
 
 export function setSecurityHeaders(response: ServerResponse): void {

@@ -59,6 +59,8 @@ export interface AppView {
   readonly load: LoadView
   /** The engine that a person has picked; null lets the measured choice stand. */
   readonly engineWish: EngineName | null
+  /** `ready`: a newer version of the app is here, and `App.applyUpdate` starts it. */
+  readonly update: 'none' | 'ready'
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   NO_USAGE,
 } from './wire/chat.ts'
 import type { Code } from './wire/codes.ts'
+import { type Launch, NO_LAUNCH } from './wire/launch.ts'
 import { type Failure, fail, ok, type Result } from './wire/result.ts'
 
 export interface AppParts {
@@ -25,8 +26,19 @@ export interface AppParts {
   readonly catalogue: Catalogue
   /** WebLLM's own list for this GPU; asked for only where there is one. */
   readonly prebuilt?: () => Promise<readonly PrebuiltEntry[]>
-  /** The engine that the address of the page asks for. */
-  readonly engineWish?: EngineName
+  /** What the address of the page asks for; its engine is picked. */
+  readonly launch?: Launch
+  /** Without it the page has no newer version to go to. */
+  readonly updates?: UpdateDoor
+}
+
+/** How the app learns of its own next version. `Updates` keeps it. */
+export interface UpdateDoor {
+  readonly state: AppView['update']
+  /** Calls back after every change. */
+  subscribe(listener: () => void): void
+  /** Leaves the page for the new version, whatever runs: never resolves. */
+  apply(): Promise<never>
 }
 
 /** After these the engine holds no model: the next request loads it again. */
@@ -48,6 +60,9 @@ interface RunningLoad {
 }
 
 export class App {
+  /** What the address asked for when the page opened. */
+  readonly launch: Launch
+  readonly #updates: UpdateDoor | null
   readonly #runner: ModelRunner
   readonly #prebuilt: () => Promise<readonly PrebuiltEntry[]>
   readonly #shelf: Shelf
@@ -66,7 +81,10 @@ export class App {
     this.#runner = parts.runner
     this.#shelf = new Shelf(parts.runner, parts.catalogue, () => this.#changed())
     this.#prebuilt = parts.prebuilt ?? (async () => [])
-    this.#shelf.engineWish = parts.engineWish ?? null
+    this.launch = parts.launch ?? NO_LAUNCH
+    this.#shelf.engineWish = this.launch.engine
+    this.#updates = parts.updates ?? null
+    this.#updates?.subscribe(() => this.#changed())
     this.#view = this.#compose()
   }
 
@@ -181,6 +199,17 @@ export class App {
     return entry ? this.#runner.count(this.#shelf.sourceOf(entry), messages, signal) : fail('not-loaded', '')
   }
 
+  /**
+   * Waits for the running answer, then leaves this page for the new version; answers that other tabs ask for go on there.
+   * Returns at once where there is none. Refusals: `aborted`, `queue-full`.
+   */
+  async applyUpdate(): Promise<Result<null>> {
+    if (this.#updates?.state !== 'ready') return ok(null)
+    const turn = await this.#turns.take(this.#closed.signal)
+    // The turn is never given back: nothing may begin in a page that is being left.
+    return turn.ok ? this.#updates.apply() : turn
+  }
+
   async close(): Promise<void> {
     this.#closed.abort()
     this.#shelf.close()
@@ -279,6 +308,7 @@ export class App {
       selectedKey: this.#selectedKey(),
       load: this.#load,
       engineWish: this.#shelf.engineWish,
+      update: this.#updates?.state ?? 'none',
     }
   }
 

@@ -13,8 +13,9 @@ import { SharedRunner } from './schedule/shared-runner.ts'
 import { type SpeedShelf, SpeedStore } from './schedule/speed-store.ts'
 import { StageChat } from './schedule/stage-chat.ts'
 import { TABS_CHANNEL } from './schedule/tab-wire.ts'
+import { Updates } from './updates.ts'
 import { askPersistence } from './weights/persistence.ts'
-import { ENGINE_NAMES } from './wire/chat.ts'
+import { parseLaunch } from './wire/launch.ts'
 import { assert } from './wire/result.ts'
 
 const target = document.querySelector('#page')
@@ -98,5 +99,18 @@ function shareEngines(): ModelRunner {
   }
 }
 
-const wish = ENGINE_NAMES.find((name) => name === new URLSearchParams(location.search).get('engine'))
-openPage({ runner: shareEngines(), catalogue, prebuilt, ...(wish ? { engineWish: wish } : {}) }, target)
+const updates = new Updates()
+const parts = { runner: shareEngines(), catalogue, prebuilt, updates, launch: parseLaunch(location.href) }
+const app = openPage(parts, target)
+
+// Only what was built can be kept; from source the page would never see a change.
+if (import.meta.env.PROD) {
+  updates.start(new URL(import.meta.url).pathname)
+  // A model that is kept should answer without the network too, also on another engine than today's.
+  app.subscribe(({ entries, load }) => {
+    const kept = entries.filter((entry) => entry.kept).map(({ model }) => model.format)
+    if (kept.includes('gguf')) updates.keepEngine('cpu')
+    if (kept.includes('mlc')) updates.keepEngine('webllm')
+    if (load.state === 'ready') updates.keepEngine(load.loaded.engine)
+  })
+}

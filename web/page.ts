@@ -16,9 +16,10 @@ declare global {
   }
 }
 
-export function openPage(parts: AppParts, target: Element): void {
+export function openPage(parts: AppParts, target: Element): App {
   const app = new App(parts)
   window.weft = createWeft(app)
   mount(Page, { target, props: { chat: new Chat(app) } })
   void app.start()
+  return app
 }

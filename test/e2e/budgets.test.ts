@@ -1,0 +1,26 @@
+/** The shell stays small: what `npm run budgets` counts, held in every run. Times are reported there and not judged here. */
+import type { Browser } from 'playwright'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits.ts'
+import { measureShell } from '../bench/app-budgets.ts'
+import { launchChromium } from '../support/chromium.ts'
+import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+let browser: Browser
+
+beforeAll(async () => {
+  server = await startTestServer({ appDir: await buildApp() })
+  browser = await launchChromium()
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await server?.close()
+})
+
+it('a first visit loads no more JavaScript than the shell may have', async () => {
+  const { shellGzipBytes, scripts } = await measureShell(browser, server.url)
+  expect(scripts.length).toBeGreaterThan(0)
+  expect(shellGzipBytes, JSON.stringify(scripts)).toBeLessThanOrEqual(SHELL_GZIP_BYTES_MAX)
+})

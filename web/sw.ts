@@ -1,0 +1,154 @@
+/**
+ * The service worker: keeps the app's own files, so that it starts without the server. Files of the build only: weights,
+ * `/models/` and other hosts pass it by, and no such answer is ever kept. A new version waits until a page asks it to take
+ * over, and a version that a page still runs stays whole.
+ */
+import { PrecacheController, type PrecacheEntry } from 'workbox-precaching'
+import { registerRoute, setCatchHandler } from 'workbox-routing'
+import type { EngineName } from './wire/chat.ts'
+import { ENGINE_CACHE, parseShellMessage, SCRIPT_LOCK, SETTINGS_CACHE, SHELL_CACHE } from './wire/shell.ts'
+
+/** `engine` marks a file that is too large for the shell: the build says whose it is (`vite.config.ts`). */
+interface BuiltFile extends PrecacheEntry {
+  readonly engine?: EngineName
+}
+
+declare const self: ServiceWorkerGlobalScope
+
+/** The build writes the list in. */
+const files = self.__WB_MANIFEST as readonly BuiltFile[]
+const PAGE = 'index.html'
+const SETTINGS = '/config.json'
+const pathOf = ({ url }: BuiltFile) => new URL(url, self.location.href).pathname
+const large = new Map(files.flatMap((file) => (file.engine ? [[pathOf(file), file.engine] as const] : [])))
+const small = files.filter(({ engine }) => engine === undefined)
+
+/** The page names all that it loads by hash, so its own digest names the version. */
+const ownCache = SHELL_CACHE + (files.find(({ url }) => url === PAGE)?.revision ?? 'unknown')
+const shell = new PrecacheController({ cacheName: ownCache })
+shell.addToCacheList(small.map(({ url, revision }) => ({ url, revision: revision ?? null })))
+
+self.addEventListener('install', (event) => {
+  void shell.install(event)
+})
+
+self.addEventListener('activate', (event) => {
+  void shell.activate(event)
+  // The first visit works offline from here on, without a reload.
+  event.waitUntil(self.clients.claim())
+})
+
+self.addEventListener('message', (event) => {
+  const message = parseShellMessage(event.data)
+  if (message?.kind === 'take-over') event.waitUntil(self.skipWaiting())
+  else if (message?.kind === 'up') event.waitUntil(Promise.all([removeOld(), keepSettings()]))
+  else if (message?.kind === 'keep') event.waitUntil(keepLarge(message.engine))
+})
+
+/** A place in the app and no file. The page is never answered by another version than the one that serves it. */
+registerRoute(
+  ({ request, url, sameOrigin }) => sameOrigin && request.mode === 'navigate' && isPlace(url.pathname),
+  async ({ request }) => (await shell.matchPrecache(PAGE)) ?? fetch(request),
+)
+
+registerRoute(
+  ({ url, sameOrigin }) => sameOrigin && large.has(url.pathname),
+  async ({ request, event, url }) => {
+    const kept = await caches.match(url.pathname, { cacheName: ENGINE_CACHE })
+    if (kept) return kept
+    const answer = await fetch(request)
+    if (answer.ok) event.waitUntil(keep(ENGINE_CACHE, url.pathname, answer.clone()))
+    return answer
+  },
+)
+
+/** Of this version, else of one that another page still runs, else of the server. */
+registerRoute(
+  ({ url, sameOrigin }) => sameOrigin && (url.pathname.startsWith('/assets/') || isOwn(url)),
+  async ({ request, url }) =>
+    (await shell.matchPrecache(url.href)) ?? (await caches.match(url.pathname)) ?? fetch(request),
+)
+
+/** The settings are asked for anew each time; without the server its last word holds. */
+registerRoute(
+  ({ url, sameOrigin }) => sameOrigin && url.pathname === SETTINGS,
+  async ({ request, event }) => {
+    try {
+      const answer = await fetch(request)
+      if (answer.ok) event.waitUntil(keep(SETTINGS_CACHE, SETTINGS, answer.clone()))
+      return answer
+    } catch {
+      return (await caches.match(SETTINGS, { cacheName: SETTINGS_CACHE })) ?? Response.error()
+    }
+  },
+)
+
+/** As a browser says it when there is no network. */
+setCatchHandler(async () => Response.error())
+
+function isPlace(pathname: string): boolean {
+  return !pathname.startsWith('/models/') && pathname !== '/healthz' && !/\.[^/]+$/.test(pathname)
+}
+
+function isOwn(url: URL): boolean {
+  return shell.getCacheKeyForURL(url.href) !== undefined
+}
+
+/** Asked for by a page: they may have been fetched before this worker was there to see it. The browser still has them then. */
+async function keepLarge(engine: EngineName): Promise<void> {
+  const cache = await caches.open(ENGINE_CACHE)
+  for (const [path, owner] of large) {
+    if (owner !== engine || (await cache.match(path))) continue
+    await fetchAndKeep(ENGINE_CACHE, path)
+  }
+}
+
+/** A first visit has asked before this worker was there to hear the answer. */
+async function keepSettings(): Promise<void> {
+  if (!(await caches.match(SETTINGS, { cacheName: SETTINGS_CACHE }))) await fetchAndKeep(SETTINGS_CACHE, SETTINGS)
+}
+
+/** Without the server there is nothing to keep; it is asked for again at the next start. */
+async function fetchAndKeep(cacheName: string, path: string): Promise<void> {
+  const answer = await fetch(path).catch(() => null)
+  if (answer?.ok) await keep(cacheName, path, answer)
+}
+
+async function keep(cacheName: string, path: string, answer: Response): Promise<void> {
+  const cache = await caches.open(cacheName)
+  await cache.put(path, answer).catch(fullDisk)
+}
+
+/** What cannot be kept is fetched again next time: no reason to fail now. */
+function fullDisk(error: unknown): void {
+  if (!(error instanceof DOMException)) throw error
+}
+
+/**
+ * Deletes the versions that no page runs. Each page holds a lock that names its main script; one that holds none is
+ * about to start, so nothing is deleted before it has said which version it is.
+ */
+async function removeOld(): Promise<void> {
+  const old = (await caches.keys()).filter((name) => name.startsWith(SHELL_CACHE) && name !== ownCache)
+  if (old.length > 0 && (await removeVersions(old)) < old.length) return
+  const cache = await caches.open(ENGINE_CACHE)
+  for (const { url } of await cache.keys()) if (!large.has(new URL(url).pathname)) await cache.delete(url)
+}
+
+/** How many were deleted. */
+async function removeVersions(old: readonly string[]): Promise<number> {
+  const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
+  const { held = [] } = await self.navigator.locks.query()
+  const locks = held.flatMap(({ clientId, name }) => (name?.startsWith(SCRIPT_LOCK) ? [{ clientId, name }] : []))
+  if (!pages.every(({ id }) => locks.some(({ clientId }) => clientId === id))) return 0
+  const running = locks.map(({ name }) => name.slice(SCRIPT_LOCK.length))
+  let deleted = 0
+  for (const name of old) {
+    const cache = await caches.open(name)
+    const found = await Promise.all(running.map((script) => cache.match(script)))
+    if (found.some((script) => script !== undefined)) continue
+    await caches.delete(name)
+    deleted += 1
+  }
+  return deleted
+}
