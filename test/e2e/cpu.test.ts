@@ -7,20 +7,18 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { tinyModel } from '../fixtures/tiny-model.ts'
-import { type AppServer, serveModels } from '../support/app-page.ts'
+import { useModels } from '../support/app-hooks.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { buildCpuApp, openCpuPage } from '../support/cpu-app.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
-let models: AppServer
+const models = useModels('llama')
 let app: Awaited<ReturnType<typeof buildCpuApp>>
 let server: TestServer
 let browser: Browser
 let id = ''
 
 beforeAll(async () => {
-  models = await serveModels({ tiny: tinyModel({ architecture: 'llama', types: 'Q4_1', seed: 5, contextLength: 512 }) })
   id = models.ids[0] ?? ''
   app = await buildCpuApp()
   server = await startTestServer({ dataDir: models.dataDir, appDir: app.appDir })
@@ -31,7 +29,6 @@ afterAll(async () => {
   await browser?.close()
   await server?.close()
   await app?.remove()
-  await models?.close()
 })
 
 describe('in an isolated page', () => {

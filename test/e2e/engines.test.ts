@@ -2,51 +2,30 @@
  * Which engine answers, in the product: the CPU where a software GPU does not count, the stage engine where the server
  * allows it, what a person picks, and each named under the answer. SmolLM2 on the CPU answers at reading speed here.
  */
-import type { Browser, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { tinyModel } from '../fixtures/tiny-model.ts'
-import { type AppServer, ask, serveModels } from '../support/app-page.ts'
-import { launchChromium } from '../support/chromium.ts'
+import type { Page } from 'playwright'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SHORT, useBrowser, useModels } from '../support/app-hooks.ts'
+import { ask } from '../support/app-page.ts'
 import { SHARED_DATA } from '../support/prepare.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
 
-const SHORT = { content: 'Hello there.', maxTokens: 12 }
-
 /** Allows the software GPU of the test browser. */
-let allowing: AppServer
+const allowing = useModels('llama')
+const browser = useBrowser({ console: true })
 /** As it ships: a software GPU counts as none. */
 let strict: TestServer
-let browser: Browser
 let page: Page
-let complaints: string[]
 
 beforeAll(async () => {
-  allowing = await serveModels({
-    tiny: tinyModel({ architecture: 'llama', types: 'Q4_1', seed: 5, contextLength: 1024 }),
-  })
   strict = await startTestServer({ dataDir: SHARED_DATA, appDir: await buildApp(), allowSoftwareAdapter: false })
 })
 
-afterAll(async () => {
-  await strict?.close()
-  await allowing?.close()
-})
+afterAll(() => strict?.close())
 
-beforeEach(async () => {
-  browser = await launchChromium()
-  page = await browser.newPage()
+async function visit(url: string): Promise<void> {
+  page = await browser.open(url)
   page.setDefaultTimeout(100_000)
-  complaints = []
-  page.on('pageerror', (error) => complaints.push(error.message))
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text())
-  })
-})
-
-afterEach(async () => {
-  await browser.close()
-  expect(complaints).toEqual([])
-})
+}
 
 const facts = () => page.getByRole('log', { name: 'Conversation' })
 
@@ -67,7 +46,7 @@ async function send(text: string): Promise<void> {
 
 describe('without a GPU', () => {
   it('SmolLM2 answers on the CPU, and the page says so before and after', async () => {
-    await page.goto(strict.url)
+    await visit(strict.url)
     await page.getByText(/Only a software GPU is available here\. Answers come from the CPU/).waitFor()
     await send('What is the capital of France?')
     await facts()
@@ -86,7 +65,7 @@ describe('without a GPU', () => {
   })
 
   it('a person who asks for the GPU all the same gets the reason', async () => {
-    await page.goto(`${strict.url}/?engine=stage`)
+    await visit(`${strict.url}/?engine=stage`)
     await page.getByText('software-adapter').first().waitFor()
     expect((await ask(page, SHORT)).code).toBe('software-adapter')
     await page.getByRole('button', { name: 'Choose the engine for me' }).click()
@@ -96,7 +75,7 @@ describe('without a GPU', () => {
 
 describe('with a GPU', () => {
   it('the stage engine answers, then what the person picks, then the stage engine again', async () => {
-    await page.goto(allowing.url)
+    await visit(allowing.url)
     const engine = page.getByRole('combobox', { name: 'Engine' })
     await send('One.')
     await facts()
@@ -119,9 +98,9 @@ describe('with a GPU', () => {
   })
 
   it('both engines read the same ids, so a greedy answer begins alike', async () => {
-    await page.goto(`${allowing.url}/?engine=stage`)
+    await visit(`${allowing.url}/?engine=stage`)
     const stage = await ask(page, SHORT)
-    await page.goto(`${allowing.url}/?engine=cpu`)
+    await visit(`${allowing.url}/?engine=cpu`)
     const cpu = await ask(page, SHORT)
     expect([stage.engine, cpu.engine]).toEqual(['stage', 'cpu'])
     expect(cpu.promptTokens).toBe(stage.promptTokens)
@@ -131,7 +110,7 @@ describe('with a GPU', () => {
 
 describe('a model that', () => {
   it('no engine can run is refused with a code, whichever is asked', async () => {
-    await page.goto(`${allowing.url}/?engine=webllm`)
+    await visit(`${allowing.url}/?engine=webllm`)
     const [tiny = ''] = allowing.ids
     expect((await ask(page, { ...SHORT, model: tiny })).code).toBe('engine-mismatch')
   })

@@ -2,47 +2,17 @@
  * The product end to end with the real engine: server, mirror, worker, WebGPU, page. A tiny seeded model stands in for a
  * real one, so that its text means nothing but every token counts.
  */
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { tinyModel } from '../fixtures/tiny-model.ts'
-import { type AppServer, ask, crashGpu, serveModels, streamedAtLeast } from '../support/app-page.ts'
-import { launchChromium } from '../support/chromium.ts'
+import type { Page } from 'playwright'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { LONG, useBrowser, useModels } from '../support/app-hooks.ts'
+import { ask, crashGpu, streamedAtLeast } from '../support/app-page.ts'
 
-const LONG = { content: 'Tell me about warp and weft.', temperature: 0.8, seed: 11, maxTokens: 160 }
-
-let server: AppServer
-let browser: Browser
-let context: BrowserContext
+const server = useModels('llama', 'qwen3')
+const browser = useBrowser()
 let page: Page
-let weightRequests: number
-let complaints: string[]
-
-beforeAll(async () => {
-  server = await serveModels({
-    tiny: tinyModel({ architecture: 'llama', types: 'Q4_1', seed: 5, contextLength: 1024 }),
-    other: tinyModel({ architecture: 'qwen3', types: 'Q8_0', seed: 6, headDim: 32 }),
-  })
-})
-
-afterAll(() => server?.close())
 
 beforeEach(async () => {
-  // A browser of its own for each test: a crashed GPU process stays with the browser.
-  browser = await launchChromium()
-  context = await browser.newContext()
-  page = await context.newPage()
-  weightRequests = 0
-  complaints = []
-  page.on('request', (request) => {
-    if (request.url().endsWith('/model.gguf')) weightRequests += 1
-  })
-  page.on('pageerror', (error) => complaints.push(error.message))
-  await page.goto(`${server.url}/?engine=stage`)
-})
-
-afterEach(async () => {
-  await browser.close()
-  expect(complaints).toEqual([])
+  page = await browser.open(`${server.url}/?engine=stage`)
 })
 
 describe('a person', () => {
@@ -107,13 +77,17 @@ describe('an answer', () => {
 
 describe('a visit', () => {
   it('loads from this browser the second time, without fetching weights', async () => {
+    const fetched: string[] = []
+    page.on('request', (request) => {
+      if (request.url().endsWith('/model.gguf')) fetched.push(request.url())
+    })
     const first = await ask(page, { content: 'again', maxTokens: 6 })
-    expect(weightRequests).toBeGreaterThan(0)
-    weightRequests = 0
+    const count = fetched.length
+    expect(count).toBeGreaterThan(0)
     await page.reload()
     const second = await ask(page, { content: 'again', maxTokens: 6 })
     expect(second.text).toBe(first.text)
-    expect(weightRequests).toBe(0)
+    expect(fetched).toHaveLength(count)
   })
 
   it('runs another architecture after a change of model', async () => {

@@ -2,44 +2,18 @@
  * One owner per browser, with real tabs of the real app: clients stream, abort and fail as the owner does; an owner that
  * is closed, crashes, freezes or loses its GPU in the middle of an answer costs a client no character.
  */
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { tinyModel } from '../fixtures/tiny-model.ts'
-import { type AppServer, ask, crashGpu, freezeTab, serveModels, streamedAtLeast } from '../support/app-page.ts'
-import { launchChromium } from '../support/chromium.ts'
+import type { Page } from 'playwright'
+import { describe, expect, it } from 'vitest'
+import { LONG, SHORT, useBrowser, useModels } from '../support/app-hooks.ts'
+import { ask, crashGpu, freezeTab, streamedAtLeast } from '../support/app-page.ts'
 
-const LONG = { content: 'Tell me about warp and weft.', temperature: 0.8, seed: 11, maxTokens: 160 }
-const SHORT = { content: 'Hello there.', maxTokens: 12 }
-
-let server: AppServer
-let browser: Browser
-let context: BrowserContext
-
-beforeAll(async () => {
-  server = await serveModels({
-    tiny: tinyModel({ architecture: 'llama', types: 'Q4_1', seed: 5, contextLength: 1024 }),
-    other: tinyModel({ architecture: 'qwen3', types: 'Q8_0', seed: 6, headDim: 32 }),
-  })
-})
-
-afterAll(() => server?.close())
-
-beforeEach(async () => {
-  browser = await launchChromium()
-  context = await browser.newContext()
-})
-
-afterEach(() => browser.close())
-
-async function openTab(): Promise<Page> {
-  const page = await context.newPage()
-  await page.goto(`${server.url}/?engine=stage`)
-  return page
-}
+const server = useModels('llama', 'qwen3')
+const browser = useBrowser()
+const openTab = () => browser.open(`${server.url}/?engine=stage`)
 
 /** The tab whose engine worker runs. */
 function holds(page: Page): boolean {
-  return page.workers().some((worker) => worker.url().includes('worker'))
+  return page.workers().some((worker) => worker.url().includes('/engine-worker-'))
 }
 
 /** An owner that has answered once, and so many clients. */

@@ -2,15 +2,13 @@
  * The real app in a real Chromium over a real server and mirror: what end-to-end tests of the product drive. Models are
  * added by the real command. The page's own `window.weft` asks, so that tests read what a script would read.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
 import type { Weft } from '../../web/openai.ts'
+import { addModel } from './add-model.ts'
 import { buildApp, startTestServer, type TestServer } from './server.ts'
-
-const root = join(import.meta.dirname, '../..')
 
 export interface AppServer extends TestServer {
   /** Ids in the order of the files. */
@@ -25,7 +23,7 @@ export async function serveModels(files: Readonly<Record<string, Uint8Array>>): 
   for (const [name, bytes] of Object.entries(files)) {
     const path = join(folder, `${name}.gguf`)
     await writeFile(path, bytes)
-    ids.push(addModel(path, dataDir))
+    ids.push(addModel(dataDir, path))
   }
   const server = await startTestServer({ dataDir, appDir: await buildApp() })
   const close = async () => {
@@ -33,18 +31,6 @@ export async function serveModels(files: Readonly<Record<string, Uint8Array>>): 
     await rm(folder, { recursive: true, force: true })
   }
   return { ...server, ids, close }
-}
-
-function addModel(path: string, dataDir: string): string {
-  const command = join(root, 'node_modules/.bin/tsx')
-  const ended = spawnSync(command, ['signal/models/cli.ts', 'add', path], {
-    cwd: root,
-    env: { ...process.env, WEFT_DATA: dataDir },
-    encoding: 'utf8',
-  })
-  const id = /[0-9a-f]{64}/.exec(ended.stdout ?? '')?.[0]
-  if (ended.status !== 0 || id === undefined) throw new Error(`add ended with ${ended.status}: ${ended.stderr}`)
-  return id
 }
 
 export interface Ask {

@@ -3,13 +3,11 @@
  * tokenizer and the compiled library. No package registry has such a library; without the folder the rows that need one
  * are skipped with that reason. The model is added by the real command and served by the real server.
  */
-import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { addModel } from './add-model.ts'
 import { startTestServer } from './server.ts'
-
-const root = join(import.meta.dirname, '../..')
 
 export interface GivenMlcModel {
   readonly baseUrl: string
@@ -27,12 +25,7 @@ declare module 'vitest' {
 function add(folder: string, dataDir: string): string {
   const library = readdirSync(folder).find((name) => name.endsWith('.wasm'))
   if (library === undefined) throw new Error(`WEFT_MLC_MODEL: ${folder} has no compiled library (.wasm).`)
-  const args = ['signal/models/cli.ts', 'add', `mlc:${folder}`, `--library=${join(folder, library)}`]
-  const env = { ...process.env, WEFT_DATA: dataDir }
-  const ended = spawnSync(join(root, 'node_modules/.bin/tsx'), args, { cwd: root, env, encoding: 'utf8' })
-  const id = /[0-9a-f]{64}/.exec(ended.stdout ?? '')?.[0]
-  if (ended.status !== 0 || id === undefined) throw new Error(`WEFT_MLC_MODEL: ${ended.stderr || ended.stdout}`)
-  return id
+  return addModel(dataDir, `mlc:${folder}`, `--library=${join(folder, library)}`)
 }
 
 export default async function setup(project: TestProject) {
