@@ -14,6 +14,7 @@ import { launchChromium } from '../support/chromium.ts'
 import { addMlcFolder } from '../support/mlc-folder.ts'
 import { MlcServer } from '../support/mlc-server.ts'
 import { buildApp, startTestServer } from '../support/server.ts'
+import type { Manner } from '../support/source-server.ts'
 import { buildWebLlmPage, WebLlmApp } from '../support/webllm-app.ts'
 
 let server: MlcServer
@@ -29,7 +30,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   for (const app of apps.splice(0)) await app.close()
-  server.faults.clear()
+  server.manners.clear()
   server.asked.length = 0
   server.gate = null
 })
@@ -48,12 +49,16 @@ async function open(url = server.url): Promise<WebLlmApp> {
 
 const mirror = (id: string) => ({ kind: 'mirror', id }) as const
 
+const DAMAGED: Manner = { kind: 'damaged' }
+const GONE: Manner = { kind: 'status', status: 404 }
+const CUT: Manner = { kind: 'cut', afterBytes: 40 }
+
 /** Verified and handed over, and then no program: as far as a made-up model comes. */
 const FAR = 'library-mismatch'
 
 describe('a model from the mirror', () => {
   it('is fetched by chunks, verified, kept once, and handed over from there', async () => {
-    const model = server.add(await mlcModel())
+    const model = server.add(mlcModel())
     const app = await open()
     const result = await app.call('load', mirror(model.id))
     expect(result.code).toBe(FAR)
@@ -77,7 +82,7 @@ describe('a model from the mirror', () => {
   })
 
   it('loads again without the network', async () => {
-    const model = server.add(await mlcModel({ seed: 6 }))
+    const model = server.add(mlcModel({ seed: 6 }))
     const app = await open()
     await app.call('load', mirror(model.id))
     server.asked.length = 0
@@ -89,7 +94,7 @@ describe('a model from the mirror', () => {
   })
 
   it('says what it needs at the cost of its manifest', async () => {
-    const model = server.add(await mlcModel({ vramBytes: 64e6 }))
+    const model = server.add(mlcModel({ vramBytes: 64e6 }))
     const app = await open()
     const seen = await app.call('inspect', mirror(model.id))
     expect(seen).toMatchObject({ ok: true, value: { engine: 'webllm', fits: true, gpuBytes: 64e6, reason: '' } })
@@ -97,8 +102,8 @@ describe('a model from the mirror', () => {
   })
 
   it('whose mirror lies about a shard never reaches WebLLM', async () => {
-    const model = server.add(await mlcModel({ seed: 7 }))
-    server.faults.set('params_shard_1.bin', 'damaged')
+    const model = server.add(mlcModel({ seed: 7 }))
+    server.manners.set('params_shard_1.bin', [DAMAGED])
     const app = await open()
     const result = await app.call('load', mirror(model.id))
     expect(result).toMatchObject({ code: 'chunk-hash-mismatch' })
@@ -106,26 +111,26 @@ describe('a model from the mirror', () => {
     expect((await app.call('progress')).some(({ phase }) => phase === 'upload')).toBe(false)
     expect(await app.call('cached')).toEqual([])
     // The engine comes back without a reload of the page, and what was right before is not fetched again.
-    server.faults.clear()
+    server.manners.clear()
     server.asked.length = 0
     expect((await app.call('load', mirror(model.id))).code).toBe(FAR)
     expect(server.asked).not.toContain('params_shard_0.bin')
   })
 
   it('is tried again after a cut, and named when the mirror stays away', async () => {
-    const model = server.add(await mlcModel({ seed: 8 }))
+    const model = server.add(mlcModel({ seed: 8 }))
     const app = await open()
-    server.faults.set('tokenizer.json', 'cut')
+    server.manners.set('tokenizer.json', [CUT])
     expect(await app.call('load', mirror(model.id))).toMatchObject({ code: 'source-unreachable' })
     expect(server.asked.filter((path) => path === 'tokenizer.json')).toHaveLength(CHUNK_TRIES_MAX)
-    server.faults.set('tokenizer.json', 'gone')
+    server.manners.set('tokenizer.json', [GONE])
     expect(await app.call('load', mirror(model.id))).toMatchObject({ code: 'source-missing' })
-    server.faults.clear()
+    server.manners.clear()
     expect((await app.call('load', mirror(model.id))).code).toBe(FAR)
   })
 
   it('stops while WebLLM has it, and loads again', async () => {
-    const model = server.add(await mlcModel({ seed: 15 }))
+    const model = server.add(mlcModel({ seed: 15 }))
     const app = await open()
     expect(await app.call('load', mirror(model.id), { how: 'abort', phase: 'upload' })).toMatchObject({
       code: 'aborted',
@@ -134,7 +139,7 @@ describe('a model from the mirror', () => {
   })
 
   it('stops in the middle of the fetch, keeps what it has, and loads again', async () => {
-    const model = server.add(await mlcModel({ seed: 9, shards: 4 }))
+    const model = server.add(mlcModel({ seed: 9, shards: Array(4).fill(4_259_840) }))
     const app = await open()
     expect(await app.call('load', mirror(model.id), { how: 'abort', phase: 'fetch' })).toMatchObject({
       code: 'aborted',
@@ -145,7 +150,7 @@ describe('a model from the mirror', () => {
   })
 
   it.each(['fetch', 'upload'] as const)('comes back after its worker died in %s', async (phase) => {
-    const model = server.add(await mlcModel({ seed: 10 }))
+    const model = server.add(mlcModel({ seed: 10 }))
     const app = await open()
     expect(await app.call('load', mirror(model.id), { how: 'crash', phase })).toMatchObject({ code: 'worker-lost' })
     expect((await app.call('load', mirror(model.id))).code).toBe(FAR)
@@ -154,26 +159,26 @@ describe('a model from the mirror', () => {
 
 describe('where the browser refuses storage', () => {
   it('a model is fetched, verified and handed over all the same, and not kept', async () => {
-    const model = server.add(await mlcModel({ seed: 16 }))
+    const model = server.add(mlcModel({ seed: 16 }))
     const app = await open(`${server.url.replace('127.0.0.1', 'localhost')}/framed`)
     expect((await app.call('load', mirror(model.id))).code).toBe(FAR)
     expect(new Set((await app.call('progress')).map(({ phase }) => phase))).toEqual(new Set(['fetch']))
     expect(await app.call('cached')).toEqual([])
-    server.faults.set(LIBRARY, 'damaged')
+    server.manners.set(LIBRARY, [DAMAGED])
     expect(await app.call('load', mirror(model.id))).toMatchObject({ code: 'chunk-hash-mismatch' })
   })
 })
 
 describe('the compiled library', () => {
   it('that is gone from the mirror is library-missing', async () => {
-    const model = server.add(await mlcModel({ seed: 11 }))
-    server.faults.set(LIBRARY, 'gone')
+    const model = server.add(mlcModel({ seed: 11 }))
+    server.manners.set(LIBRARY, [GONE])
     const app = await open()
     expect(await app.call('load', mirror(model.id))).toMatchObject({ code: 'library-missing' })
   })
 
   it('that a manifest does not name is library-missing', async () => {
-    const model = await mlcModel({ seed: 12 })
+    const model = mlcModel({ seed: 12 })
     server.add({ ...model, manifest: { ...model.manifest, library: 'other.wasm' } })
     const app = await open()
     expect(await app.call('inspect', mirror(model.id))).toMatchObject({ ok: false, code: 'library-missing' })
@@ -184,7 +189,7 @@ describe('the compiled library', () => {
     ['wants what this runtime does not have', OTHER_MODULE, /gone/],
     ['exports nothing', EMPTY_MODULE, /./],
   ])('that %s is library-mismatch', async (_, library, words) => {
-    const model = server.add(await mlcModel({ seed: 13, library }))
+    const model = server.add(mlcModel({ seed: 13, library }))
     const app = await open()
     const result = await app.call('load', mirror(model.id))
     expect(result.code).toBe('library-mismatch')
@@ -197,7 +202,7 @@ describe('what is refused before anything is fetched', () => {
     ['that asks for it', { requiredFeatures: ['shader-f16'] }],
     ['whose scheme means it', { quantization: 'q4f16_1' }],
   ])('a model %s on a GPU without half precision', async (_, options) => {
-    const model = server.add(await mlcModel({ seed: 14, ...options }))
+    const model = server.add(mlcModel({ seed: 14, ...options }))
     const app = await open()
     const refusal = { code: 'feature-missing', detail: 'It needs shader-f16.' }
     expect(await app.call('inspect', mirror(model.id))).toMatchObject(refusal)
@@ -219,22 +224,22 @@ describe("a model of WebLLM's list", () => {
   const source = { kind: 'prebuilt', name: NAME } as const
   const library = 'SmolLM2-135M-Instruct-q0f32_cs1k-webgpu.wasm'
 
-  async function hub(seed: number) {
-    const model = await mlcModel({ seed })
+  function hub(seed: number) {
+    const model = mlcModel({ seed })
     const files = new Map([...model.files].filter(([path]) => path !== LIBRARY))
-    server.repos.set(`mlc-ai/${NAME}`, { ...model, files: new Map([...files, ['README.md', NO_MODULE]]) })
+    server.hub.repos.set(`mlc-ai/${NAME}`, new Map([...files, ['README.md', NO_MODULE]]))
     server.libraries.set(library, EMPTY_MODULE)
     return files
   }
 
   it('is verified against what the hub announces, kept, and loads again without the network', async () => {
-    const files = await hub(20)
+    const files = hub(20)
     const app = await open()
     expect(await app.call('load', source)).toMatchObject({ code: FAR })
     expect(new Set(server.asked)).toEqual(new Set([...files.keys(), library]))
     expect(await app.call('cached')).toMatchObject([{ name: NAME, format: 'mlc', license: 'apache-2.0' }])
     server.asked.length = 0
-    server.repos.clear()
+    server.hub.repos.clear()
     server.libraries.clear()
     await app.visit(server.url)
     expect(await app.call('load', source)).toMatchObject({ code: FAR })
@@ -244,24 +249,24 @@ describe("a model of WebLLM's list", () => {
   it.each(['params_shard_0.bin', 'tokenizer.json'])(
     'with another %s than announced never reaches WebLLM',
     async (path) => {
-      await hub(21)
-      server.faults.set(path, 'damaged')
+      hub(21)
+      server.manners.set(path, [DAMAGED])
       const app = await open()
       const result = await app.call('load', source)
       expect(result).toMatchObject({ code: 'source-changed' })
       expect(result.detail).toContain(path)
       expect((await app.call('progress')).some(({ phase }) => phase === 'upload')).toBe(false)
-      server.faults.clear()
+      server.manners.clear()
       expect((await app.call('load', source)).code).toBe(FAR)
     },
   )
 
   it('names what is missing: the repository, or the library', async () => {
-    await hub(22)
+    hub(22)
     const app = await open()
     server.libraries.clear()
     expect(await app.call('load', source)).toMatchObject({ code: 'library-missing' })
-    server.repos.clear()
+    server.hub.repos.clear()
     expect(await app.call('load', source)).toMatchObject({ code: 'source-missing' })
   })
 })
@@ -270,7 +275,7 @@ describe('in the product', () => {
   it("runs under the server's own policy on a model that the real command added", async () => {
     const real = await startTestServer({ appDir: pageDir })
     try {
-      const id = await addMlcFolder(await mlcModel({ seed: 30 }), real.dataDir)
+      const id = await addMlcFolder(mlcModel({ seed: 30 }), real.dataDir)
       const app = await open(real.url)
       // Its last step is WebAssembly that WebLLM compiles, so the policy let the package and the library through.
       expect(await app.call('load', mirror(id))).toMatchObject({ code: FAR })

@@ -5,12 +5,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** How one request is answered; the last one of the list goes on. `cut` sends that many bytes and breaks the line. */
+/**
+ * How one request is answered; the last one of the list goes on. `cut` sends that many bytes and breaks the line, `damaged`
+ * sends one wrong bit in the middle.
+ */
 export type Manner =
   | { readonly kind: 'good' }
   | { readonly kind: 'cut'; readonly afterBytes: number }
   | { readonly kind: 'stall'; readonly afterBytes: number }
   | { readonly kind: 'silent' }
+  | { readonly kind: 'damaged' }
   | { readonly kind: 'status'; readonly status: number }
   | { readonly kind: 'page'; readonly type: string }
   | { readonly kind: 'moved'; readonly to: string }
@@ -74,24 +78,27 @@ export function answerAs(
     return void response.writeHead(200, { 'content-type': manner.type }).end('<html>Sign in')
   }
   if (manner.kind === 'moved') return void response.writeHead(302, { location: manner.to }).end()
-  const from = startOf(request, version)
-  const body = bytes.subarray(from)
+  const range = rangeOf(request, version, bytes.length)
+  const { first, last } = range ?? { first: 0, last: bytes.length - 1 }
+  const body = bytes.slice(first, last + 1)
   const etag: Record<string, string> = version === null ? {} : { etag: version }
-  const range = `bytes ${from}-${bytes.length - 1}/${bytes.length}`
-  response.writeHead(from > 0 ? 206 : 200, {
+  response.writeHead(range ? 206 : 200, {
     'content-length': body.length,
-    ...(from > 0 ? { 'content-range': range } : {}),
+    ...(range ? { 'content-range': `bytes ${first}-${last}/${bytes.length}` } : {}),
     ...etag,
   })
-  if (manner.kind === 'good') return void response.end(body)
+  if (manner.kind === 'damaged') body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
+  if (manner.kind === 'good' || manner.kind === 'damaged') return void response.end(body)
   response.write(body.subarray(0, manner.afterBytes), () => {
     if (manner.kind === 'cut') response.destroy()
     onAnswer()
   })
 }
 
-function startOf(request: IncomingMessage, version: string | null): number {
-  const first = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
+/** Null for the whole: nothing less was asked for, or of another version. */
+function rangeOf(request: IncomingMessage, version: string | null, length: number) {
+  const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
   const condition = request.headers['if-range']
-  return condition !== undefined && condition !== version ? 0 : first
+  if (first === undefined || (condition !== undefined && condition !== version)) return null
+  return { first: Number(first), last: last ? Number(last) : length - 1 }
 }

@@ -6,12 +6,13 @@ import { describe, expect, it } from 'vitest'
 import { CHUNK_BYTES, MODEL_BYTES_MAX } from '../../../web/wire/limits.ts'
 import { parseMlcManifest } from '../../../web/wire/mlc-model.ts'
 import { canonicalJson } from '../../../web/wire/model.ts'
-import { EMPTY_WASM, smallMlc } from '../../support/small-mlc.ts'
-import { addMlc, folderOf, hubOf, prebuiltEntry, REPO, toolsOf } from './mlc-support.ts'
+import { EMPTY_MODULE, LIBRARY } from '../../fixtures/mlc-model.ts'
+import { addMlc, folderOf, hubOf, prebuiltEntry, REPO, smallMlc, toolsOf } from './mlc-support.ts'
 import { everything, openStore, serve, sha256 } from './support.ts'
 
 const FILES = smallMlc()
 const LARGE = 'params_shard_0.bin'
+const SMALL = 'tokenizer_config.json'
 const encoded = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 const bytesOf = (path: string) => FILES.get(path) ?? new Uint8Array()
 const without = (...paths: string[]) => new Map([...FILES].filter(([path]) => !paths.includes(path)))
@@ -33,7 +34,7 @@ describe('an MLC model on a hub', () => {
       layers: 2,
       contextLength: 2048,
       requiredFeatures: ['shader-f16'],
-      library: 'small-webgpu.wasm',
+      library: LIBRARY,
     })
     // Two layers, keys and values of two heads of 16, 2048 positions, 2 bytes each; a tenth for the rest.
     expect(manifest.vramBytes).toBe(Math.round(1.1 * (5_003_000 + 2 * 2 * 2 * 16 * 2048 * 2)))
@@ -61,7 +62,7 @@ describe('an MLC model on a hub', () => {
   })
 
   it('takes its library, memory and context from the list of WebLLM', async () => {
-    const [store, hub, host] = [await openStore(), await hubOf(without('small-webgpu.wasm')), await serve(EMPTY_WASM)]
+    const [store, hub, host] = [await openStore(), await hubOf(without(LIBRARY)), await serve(EMPTY_MODULE)]
     const entry = prebuiltEntry(host.url('/libs/Small_cs1k-webgpu.wasm'), { kind: 'embedding' })
     const { result, events } = await addMlc(store, `mlc:${REPO}`, toolsOf(hub, entry))
     const totals = events.map((event) => (event.kind === 'progress' ? event.totalBytes : 0))
@@ -139,7 +140,7 @@ describe('an MLC model on a hub', () => {
     hub.seen.length = 0
     const again = await addMlc(store, `mlc:${REPO}`, toolsOf(hub))
     expect(again.result).toMatchObject({ ok: true, value: { created: false } })
-    const library = join(await folderOf(new Map([['other.wasm', EMPTY_WASM]])), 'other.wasm')
+    const library = join(await folderOf(new Map([['other.wasm', EMPTY_MODULE]])), 'other.wasm')
     const other = await addMlc(store, `mlc:${REPO}`, toolsOf(hub), { library })
     if (!first.result.ok || !other.result.ok) throw new Error('not added')
     expect(other.result.value.id).not.toBe(first.result.value.id)
@@ -205,7 +206,7 @@ describe('a hub that misbehaves', () => {
     ['sends a page as a shard', LARGE, { kind: 'page', type: 'text/html' }, 'source-error-page'],
     ['sends a page as settings', 'mlc-chat-config.json', { kind: 'page', type: 'text/plain' }, 'source-error-page'],
     ['has lost a file', 'tokenizer.json', { kind: 'status', status: 404 }, 'source-error-page'],
-    ['has lost the library', 'small-webgpu.wasm', { kind: 'status', status: 404 }, 'library-missing'],
+    ['has lost the library', LIBRARY, { kind: 'status', status: 404 }, 'library-missing'],
   ] as const)('and %s: nothing is added', async (_what, path, manner, code) => {
     const [store, hub] = [await openStore(), await hubOf(FILES)]
     hub.manners.set(path, [manner])
@@ -224,7 +225,7 @@ describe('a hub that misbehaves', () => {
   it.each([
     ['a shard by SHA-256', LARGE, Buffer.from(bytesOf(LARGE)).fill(7, 100, 101)],
     ['a shard by size', LARGE, bytesOf(LARGE).slice(0, -1)],
-    ['a small file by its id', 'tokenizer.json', Buffer.from(bytesOf('tokenizer.json')).fill(' ', 20, 21)],
+    ['a small file by its id', SMALL, Buffer.from(bytesOf(SMALL)).fill(' ', 20, 21)],
     ['the settings', 'mlc-chat-config.json', encoded({ model_type: 'llama', tokenizer_files: ['tokenizer.json'] })],
   ])('and lies about %s is found out', async (_what, path, lie) => {
     const [store, hub] = [await openStore(), await hubOf(FILES)]
@@ -259,14 +260,9 @@ describe('an MLC model in a folder', () => {
   const shard = { dataPath: LARGE, nbytes: 5_000_000 }
 
   it.each([
-    ['without its library', without('small-webgpu.wasm'), 'library-missing', '.wasm'],
-    ['with two libraries', new Map([...FILES, ['b.wasm', EMPTY_WASM]]), 'library-missing', '--library'],
-    [
-      'with a library that is none',
-      new Map([...FILES, ['small-webgpu.wasm', encoded({})]]),
-      'library-missing',
-      'module',
-    ],
+    ['without its library', without(LIBRARY), 'library-missing', '.wasm'],
+    ['with two libraries', new Map([...FILES, ['b.wasm', EMPTY_MODULE]]), 'library-missing', '--library'],
+    ['with a library that is none', new Map([...FILES, [LIBRARY, encoded({})]]), 'library-missing', 'module'],
     ['without settings', without('mlc-chat-config.json'), 'source-missing', 'mlc-chat-config.json'],
     ['without a list of shards', without('tensor-cache.json'), 'source-missing', 'tensor-cache.json'],
     ['without a shard of its list', without('params_shard_1.bin'), 'source-missing', 'params_shard_1.bin'],
@@ -274,7 +270,7 @@ describe('an MLC model in a folder', () => {
     ['with a damaged shard', new Map([...FILES, [LARGE, new Uint8Array(5_000_000)]]), 'mlc-invalid', 'MD5'],
     [
       'with settings that are no JSON',
-      new Map([...FILES, ['mlc-chat-config.json', EMPTY_WASM]]),
+      new Map([...FILES, ['mlc-chat-config.json', EMPTY_MODULE]]),
       'mlc-invalid',
       'JSON',
     ],
@@ -332,15 +328,15 @@ describe('an MLC model in a folder', () => {
   })
 
   it('is told which library the list of WebLLM has for it', async () => {
-    const folder = await folderOf(without('small-webgpu.wasm'))
+    const folder = await folderOf(without(LIBRARY))
     const entry = prebuiltEntry('https://libraries/Small.wasm', { repo: 'mlc-ai/Small-q4f16_1-MLC' })
     const { result } = await addMlc(await openStore(), `mlc:${folder}`, toolsOf(null, entry))
     expect(!result.ok && result.detail).toContain('https://libraries/Small.wasm')
   })
 
   it('takes a library from elsewhere, a name and a license', async () => {
-    const folder = await folderOf(without('small-webgpu.wasm', 'README.md'))
-    const host = await serve(EMPTY_WASM)
+    const folder = await folderOf(without(LIBRARY, 'README.md'))
+    const host = await serve(EMPTY_MODULE)
     const library = host.url('/a%20b.wasm')
     const plain = await addMlc(await openStore(), `mlc:${folder}`, toolsOf(null), { library })
     expect(plain.result).toMatchObject({ value: { manifest: { license: 'unknown', library: 'library.wasm' } } })

@@ -9,9 +9,9 @@ import { takeLock } from '../../../signal/models/lock.ts'
 import { Meter } from '../../../signal/models/progress.ts'
 import { ModelStore } from '../../../signal/models/store.ts'
 import { CHUNK_BYTES } from '../../../web/wire/limits.ts'
+import { EMPTY_MODULE } from '../../fixtures/mlc-model.ts'
 import { smallGguf } from '../../support/small-gguf.ts'
-import { EMPTY_WASM, smallMlc } from '../../support/small-mlc.ts'
-import { folderOf } from './mlc-support.ts'
+import { folderOf, smallMlc } from './mlc-support.ts'
 import { add, everything, never, openStore, QUICK_TOOLS, request, serve, temporaryFolder } from './support.ts'
 
 const LARGE = smallGguf({ rows: 36_000, name: 'Large' })
@@ -80,7 +80,7 @@ describe('npm run models', () => {
     expect(refused.code).toBe(1)
     expect(refused.err).toContain('--library <path or https address>')
     expect(refused.err).toContain('[library-missing]')
-    const library = join(await folderOf(new Map([['a.wasm', EMPTY_WASM]])), 'a.wasm')
+    const library = join(await folderOf(new Map([['a.wasm', EMPTY_MODULE]])), 'a.wasm')
     expect(await command(await temporaryFolder(), ['add', `mlc:${folder}`, '--library', library])).toMatchObject({
       code: 0,
     })

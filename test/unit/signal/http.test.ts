@@ -8,10 +8,10 @@ import { parseRange } from '../../../signal/models/range.ts'
 import { parseMirrorIndex, parsePageConfig } from '../../../web/wire/mirror.ts'
 import { parseMlcManifest, summariseMlc } from '../../../web/wire/mlc-model.ts'
 import { parseManifest } from '../../../web/wire/model.ts'
+import { LIBRARY } from '../../fixtures/mlc-model.ts'
 import { startTestServer, type TestServer } from '../../support/server.ts'
 import { smallGguf } from '../../support/small-gguf.ts'
-import { smallMlc } from '../../support/small-mlc.ts'
-import { addMlc, folderOf, toolsOf } from './mlc-support.ts'
+import { addMlc, folderOf, smallMlc, toolsOf } from './mlc-support.ts'
 import { add, QUICK_TOOLS, request, serve, sha256, temporaryFolder } from './support.ts'
 
 const MODEL = smallGguf({ name: 'Tiny' })
@@ -177,7 +177,7 @@ describe('a model of many files', () => {
       expect(answer.headers.get('content-encoding')).toBeNull()
       expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true)
     }
-    const types = ['small-webgpu.wasm', 'tokenizer.json', 'params_shard_0.bin'].map(async (path) => {
+    const types = [LIBRARY, 'tokenizer.json', 'params_shard_0.bin'].map(async (path) => {
       return (await fetch(fileUrl(path), { method: 'HEAD' })).headers.get('content-type')
     })
     expect(await Promise.all(types)).toEqual(['application/wasm', 'application/json', 'application/octet-stream'])

@@ -9,14 +9,21 @@ import type { ModelStore } from '../../../signal/models/store.ts'
 import type { SourceTools } from '../../../signal/models/tools.ts'
 import { assert, ok } from '../../../web/wire/result.ts'
 import type { PrebuiltModel } from '../../../web/wire/webllm-prebuilt.ts'
+import { type MlcFiles, type MlcFilesOptions, mlcFiles } from '../../fixtures/mlc-model.ts'
 import { HubServer } from '../../support/hub-server.ts'
-import type { MlcFolder } from '../../support/small-mlc.ts'
 import { never, QUICK_TOOLS, temporaryFolder } from './support.ts'
 
 export const REPO = 'owner/Small-q4f16_1-MLC'
 
+/** A model that is small but for its first shard, which is more than one chunk, and its card. */
+export function smallMlc(options: MlcFilesOptions = {}): MlcFiles {
+  const card = new TextEncoder().encode('---\nlibrary_name: mlc-llm\nlicense: apache-2.0\n---\n\n# Small\n')
+  const files = mlcFiles({ shards: [5_000_000, 3_000], quantization: 'q4f16_1', ...options })
+  return new Map([...files, ['README.md', card]])
+}
+
 /** In a folder that goes with the test, unless it is told where. */
-export async function folderOf(files: MlcFolder, parent: string | null = null): Promise<string> {
+export async function folderOf(files: MlcFiles, parent: string | null = null): Promise<string> {
   const folder = join(parent ?? (await temporaryFolder()), 'Small-q4f16_1-MLC')
   await mkdir(folder)
   for (const [path, bytes] of files) {
@@ -26,7 +33,7 @@ export async function folderOf(files: MlcFolder, parent: string | null = null): 
   return folder
 }
 
-export async function hubOf(files: MlcFolder): Promise<HubServer> {
+export async function hubOf(files: MlcFiles): Promise<HubServer> {
   const hub = await new HubServer(REPO, files).start()
   onTestFinished(() => hub.stop())
   return hub

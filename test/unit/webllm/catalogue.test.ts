@@ -91,7 +91,7 @@ describe('what a model needs', () => {
   })
 
   it('of the mirror comes from its manifest', async () => {
-    const { id, manifest } = await mlcModel({ quantization: 'q4f16_1', vramBytes: 7e8 })
+    const { id, manifest } = mlcModel({ quantization: 'q4f16_1', vramBytes: 7e8 })
     const needs = entryOf(summariseMlc(id, manifest), manifest)
     expect(needs).toMatchObject({ gpuBytes: 7e8, requiredFeatures: ['shader-f16'], bufferBytes: 0 })
     expect(missingFeatures(needs.requiredFeatures, PLAIN.features)).toMatchObject({ code: 'feature-missing' })

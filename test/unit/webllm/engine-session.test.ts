@@ -15,7 +15,7 @@ import { type ScriptedAnswer, scriptedEngine } from '../../support/scripted-webl
 const SAMPLING: Sampling = { temperature: 0.7, topK: 40, topP: 0.9, minP: 0.1, repetitionPenalty: 1.1, seed: 7n }
 const QUIET = { lost: null as string | null, outOfMemory: null as string | null, settle: async () => {} }
 
-const model = await mlcModel()
+const model = mlcModel()
 const settings = parseChatSettings(model.files.get('mlc-chat-config.json') ?? new Uint8Array())
 if (!settings.ok) throw new Error(settings.detail)
 
