@@ -47,6 +47,7 @@ module.exports = {
     room('weights', [], 'L1 folders meet in main.ts as arguments, not by imports.'),
     room('tokens', [], 'L1 folders meet in main.ts as arguments, not by imports.'),
     room('mesh', [], 'L1 folders meet in main.ts as arguments, not by imports.'),
+    room('store', [], 'L1 folders meet in main.ts as arguments, not by imports.'),
     room('account', [], 'L1 folders meet in main.ts as arguments, not by imports.'),
     room('engine', ['weights', 'tokens'], 'An engine reads weights and tokens; nothing else beside it.'),
     room('webllm', ['weights', 'tokens'], 'An engine reads weights and tokens; nothing else beside it.'),
@@ -62,7 +63,7 @@ module.exports = {
       comment:
         'App is the one door: what the UI can do, the SDK and the widget can do. wire/ types may pass through it.',
       from: { path: '^web/ui/' },
-      to: { path: '^(web|signal|test)/', pathNot: ['^web/ui/', '^web/app(-view)?\\.ts$', '^web/wire/'] },
+      to: { path: '^(web|signal|test)/', pathNot: ['^web/ui/', '^web/app(-[a-z]+)?\\.ts$', '^web/wire/'] },
     },
     {
       name: 'widget-talks-to-app-only',

@@ -2,8 +2,11 @@
  * The models a person can pick: those of the mirror, those kept in this browser and files opened from disk, each with
  * whether it fits the GPU. Watches the mirror's list while the mirror is fetching, and only then. Loads nothing.
  */
-import type { Fit, MirrorView, ModelEntry } from './app-view.ts'
+import type { Fit, MirrorView, ModelEntry, ModelOrigin, SpeedView } from './app-view.ts'
 import type { ModelRunner, ModelSource, RunnerInspection } from './schedule/engine-door.ts'
+import type { ModelStore } from './schedule/model-store.ts'
+import type { HubGguf } from './weights/hub-gguf.ts'
+import type { KeptModel } from './weights/shelf.ts'
 import type { EngineName } from './wire/chat.ts'
 import { MIRROR_POLL_FAILURES_MAX, MIRROR_POLL_MS } from './wire/limits.ts'
 import type { PageConfig } from './wire/mirror.ts'
@@ -33,18 +36,49 @@ export class Shelf {
   engineWish: EngineName | null = null
   readonly #runner: ModelRunner
   readonly #catalogue: Catalogue
+  /** Null in a page that keeps nothing by itself: then the engines say what is kept. */
+  readonly #store: Pick<ModelStore, 'kept'> | null
   readonly #changed: () => void
   readonly #closed = new AbortController()
   #watching = false
   #listed: readonly ModelSummary[] = []
-  #kept: readonly ModelSummary[] = []
+  #kept: readonly KeptModel[] = []
+  #prebuilt: readonly PrebuiltEntry[] = []
+  /** Files of a hub that a person has named in this visit, by the key of their entry. */
+  readonly #named = new Map<string, { readonly model: ModelSummary; readonly file: HubGguf }>()
   #inspecting = false
   #files = 0
 
-  constructor(runner: ModelRunner, catalogue: Catalogue, changed: () => void) {
+  constructor(
+    runner: ModelRunner,
+    catalogue: Catalogue,
+    changed: () => void,
+    store: Pick<ModelStore, 'kept'> | null = null,
+  ) {
     this.#runner = runner
     this.#catalogue = catalogue
     this.#changed = changed
+    this.#store = store
+  }
+
+  /** What this browser keeps, whole or in part, as it was last looked at. */
+  get kept(): readonly KeptModel[] {
+    return this.#kept
+  }
+
+  /** Of an entry that is a file of a hub, not wholly here. */
+  hubFile(key: string): HubGguf | null {
+    return this.#named.get(key)?.file ?? this.#kept.find(({ model }) => model.id === key)?.unproved ?? null
+  }
+
+  /** A file of a hub, under the key that it is kept by while it is fetched. */
+  addHubFile(model: ModelSummary, file: HubGguf): void {
+    this.#named.set(model.id, { model, file })
+    this.#merge()
+  }
+
+  forgetHubFile(key: string): void {
+    if (this.#named.delete(key)) this.#merge()
   }
 
   /** Resolves after one look; goes on looking by itself while the mirror is fetching. Tries refused models again. */
@@ -64,7 +98,8 @@ export class Shelf {
     const { model, ...fit } = seen.value
     this.#files += 1
     const key = `file:${this.#files}`
-    const entry: ModelEntry = { key, source, model, kept: false, family: null, fit: { state: 'known', ...fit } }
+    const known = { state: 'known', ...fit } as const
+    const entry = entryOf({ key, source, model, origin: { kind: 'device' }, fit: known })
     this.entries = [...this.entries, entry]
     this.#changed()
     return { ok: true, value: entry }
@@ -72,26 +107,15 @@ export class Shelf {
 
   /** What the list says of them is known without asking anybody. */
   addPrebuilt(listed: readonly PrebuiltEntry[]): void {
-    const entries = listed.map(({ name, family, model, gpuBytes, fits, reason }): ModelEntry => {
-      const options = [{ engine: 'webllm' as const, refusal: null }]
-      const fit = { engine: 'webllm' as const, gpuBytes, gpuBytesMax: null, fits, reason, choice: null, options }
-      return {
-        key: `mlc:${name}`,
-        source: { kind: 'prebuilt', name },
-        model,
-        kept: false,
-        family,
-        fit: { state: 'known', ...fit },
-      }
-    })
-    this.entries = [...this.entries.filter(({ source }) => source.kind !== 'prebuilt'), ...entries]
-    this.#changed()
+    this.#prebuilt = listed
+    this.#merge()
   }
 
   /** Another engine may need more, or run what the last one did not. */
   checkAgain(): void {
     const again = (entry: ModelEntry): ModelEntry => ({ ...entry, fit: { state: 'checking' } })
-    this.entries = this.entries.map((entry) => (entry.source.kind === 'prebuilt' ? entry : again(entry)))
+    const fixed = ({ key, pending }: ModelEntry) => pending || this.#prebuilt.some(({ name }) => `mlc:${name}` === key)
+    this.entries = this.entries.map((entry) => (fixed(entry) ? entry : again(entry)))
     this.#changed()
     void this.#inspect()
   }
@@ -103,7 +127,7 @@ export class Shelf {
 
   /** After a load: what this browser keeps may have grown. */
   async keptChanged(): Promise<void> {
-    this.#kept = await this.#runner.cached()
+    this.#kept = await this.#lookKept()
     this.#merge()
   }
 
@@ -112,7 +136,7 @@ export class Shelf {
   }
 
   async #lookOnce(): Promise<boolean> {
-    const [index, kept] = await Promise.all([this.#catalogue.index(this.#closed.signal), this.#runner.cached()])
+    const [index, kept] = await Promise.all([this.#catalogue.index(this.#closed.signal), this.#lookKept()])
     this.#kept = kept
     if (index.ok) {
       const { models, adding, failed, defaultId } = index.value
@@ -138,25 +162,70 @@ export class Shelf {
     this.#watching = false
   }
 
-  /** The mirror's order first, then what only this browser has, then files. What is known of an entry stays. */
+  async #lookKept(): Promise<readonly KeptModel[]> {
+    if (this.#store) return this.#store.kept()
+    const whole = await this.#runner.cached()
+    return whole.map((model) => ({ model, keptBytes: model.fileBytes, unproved: null, prebuilt: null, url: null }))
+  }
+
+  /** The mirror's order first, then what only this browser has, then files and WebLLM's list. What is known stays. */
   #merge(): void {
     const known = new Map(this.entries.map((entry) => [entry.key, entry.fit]))
-    const keptIds = new Set(this.#kept.map((model) => model.id))
-    const models = new Map([...this.#listed, ...this.#kept].map((model) => [model.id, model]))
-    const fromMirror = [...models.values()].map((model): ModelEntry => {
-      const fit = known.get(model.id) ?? { state: 'checking' }
-      return {
+    const fitOf = (key: string): Fit => known.get(key) ?? { state: 'checking' }
+    const kept = new Map(this.#kept.map((one) => [one.model.id, one]))
+    const here = this.#kept.filter(({ unproved, prebuilt }) => !unproved && prebuilt === null)
+    const models = new Map([...this.#listed, ...here.map(({ model }) => model)].map((model) => [model.id, model]))
+    const listed = new Set(this.#listed.map(({ id }) => id))
+    const fromMirror = [...models.values()].map((model) =>
+      entryOf({
         key: model.id,
         source: { kind: 'mirror', id: model.id, format: model.format },
         model,
-        kept: keptIds.has(model.id),
-        family: null,
-        fit,
-      }
-    })
-    this.entries = [...fromMirror, ...this.entries.filter(({ source }) => source.kind !== 'mirror')]
+        keptBytes: kept.get(model.id)?.keptBytes ?? 0,
+        origin: originOf(kept.get(model.id)?.url ?? null) ?? { kind: listed.has(model.id) ? 'mirror' : 'device' },
+        fit: fitOf(model.id),
+      }),
+    )
+    const files = this.entries.filter(({ source }) => source.kind === 'file')
+    this.entries = [...fromMirror, ...this.#pending(), ...files, ...this.#fromList(fitOf)]
     this.#changed()
     void this.#inspect()
+  }
+
+  #pending(): ModelEntry[] {
+    const begun = this.#kept.flatMap(({ model, unproved }) => (unproved ? [{ model, file: unproved }] : []))
+    const all = new Map([...this.#named.values(), ...begun].map((one) => [one.model.id, one]))
+    return [...all.values()].map(({ model, file }) => {
+      const keptBytes = this.#kept.find((one) => one.model.id === model.id)?.keptBytes ?? 0
+      const origin = originOf(file.url) ?? { kind: 'device' as const }
+      const fit = { state: 'refused', code: 'model-incomplete', detail: '' } as const
+      const source = { kind: 'mirror', id: model.id, format: model.format } as const
+      return entryOf({ key: model.id, source, model, keptBytes, origin, pending: true, fit })
+    })
+  }
+
+  /** WebLLM's list, and what is kept of it where a GPU is missing that could use it. */
+  #fromList(fitOf: (key: string) => Fit): ModelEntry[] {
+    const kept = new Map(this.#kept.flatMap((one) => (one.prebuilt === null ? [] : [[one.prebuilt, one] as const])))
+    const listed = this.#prebuilt.map(({ name, family, model, gpuBytes, fits, reason }) => {
+      const options = [{ engine: 'webllm' as const, refusal: null }]
+      const fit = { engine: 'webllm' as const, gpuBytes, gpuBytesMax: null, fits, reason, choice: null, options }
+      return { name, family, model, fit: { state: 'known', ...fit } as const }
+    })
+    const names = new Set(listed.map(({ name }) => name))
+    const others = [...kept.values()].flatMap(({ model, prebuilt: name }) =>
+      name === null || names.has(name) ? [] : [{ name, family: null, model, fit: fitOf(`mlc:${name}`) }],
+    )
+    return [...listed, ...others].map(({ name, family, model, fit }) => {
+      const mine = kept.get(name)
+      const whole = mine !== undefined && mine.keptBytes === mine.model.fileBytes
+      // The list knows sizes only roughly; what is kept knows its own.
+      const sized = mine ? { ...model, fileBytes: mine.model.fileBytes } : model
+      const origin = { kind: 'hub', host: HUB, repo: null } as const
+      const keptBytes = mine?.keptBytes ?? 0
+      const source = { kind: 'prebuilt', name } as const
+      return entryOf({ key: `mlc:${name}`, source, model: sized, keptBytes, origin, family, fit, kept: whole })
+    })
   }
 
   /** One after the other, so that a long list does not become a burst of requests. */
@@ -169,11 +238,40 @@ export class Shelf {
       const wish = this.engineWish
       const fit = toFit(await this.#runner.inspect(this.sourceOf(next), this.#closed.signal))
       if (wish !== this.engineWish) continue
-      this.entries = this.entries.map((entry) => (entry.key === next.key ? { ...entry, fit } : entry))
+      this.entries = this.entries.map((entry) =>
+        entry.key === next.key ? { ...entry, fit, speed: speedOf(fit) } : entry,
+      )
       this.#changed()
     }
     this.#inspecting = false
   }
+}
+
+/** Where WebLLM's list is served from. */
+const HUB = 'huggingface.co'
+
+type EntryFacts = Pick<ModelEntry, 'key' | 'source' | 'model' | 'origin' | 'fit'> &
+  Partial<Pick<ModelEntry, 'keptBytes' | 'family' | 'pending' | 'kept'>>
+
+function entryOf(facts: EntryFacts): ModelEntry {
+  const keptBytes = facts.keptBytes ?? 0
+  const pending = facts.pending ?? false
+  const kept = facts.kept ?? (!pending && keptBytes > 0 && keptBytes === facts.model.fileBytes)
+  return { family: null, ...facts, keptBytes, pending, kept, speed: speedOf(facts.fit) }
+}
+
+function speedOf(fit: Fit): SpeedView | null {
+  if (fit.state !== 'known' || !fit.choice) return null
+  const { tokensPerSecond, basis } = fit.choice
+  return { tokensPerSecond, basis }
+}
+
+/** Null for what has no address of its own. */
+function originOf(url: string | null): ModelOrigin | null {
+  if (url === null || !URL.canParse(url)) return null
+  const { host, pathname } = new URL(url)
+  const [, owner, repo] = pathname.split('/')
+  return { kind: 'hub', host, repo: owner && repo ? `${owner}/${repo}` : null }
 }
 
 function toFit(seen: Result<RunnerInspection>): Fit {

@@ -2,11 +2,18 @@
  * `App`: the one door that the page, `window.weft` and later the widget use. Holds what is true now (`view`), lets one
  * request at a time through to the engine and loads a model when one is needed. No DOM, no drawing, no wording.
  */
+
+import { Conversations, type ConversationsParts, DEFAULT_SETTINGS } from './app-conversations.ts'
+import { Models, type ModelsParts } from './app-models.ts'
 import { type Catalogue, type PrebuiltEntry, Shelf } from './app-shelf.ts'
 import type { AppView, GpuView, LoadView, ModelEntry } from './app-view.ts'
 import { ByteRate } from './byte-rate.ts'
+import { readAttachment } from './rules/attachment.ts'
 import type { ModelRunner, ModelSource } from './schedule/engine-door.ts'
 import { Turns } from './schedule/turns.ts'
+import { MemoryConversations } from './store/memory-conversations.ts'
+import { PreferenceStore } from './store/preferences.ts'
+import { writersOf } from './store/writers.ts'
 import {
   type ChatEvent,
   type ChatMessage,
@@ -18,7 +25,9 @@ import {
   NO_USAGE,
 } from './wire/chat.ts'
 import type { Code } from './wire/codes.ts'
+import type { Attachment } from './wire/conversation.ts'
 import { type Launch, NO_LAUNCH } from './wire/launch.ts'
+import { ATTACHMENT_BYTES_MAX } from './wire/limits.ts'
 import { type Failure, fail, ok, type Result } from './wire/result.ts'
 
 export interface AppParts {
@@ -26,6 +35,12 @@ export interface AppParts {
   readonly catalogue: Catalogue
   /** WebLLM's own list for this GPU; asked for only where there is one. */
   readonly prebuilt?: () => Promise<readonly PrebuiltEntry[]>
+  /** Where models are kept by this page itself; without it, only loads keep them. */
+  readonly models?: ModelsParts
+  /** Where conversations are kept; without it in memory, until the page is closed. */
+  readonly conversations?: Pick<ConversationsParts, 'store' | 'writers'>
+  /** What this browser remembers of a person's settings; without it nothing. */
+  readonly preferences?: PreferenceStore
   /** What the address of the page asks for; its engine is picked. */
   readonly launch?: Launch
   /** Without it the page has no newer version to go to. */
@@ -60,8 +75,12 @@ interface RunningLoad {
 }
 
 export class App {
+  /** What this browser keeps: downloads, deleting, room. */
+  readonly models: Models
   /** What the address asked for when the page opened. */
   readonly launch: Launch
+  readonly conversations: Conversations
+  readonly preferences: PreferenceStore
   readonly #updates: UpdateDoor | null
   readonly #runner: ModelRunner
   readonly #prebuilt: () => Promise<readonly PrebuiltEntry[]>
@@ -73,16 +92,39 @@ export class App {
   #load: LoadView = { state: 'none' }
   #pickedKey: string | null = null
   #loadedWish: EngineName | null = null
+  /** The model of the answer under way. */
+  #answering: string | null = null
   #running: RunningLoad | null = null
   #started: Promise<void> | null = null
   #view: AppView
 
   constructor(parts: AppParts) {
     this.#runner = parts.runner
-    this.#shelf = new Shelf(parts.runner, parts.catalogue, () => this.#changed())
+    this.#shelf = new Shelf(parts.runner, parts.catalogue, () => this.#changed(), parts.models?.store)
+    this.models = new Models(parts.models ?? null, {
+      shelf: this.#shelf,
+      runner: parts.runner,
+      isBusy: (key) => this.#running?.key === key || this.#answering === key,
+      removed: (key) => this.#removed(key),
+      renamed: (from, to) => {
+        if (this.#pickedKey === from) this.#pickedKey = to
+      },
+      changed: () => this.#changed(),
+    })
     this.#prebuilt = parts.prebuilt ?? (async () => [])
     this.launch = parts.launch ?? NO_LAUNCH
-    this.#shelf.engineWish = this.launch.engine
+    this.preferences = parts.preferences ?? new PreferenceStore(null)
+    this.conversations = new Conversations({
+      store: Promise.resolve(new MemoryConversations(null)),
+      writers: writersOf(null),
+      ...parts.conversations,
+      asker: this,
+      nowMs: () => Date.now(),
+      newId: () => crypto.randomUUID(),
+      newSeed: () => crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n,
+      settings: this.preferences.value.settings ?? DEFAULT_SETTINGS,
+    })
+    this.#shelf.engineWish = this.launch.engine ?? this.preferences.value.engine
     this.#updates = parts.updates ?? null
     this.#updates?.subscribe(() => this.#changed())
     this.#view = this.#compose()
@@ -114,6 +156,7 @@ export class App {
   pick(key: string): Result<null> {
     if (!this.#shelf.entries.some((entry) => entry.key === key)) return fail('model-unknown', '')
     this.#pickedKey = key
+    this.preferences.set({ modelKey: key })
     this.#changed()
     return ok(null)
   }
@@ -122,8 +165,15 @@ export class App {
   pickEngine(engine: EngineName | null): void {
     if (engine === this.#shelf.engineWish) return
     this.#shelf.engineWish = engine
+    this.preferences.set({ engine })
     this.cancelLoad()
     this.#shelf.checkAgain()
+  }
+
+  /** A text file for a message. Refusals: `attachment-too-large`, `attachment-not-text`. */
+  async readAttachment(file: File): Promise<Result<Attachment>> {
+    const bytes = new Uint8Array(await file.slice(0, ATTACHMENT_BYTES_MAX + 1).arrayBuffer())
+    return readAttachment(file.name, bytes, (encoding, read) => new TextDecoder(encoding, { fatal: true }).decode(read))
   }
 
   async openFile(file: File): Promise<Result<ModelEntry>> {
@@ -153,6 +203,13 @@ export class App {
     this.#running?.abort.abort()
   }
 
+  /** The picked model, loaded where it was not. Waits for a running answer. */
+  async ready(signal: AbortSignal): Promise<Result<LoadedModel>> {
+    await this.start()
+    const { selectedKey } = this.#view
+    return selectedKey === null ? fail('not-loaded', 'The list of models is empty.') : this.load(selectedKey, signal)
+  }
+
   /**
    * One answer. Waits for its turn and loads the model (`key`, else the picked one) where needed. Keeps the promise of
    * `ChatEngine.chat`: one `end`, always last. Leaving the loop early stops the engine.
@@ -165,12 +222,14 @@ export class App {
     try {
       const loaded = await this.#ensure(key, either)
       if (!loaded.ok) return yield endOf(loaded)
+      this.#answering = this.#load.state === 'ready' ? this.#load.key : null
       for await (const event of this.#runner.chat(loaded.value.source, request, either)) {
         if (event.kind === 'end' && event.code && UNLOADED_BY.includes(event.code)) this.#setLoad({ state: 'none' })
         yield event
       }
     } finally {
       left.abort()
+      this.#answering = null
       turn.value()
     }
   }
@@ -212,7 +271,9 @@ export class App {
 
   async close(): Promise<void> {
     this.#closed.abort()
+    await this.conversations.close()
     this.#shelf.close()
+    this.models.close()
     this.cancelLoad()
     this.#listeners.clear()
     await this.#runner.unload()
@@ -220,6 +281,7 @@ export class App {
 
   async #begin(): Promise<void> {
     await Promise.all([this.#probe(), this.#shelf.look()])
+    this.models.noteParts()
     const entry = this.#entry(this.#view.selectedKey)
     if (entry?.kept) void this.#loadKept(entry.key)
   }
@@ -250,6 +312,7 @@ export class App {
     const key = wanted ?? this.#view.selectedKey
     const entry = this.#entry(key)
     if (!entry) return key === null ? fail('not-loaded', 'The list of models is empty.') : fail('model-unknown', '')
+    if (entry.pending) return fail('model-incomplete', '')
     const source = this.#shelf.sourceOf(entry)
     const wish = source.engine ?? null
     if (this.#load.state === 'ready' && this.#load.key === entry.key && this.#loadedWish === wish) {
@@ -276,7 +339,7 @@ export class App {
     const result = await this.#runner.load(source, onProgress, signal, onlyIfIdle)
     if (result.ok) {
       this.#setLoad({ state: 'ready', key, loaded: result.value })
-      void this.#shelf.keptChanged()
+      void this.models.refresh()
     } else if (result.code === 'aborted') this.#setLoad({ state: 'none' })
     else this.#setLoad({ state: 'failed', key, code: result.code, detail: result.detail })
     return result
@@ -286,15 +349,26 @@ export class App {
     return this.#shelf.entries.find((entry) => entry.key === key)
   }
 
+  /** Its bytes are gone from this browser; the next request loads it anew. */
+  #removed(key: string): void {
+    if (this.#load.state !== 'none' && this.#load.state !== 'loading' && this.#load.key === key)
+      this.#setLoad({ state: 'none' })
+  }
+
   #setLoad(load: LoadView): void {
     this.#load = load
     this.#changed()
   }
 
-  /** What a person picked, else what is loaded, else the mirror's default, else the first that is kept, else the first. */
+  /** What a person picked, now or last time, else the mirror's default, else the first that is kept, else the first. */
   #selectedKey(): string | null {
     const { entries, mirror } = this.#shelf
-    const wishes = [this.#pickedKey, mirror.defaultKey, entries.find((entry) => entry.kept)?.key]
+    const wishes = [
+      this.#pickedKey,
+      this.preferences.value.modelKey,
+      mirror.defaultKey,
+      entries.find((entry) => entry.kept)?.key,
+    ]
     const wish = wishes.find((key) => entries.some((entry) => entry.key === key))
     return wish ?? entries[0]?.key ?? null
   }
@@ -307,6 +381,7 @@ export class App {
       entries,
       selectedKey: this.#selectedKey(),
       load: this.#load,
+      ...this.models.view,
       engineWish: this.#shelf.engineWish,
       update: this.#updates?.state ?? 'none',
     }

@@ -1,18 +1,26 @@
 /**
  * The composition root: the one place where the parts of the page are made and joined. Decides nothing else.
  */
+
+import type { ModelsParts } from './app-models.ts'
 import type { PrebuiltEntry } from './app-shelf.ts'
 import { httpCatalogue } from './catalogue.ts'
 import { threadCount } from './cpu/threads.ts'
+import { DOWNLOADS_CHANNEL } from './download-tabs.ts'
 import { browserGpu, probeGpu } from './engine/gpu/device.ts'
 import { tryRoom } from './engine/gpu/room.ts'
+import { waitOnline } from './online.ts'
 import { openPage } from './page.ts'
 import type { ModelRunner } from './schedule/engine-door.ts'
 import { Engines } from './schedule/engines.ts'
+import { WorkerModelStore } from './schedule/model-store.ts'
 import { SharedRunner } from './schedule/shared-runner.ts'
-import { type SpeedShelf, SpeedStore } from './schedule/speed-store.ts'
+import { SpeedStore } from './schedule/speed-store.ts'
 import { StageChat } from './schedule/stage-chat.ts'
 import { TABS_CHANNEL } from './schedule/tab-wire.ts'
+import { openConversations } from './store/kept-conversations.ts'
+import { PreferenceStore } from './store/preferences.ts'
+import { writersOf } from './store/writers.ts'
 import { Updates } from './updates.ts'
 import { askPersistence } from './weights/persistence.ts'
 import { parseLaunch } from './wire/launch.ts'
@@ -26,7 +34,7 @@ const forever = new AbortController().signal
 const now = () => performance.now()
 
 /** A browser may refuse it by throwing at the first touch. */
-function speedShelf(): SpeedShelf {
+function shelf(): Storage | null {
   try {
     return localStorage
   } catch {
@@ -71,7 +79,7 @@ const engines = new Engines({
   },
   allowSoftware,
   cpuThreads: threadCount(crossOriginIsolated, navigator.hardwareConcurrency),
-  speeds: new SpeedStore(speedShelf()),
+  speeds: new SpeedStore(shelf()),
 })
 
 async function prebuilt(): Promise<readonly PrebuiltEntry[]> {
@@ -99,8 +107,40 @@ function shareEngines(): ModelRunner {
   }
 }
 
+/** Downloads and all that is kept. Where the browser refuses locks or channels, each tab is alone. */
+function modelsParts(): ModelsParts {
+  const makeWorker = () =>
+    new Worker(new URL('./weights/worker.ts', import.meta.url), { type: 'module', name: 'model storage' })
+  const locks = 'locks' in navigator ? navigator.locks : null
+  return {
+    store: new WorkerModelStore({ makeWorker, askPersistence }),
+    baseUrl,
+    locks,
+    channel: downloadsChannel(),
+    wait: waitOnline,
+    now,
+  }
+}
+
+function downloadsChannel(): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel(DOWNLOADS_CHANNEL)
+  } catch {
+    return null
+  }
+}
+
 const updates = new Updates()
-const parts = { runner: shareEngines(), catalogue, prebuilt, updates, launch: parseLaunch(location.href) }
+const parts = {
+  runner: shareEngines(),
+  catalogue,
+  prebuilt,
+  updates,
+  models: modelsParts(),
+  preferences: new PreferenceStore(shelf()),
+  conversations: { store: openConversations(), writers: writersOf('locks' in navigator ? navigator.locks : null) },
+  launch: parseLaunch(location.href),
+}
 const app = openPage(parts, target)
 
 // Only what was built can be kept; from source the page would never see a change.

@@ -8,7 +8,10 @@ import { createWeft, type Weft } from './openai.ts'
 import './ui/tokens.css'
 import './ui/base.css'
 import { Chat } from './ui/chat.svelte.ts'
+import { Layout } from './ui/layout.svelte.ts'
+import { ConversationList } from './ui/list.svelte.ts'
 import Page from './ui/Page.svelte'
+import { Presets } from './ui/presets.svelte.ts'
 
 declare global {
   interface Window {
@@ -19,7 +22,18 @@ declare global {
 export function openPage(parts: AppParts, target: Element): App {
   const app = new App(parts)
   window.weft = createWeft(app)
-  mount(Page, { target, props: { chat: new Chat(app) } })
+  const props = {
+    chat: new Chat(app),
+    list: new ConversationList(app),
+    presets: new Presets(app),
+    layout: new Layout(app),
+    onupdate: () => void app.applyUpdate(),
+  }
+  mount(Page, { target, props })
+  // What an answer has come to is kept before the page may be gone.
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'hidden') void app.conversations.flush()
+  })
   void app.start()
   return app
 }

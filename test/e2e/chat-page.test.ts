@@ -309,20 +309,20 @@ describe('a model', () => {
       window.fake.engine.inspections.set('file', {
         ok: false,
         code: 'gguf-not-gguf',
-        detail: 'notes.txt begins with "Dear".',
+        detail: 'notes.gguf begins with "Dear".',
       })
       const transfer = new DataTransfer()
-      transfer.items.add(new File(['Dear'], 'notes.txt'))
+      transfer.items.add(new File(['Dear'], 'notes.gguf'))
       const fire = (type: string) =>
         document.body.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer }))
       fire('dragenter')
       ;(window as unknown as { drop: () => void }).drop = () => fire('drop')
     })
-    await page.getByText('Drop the GGUF file to open it.').waitFor()
+    await page.getByText('Drop a GGUF file to open it').waitFor()
     await page.evaluate(() => (window as unknown as { drop: () => void }).drop())
-    await page.getByText('notes.txt begins with "Dear".').waitFor()
+    await page.getByText('notes.gguf begins with "Dear".').waitFor()
     expect(await page.getByText('gguf-not-gguf').count()).toBe(1)
-    expect(await page.getByText('Drop the GGUF file to open it.').count()).toBe(0)
+    expect(await page.getByText('Drop a GGUF file to open it').count()).toBe(0)
   })
 })
 

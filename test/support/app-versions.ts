@@ -6,10 +6,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
-import { build } from 'vite'
 import { vi } from 'vitest'
 import type { App } from '../../web/app.ts'
 import { assert } from '../../web/wire/result.ts'
+import { buildForProduction } from './server.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -30,9 +30,7 @@ export async function buildVersion(version: string): Promise<{ readonly appDir: 
     'web/main.ts': `globalThis.testApp = app\nglobalThis.testVersion = ${JSON.stringify(version)}`,
     'web/schedule/cpu-chat.ts': `globalThis.testCpuVersion = ${JSON.stringify(version)}`,
   }
-  await build({
-    configFile: join(root, 'vite.config.ts'),
-    mode: 'production',
+  await buildForProduction({
     logLevel: 'error',
     build: { outDir: appDir },
     plugins: [

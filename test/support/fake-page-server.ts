@@ -20,13 +20,15 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 }
 
-const fakeEntry: Plugin = {
-  name: 'fake-entry',
-  transformIndexHtml: {
-    order: 'pre',
-    handler: (html) => html.replace('./main.ts', '/@fake/page.ts'),
-  },
-  resolveId: (id) => (id === '/@fake/page.ts' ? resolve(import.meta.dirname, 'fake-page.ts') : null),
+function fakeEntry(entry: string): Plugin {
+  return {
+    name: 'fake-entry',
+    transformIndexHtml: {
+      order: 'pre',
+      handler: (html) => html.replace('./main.ts', '/@fake/page.ts'),
+    },
+    resolveId: (id) => (id === '/@fake/page.ts' ? resolve(import.meta.dirname, entry) : null),
+  }
 }
 
 export interface FakePageServer {
@@ -34,13 +36,14 @@ export interface FakePageServer {
   close(): Promise<void>
 }
 
-export async function serveFakePage(): Promise<FakePageServer> {
+/** `entry`: a file of this folder. */
+export async function serveFakePage(entry = 'fake-page.ts'): Promise<FakePageServer> {
   const built = await build({
     configFile: false,
     root: resolve(REPOSITORY, 'web'),
     publicDir: false,
     logLevel: 'warn',
-    plugins: [svelte({ configFile: false }), fakeEntry],
+    plugins: [svelte({ configFile: false }), fakeEntry(entry)],
     build: { write: false, target: 'es2023', minify: false },
   })
   const files = new Map<string, string | Uint8Array>([

@@ -19,6 +19,8 @@ export class ModelServer {
   /** Anything else to serve, by path: content type and body. Comes before the model. */
   readonly pages = new Map<string, readonly [type: string, body: string]>()
   readonly #ids: Set<string>
+  /** Other addresses of the same file, as a hub has them. */
+  readonly files = new Set<string>()
   /** Requests being answered right now, and the most there ever were. */
   busy = 0
   busiest = 0
@@ -70,7 +72,7 @@ export class ModelServer {
     if (path === `/models/${id}/manifest.json`) return this.#json(response, manifest)
     const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')
     const fileOf = /^\/models\/([^/]+)\/model\.gguf$/.exec(path)?.[1] ?? ''
-    if (!this.#ids.has(fileOf) || !range) {
+    if (!(this.#ids.has(fileOf) || this.files.has(path)) || !range) {
       response.writeHead(404).end()
       return
     }

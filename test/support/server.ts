@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { build } from 'vite'
+import { build, type InlineConfig } from 'vite'
 import type { Config } from '../../signal/config.ts'
 import { type RunningServer, type ServerParts, startServer } from '../../signal/server.ts'
 
@@ -22,12 +22,23 @@ export interface TestServer {
 
 /** Builds the app as `npm start` does and returns the folder. Once in a run: later calls share the first. */
 export function buildApp(): Promise<string> {
-  built ??= build({
-    configFile: join(root, 'vite.config.ts'),
-    mode: 'production',
-    logLevel: 'warn',
-  }).then(() => join(root, 'dist'))
+  built ??= buildForProduction({ logLevel: 'warn' }).then(() => join(root, 'dist'))
   return built
+}
+
+/**
+ * With our configuration and these settings on top. A test runner says in its environment that this is a test, and a build
+ * believes that before its mode: it would be one for developers, without a service worker.
+ */
+export async function buildForProduction(settings: InlineConfig): Promise<void> {
+  const before = process.env['NODE_ENV']
+  process.env['NODE_ENV'] = 'production'
+  try {
+    await build({ configFile: join(root, 'vite.config.ts'), mode: 'production', ...settings })
+  } finally {
+    if (before === undefined) delete process.env['NODE_ENV']
+    else process.env['NODE_ENV'] = before
+  }
 }
 
 let built: Promise<string> | null = null

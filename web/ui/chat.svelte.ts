@@ -1,48 +1,99 @@
 /**
- * The state of the page: what `App` says, the conversation, the draft. Components read it and call its verbs; it talks
- * to `App` only. It draws nothing and words nothing but what a screen reader hears.
+ * The state of the chat screen: what `App` and its conversations say, the draft, the files on it. Components read it and
+ * call its verbs; it talks to `App` only. It draws nothing and words nothing but what a screen reader hears.
  */
 import type { App } from '../app.ts'
-import { type AppView, DEFAULT_SAMPLING, type ModelEntry } from '../app-view.ts'
-import type { ChatMessage, ChatRequest, EngineName } from '../wire/chat.ts'
+import type { ConversationsView, OpenConversation, Running } from '../app-conversations.ts'
+import type { AppView, ModelEntry } from '../app-view.ts'
+import type { EngineName } from '../wire/chat.ts'
 import { explain } from '../wire/codes.ts'
-import { OUTPUT_TOKENS_DEFAULT } from '../wire/limits.ts'
-import type { Failure } from '../wire/result.ts'
+import type { Answer, Attachment, ConversationSettings, Message } from '../wire/conversation.ts'
+import { ATTACHMENTS_MAX } from '../wire/limits.ts'
+import { type Failure, fail } from '../wire/result.ts'
 import { Announcer } from './announcer.svelte.ts'
-import { Turn } from './turn.svelte.ts'
+import { Router } from './route.svelte.ts'
+import { TokenCount } from './token-count.svelte.ts'
+
+/** Messages that are drawn at first, and how many more each time a reader gets to the top. */
+const SHOWN_AT_ONCE = 60
 
 export class Chat {
-  draft = $state('')
   readonly announcer = new Announcer()
+  readonly router: Router
+  readonly tokens: TokenCount
   readonly #app: App
+  #draft = $state('')
+  #attachments = $state.raw<readonly Attachment[]>([])
   #view: AppView
-  #turns = $state.raw<readonly Turn[]>([])
-  #fileTrouble = $state.raw<Failure | null>(null)
-  #running = $state.raw<AbortController | null>(null)
+  #kept: ConversationsView
+  #trouble = $state.raw<Failure | null>(null)
+  #shown = $state(SHOWN_AT_ONCE)
+  #waiting = false
+  /** What of the running answer was handed to the announcer. */
+  #spoken: { readonly id: string; readonly length: number } | null = null
 
   constructor(app: App) {
     this.#app = app
     this.#view = $state.raw(app.view)
+    this.#kept = $state.raw(app.conversations.view)
+    this.router = new Router((route) => {
+      if (route.screen === 'chat') void this.#follow(route.conversationId)
+    })
+    this.tokens = new TokenCount((messages, signal) => app.count(messages, signal))
     app.subscribe((view) => {
       this.#view = view
+      this.tokens.loaded = view.load.state === 'ready' ? view.load.loaded.contextPositions : null
     })
+    app.conversations.subscribe(() => this.#soon())
+    void this.#begin()
   }
 
   get view(): AppView {
     return this.#view
   }
 
-  get turns(): readonly Turn[] {
-    return this.#turns
+  get conversations(): ConversationsView {
+    return this.#kept
   }
 
-  /** Why the last opened file is not in the list. */
-  get fileTrouble(): Failure | null {
-    return this.#fileTrouble
+  get open(): OpenConversation {
+    return this.#kept.open
+  }
+
+  /** The branch, without its oldest part in a long conversation. */
+  get messages(): readonly Message[] {
+    const { branch } = this.open
+    return branch.length > this.#shown ? branch.slice(-this.#shown) : branch
+  }
+
+  get hidden(): number {
+    return Math.max(0, this.open.branch.length - this.#shown)
+  }
+
+  get running(): Running | null {
+    return this.open.running
   }
 
   get answering(): boolean {
-    return this.#running !== null
+    return this.running !== null
+  }
+
+  get draft(): string {
+    return this.#draft
+  }
+
+  set draft(text: string) {
+    this.#draft = text
+    this.#app.preferences.keepDraft(this.#draftKey, text)
+  }
+
+  get attachments(): readonly Attachment[] {
+    return this.#attachments
+  }
+
+  /** Why the last file was not taken. */
+  get trouble(): Failure | null {
+    return this.#trouble
   }
 
   get selected(): ModelEntry | null {
@@ -67,38 +118,85 @@ export class Chat {
   }
 
   get sendable(): boolean {
-    return this.usable && !this.answering && this.draft.trim() !== ''
+    return this.usable && !this.answering && (this.#draft.trim() !== '' || this.#attachments.length > 0)
   }
 
   async send(): Promise<void> {
     if (!this.sendable) return
-    const turn = new Turn(this.draft.trim())
+    const { draft, attachments } = { draft: this.#draft.trim(), attachments: this.#attachments }
     this.draft = ''
-    const earlier = this.#turns
-    this.#turns = [...earlier, turn]
-    await this.#answer(turn, earlier)
+    this.#attachments = []
+    this.#trouble = null
+    const answered = this.#app.conversations.send(draft, attachments)
+    this.#now()
+    await answered
   }
 
-  /** Asks the last question again, in place of an answer that failed or was stopped. */
-  async askAgain(): Promise<void> {
-    const turn = this.#turns.at(-1)
-    if (!turn || this.answering || !this.usable) return
-    turn.restart()
-    await this.#answer(turn, this.#turns.slice(0, -1))
+  async edit(questionId: string, text: string): Promise<void> {
+    if (this.usable && text.trim() !== '') await this.#app.conversations.edit(questionId, text.trim())
+  }
+
+  async regenerate(answerId: string): Promise<void> {
+    if (this.usable) await this.#app.conversations.regenerate(answerId)
+  }
+
+  async goOn(answerId: string): Promise<void> {
+    if (this.usable) await this.#app.conversations.goOn(answerId)
+  }
+
+  showBranch(messageId: string): void {
+    this.#app.conversations.showBranch(messageId)
   }
 
   stop(): void {
-    this.#running?.abort()
+    this.#app.conversations.stop()
   }
 
-  startOver(): void {
-    this.stop()
-    this.#turns = []
-    this.announcer.clear()
+  startNew(): void {
+    this.#app.conversations.startNew()
+    this.router.go({ screen: 'chat', conversationId: null })
+    this.#entered()
+  }
+
+  async show(id: string): Promise<void> {
+    this.router.go({ screen: 'chat', conversationId: id })
+    await this.#follow(id)
+  }
+
+  showEarlier(): void {
+    this.#shown += SHOWN_AT_ONCE
+  }
+
+  setSettings(settings: ConversationSettings): void {
+    void this.#app.conversations.setSettings(settings)
+  }
+
+  /** Adds files to the message, in order. The first that is refused is told. */
+  attach(files: readonly { readonly name: string; readonly text: string }[]): void {
+    this.#trouble = null
+    const room = ATTACHMENTS_MAX - this.#attachments.length
+    if (files.length > room) this.#trouble = fail('attachments-too-many', `${ATTACHMENTS_MAX} are allowed.`)
+    this.#attachments = [...this.#attachments, ...files.slice(0, room)]
+  }
+
+  detach(index: number): void {
+    this.#attachments = this.#attachments.filter((_, at) => at !== index)
+  }
+
+  /** A GGUF file is a model; anything else is read with the message. */
+  async takeFiles(files: readonly File[]): Promise<void> {
+    for (const file of files) {
+      if (/\.gguf$/i.test(file.name)) await this.openFile(file)
+      else {
+        const read = await this.#app.readAttachment(file)
+        if (read.ok) this.attach([read.value])
+        else this.#trouble = read
+      }
+    }
   }
 
   async loadModel(key: string): Promise<void> {
-    this.#fileTrouble = null
+    this.#trouble = null
     this.#app.pick(key)
     if (this.usable) await this.#app.load(key)
   }
@@ -113,48 +211,103 @@ export class Chat {
   }
 
   async openFile(file: File): Promise<void> {
-    this.#fileTrouble = null
+    this.#trouble = null
     const added = await this.#app.openFile(file)
     if (added.ok) await this.loadModel(added.value.key)
-    else this.#fileTrouble = added
+    else this.#trouble = added
   }
 
   async lookAgain(): Promise<void> {
     await this.#app.lookAgain()
   }
 
-  async #answer(turn: Turn, earlier: readonly Turn[]): Promise<void> {
-    const abort = new AbortController()
-    this.#running = abort
-    this.announcer.clear()
-    for await (const event of this.#app.ask(requestOf(turn, earlier), abort.signal)) {
-      turn.take(event)
-      if (event.kind === 'text') this.announcer.add(event.text)
+  get #draftKey(): string {
+    return this.open.isNew ? '' : this.open.conversation.id
+  }
+
+  async #begin(): Promise<void> {
+    await this.#app.conversations.start()
+    const { route } = this.router
+    if (route.screen === 'chat') await this.#follow(route.conversationId)
+    const { shared } = this.#app.launch
+    if (shared !== null && this.#draft === '') this.draft = shared
+  }
+
+  /** The address names a conversation, or none. */
+  async #follow(id: string | null): Promise<void> {
+    if (id === null) {
+      if (!this.#app.conversations.view.open.isNew) this.#app.conversations.startNew()
+    } else {
+      const shown = await this.#app.conversations.show(id)
+      if (!shown.ok) {
+        this.#trouble = shown
+        this.#app.conversations.startNew()
+        this.router.rename({ screen: 'chat', conversationId: null })
+      }
     }
-    if (this.#running !== abort) return
-    this.#running = null
-    this.announcer.finish(closingOf(turn))
+    this.#entered()
+  }
+
+  /** The prompt has changed, or would with the draft. */
+  recount(): void {
+    this.tokens.follow(() => this.#app.conversations.prompt(this.#draft.trim(), this.#attachments))
+  }
+
+  /** Another conversation is shown. */
+  #entered(): void {
+    this.#now()
+    this.#shown = SHOWN_AT_ONCE
+    this.#draft = this.#app.preferences.draft(this.#draftKey)
+    this.#attachments = []
+    this.announcer.clear()
+    this.#spoken = null
+  }
+
+  /** Once a frame at most: a small model writes many tokens in one. A hidden page has no frames and nobody to draw for. */
+  #soon(): void {
+    if (document.visibilityState === 'hidden') this.#now()
+    else if (!this.#waiting) {
+      this.#waiting = true
+      requestAnimationFrame(() => this.#now())
+    }
+  }
+
+  #now(): void {
+    this.#waiting = false
+    const before = this.#kept.open
+    this.#kept = this.#app.conversations.view
+    const { conversation, isNew } = this.#kept.open
+    // The first message gives a conversation its address.
+    if (!isNew && before.isNew && before.conversation.id === conversation.id) {
+      const { route } = this.router
+      if (route.screen === 'chat') this.router.rename({ screen: 'chat', conversationId: conversation.id })
+    }
+    this.#speak()
+  }
+
+  #speak(): void {
+    const { running } = this.#kept.open
+    if (running) {
+      const { id, text } = running.answer
+      if (this.#spoken?.id !== id) {
+        this.announcer.clear()
+        this.#spoken = { id, length: 0 }
+      }
+      if (text.length > this.#spoken.length) this.announcer.add(text.slice(this.#spoken.length))
+      this.#spoken = { id, length: text.length }
+      return
+    }
+    if (!this.#spoken) return
+    const last = this.#kept.open.branch.find(({ id }) => id === this.#spoken?.id)
+    if (last?.role === 'assistant') {
+      this.announcer.add(last.text.slice(this.#spoken.length))
+      this.announcer.finish(closingOf(last))
+    }
+    this.#spoken = null
   }
 }
 
-/** Earlier turns that have an answer, then the question; one without an answer would put two questions in a row. */
-function requestOf(turn: Turn, earlier: readonly Turn[]): ChatRequest {
-  const messages = earlier
-    .filter(({ answer }) => answer !== '')
-    .flatMap(({ question, answer }): ChatMessage[] => [
-      { role: 'user', content: question },
-      { role: 'assistant', content: answer },
-    ])
-  const seed = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n
-  return {
-    messages: [...messages, { role: 'user', content: turn.question }],
-    sampling: { ...DEFAULT_SAMPLING, seed },
-    maxTokens: OUTPUT_TOKENS_DEFAULT,
-    stop: [],
-  }
-}
-
-function closingOf({ phase }: Turn): string {
-  if (phase.state === 'failed') return explain(phase.code, phase.detail)
-  return phase.state === 'stopped' ? 'Stopped.' : 'End of answer.'
+function closingOf({ state, failure }: Answer): string {
+  if (failure) return explain(failure.code, failure.detail)
+  return state === 'stopped' ? 'Stopped.' : 'End of answer.'
 }

@@ -2,6 +2,7 @@
 import type { Fit } from '../app-view.ts'
 import type { Answerer, EngineName, LoadProgress, Usage } from '../wire/chat.ts'
 import { explain } from '../wire/codes.ts'
+import type { AnswerState, ReadWindow } from '../wire/conversation.ts'
 import { formatBytes, formatCount, formatSeconds, formatTokensPerSecond } from './format.ts'
 
 export const ENGINE_WORDS: Readonly<Record<EngineName, string>> = {
@@ -33,7 +34,12 @@ export function sayChoice(fit: Fit): string {
   if (fit.state !== 'known' || !fit.choice) return ''
   const { engine, reason, basis, tokensPerSecond } = fit.choice
   const rate = formatTokensPerSecond(tokensPerSecond)
-  const speed = { measured: `measured ${rate}`, scaled: `about ${rate}`, tested: `about ${rate}`, assumed: 'speed not measured yet' }[basis]
+  const speed = {
+    measured: `measured ${rate}`,
+    scaled: `about ${rate}`,
+    tested: `about ${rate}`,
+    assumed: 'speed not measured yet',
+  }[basis]
   const why = {
     picked: 'your choice',
     only: 'the one that runs it here',
@@ -68,6 +74,28 @@ export function sayLoading(name: string, progress: LoadProgress | null, engine: 
   const phases = engine === 'cpu' ? CPU_PHASES : GPU_PHASES
   if (!progress) return `Opening ${name}`
   return progress.phase === 'read' ? `${phases.read}: ${name}` : `${phases[progress.phase]} ${name}`
+}
+
+/** How an answer ended; empty for a whole one. */
+export function sayEnding(state: AnswerState): string {
+  const words: Readonly<Record<AnswerState, string>> = {
+    writing: '',
+    done: '',
+    length: 'Cut at the length limit',
+    stopped: 'Stopped',
+    failed: '',
+    interrupted: 'Cut when its page was closed',
+  }
+  return words[state]
+}
+
+/** What the model did not read of the conversation; empty where it read all. */
+export function sayWindow({ fromId, summary }: ReadWindow, leftOut: number): string {
+  if (fromId === null) return ''
+  const oldest = leftOut === 1 ? 'The oldest message' : `The oldest ${formatCount(leftOut)} messages`
+  return summary === null
+    ? `${oldest} did not fit the model's context and were not read.`
+    : `${oldest} did not fit the model's context; it read a summary of them.`
 }
 
 /** Speed, first token, counts: only what was measured. */

@@ -1,10 +1,10 @@
 /**
- * For `{@attach}` on a box that scrolls sideways: the keyboard can reach it while there is something to scroll, and is
+ * For `{@attach}` on a box that scrolls: the keyboard can reach it while there is something to scroll, and is
  * not stopped by it otherwise. Touches nothing but the box's `tabindex`.
  */
 export function scrollable(box: HTMLElement): () => void {
   const look = () => {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0
     else box.removeAttribute('tabindex')
   }
   const observer = new ResizeObserver(look)

@@ -1,0 +1,188 @@
+/**
+ * One answer from question to end: decides which part of the branch the model reads, summarises the rest where a person
+ * wants that, asks, and hands on every change. Keeps nothing and draws nothing.
+ */
+import { goOn, takeEvent } from './rules/answer.ts'
+import { answerRoom, firstThatFits } from './rules/context-window.ts'
+import { promptOf } from './rules/conversation.ts'
+import { type ChatEvent, type ChatMessage, type ChatRequest, type LoadedModel, NO_USAGE } from './wire/chat.ts'
+import {
+  type Answer,
+  type ConversationSettings,
+  type Message,
+  type ReadWindow,
+  type Summary,
+  WHOLE_WINDOW,
+} from './wire/conversation.ts'
+import { SUMMARY_TOKENS_MAX } from './wire/limits.ts'
+import { ok, type Result } from './wire/result.ts'
+
+/** The part of `App` that answers: the picked model. */
+export interface Asker {
+  ask(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>
+  /** Prompt tokens of these messages at the loaded model. */
+  count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>>
+  /** Loads the picked model where it is not loaded. */
+  ready(signal: AbortSignal): Promise<Result<LoadedModel>>
+}
+
+export interface Task {
+  readonly settings: ConversationSettings
+  readonly summaries: readonly Summary[]
+  /** Ends with the question. */
+  readonly branch: readonly Message[]
+  /** Empty, or what is to go on. */
+  readonly answer: Answer
+  readonly seed: bigint
+}
+
+export type Phase =
+  | { readonly state: 'waiting' }
+  | { readonly state: 'summarising' }
+  | { readonly state: 'reading'; readonly done: number; readonly total: number }
+  | { readonly state: 'writing' }
+
+export interface Progress {
+  readonly answer: Answer
+  readonly phase: Phase
+  /** Made on the way; to be kept with the conversation. */
+  readonly summary: Summary | null
+}
+
+const SUMMARISE =
+  'Summarise our conversation so far in at most 200 words: facts, decisions, names, numbers, open questions. ' +
+  'Write only the summary.'
+
+/** The last progress has an answer that is not `writing`. */
+export async function* answering(asker: Asker, task: Task, signal: AbortSignal): AsyncGenerator<Progress, void> {
+  let answer = goOn(task.answer)
+  let phase: Phase = { state: 'waiting' }
+  let summary: Summary | null = null
+  yield { answer, phase, summary }
+
+  const looked = await lookAt(asker, task, signal)
+  if (!looked.ok) {
+    const { code, detail } = looked
+    const reason = code === 'aborted' ? 'abort' : 'error'
+    yield { answer: takeEvent(answer, { kind: 'end', reason, usage: NO_USAGE, code, detail }), phase, summary }
+    return
+  }
+  const seen = looked.value
+  let window = seen.window
+  if (seen.toSummarise) {
+    phase = { state: 'summarising' }
+    yield { answer, phase, summary }
+    const text = await summarise(asker, task, seen.toSummarise.messages, signal)
+    // Without a summary the older part is left out, which the window tells.
+    if (text !== null) {
+      summary = { text, upToId: seen.toSummarise.upToId }
+      window = { ...window, summary: text }
+    }
+  }
+  answer = { ...answer, window }
+  const { settings } = task
+  const request: ChatRequest = {
+    messages: promptOf(settings.system, task.branch, window),
+    sampling: { ...settings.sampling, seed: task.seed },
+    maxTokens: settings.answerTokensMax,
+    stop: [],
+    ...(answer.text === '' ? {} : { resume: { text: answer.text, tokens: [], spent: 0, schedule: [] } }),
+  }
+  let first = true
+  for await (const event of asker.ask(request, signal)) {
+    // A person who asked for it knows that it goes on.
+    if (event.kind === 'notice' && event.code === 'resumed-from-text' && first && request.resume) {
+      first = false
+      continue
+    }
+    answer = takeEvent(answer, event)
+    phase = phaseAfter(phase, event)
+    yield { answer, phase, summary }
+  }
+}
+
+function phaseAfter(phase: Phase, event: ChatEvent): Phase {
+  if (event.kind === 'prefill') return { state: 'reading', done: event.done, total: event.total }
+  if (event.kind !== 'text' || phase.state === 'writing') return phase
+  return { state: 'writing' }
+}
+
+interface Seen {
+  readonly window: ReadWindow
+  readonly toSummarise: { readonly messages: readonly ChatMessage[]; readonly upToId: string } | null
+}
+
+async function lookAt(asker: Asker, task: Task, signal: AbortSignal): Promise<Result<Seen>> {
+  if (task.settings.contextEnd === 'stop') return ok({ window: WHOLE_WINDOW, toSummarise: null })
+  const ready = await asker.ready(signal)
+  return ready.ok ? ok(await choose(asker, task, ready.value.contextPositions, signal)) : ready
+}
+
+/** Where nobody can count, everything is sent: the engine refuses what does not fit, in its own numbers. */
+async function choose(asker: Asker, task: Task, contextPositions: number, signal: AbortSignal): Promise<Seen> {
+  const whole: Seen = { window: WHOLE_WINDOW, toSummarise: null }
+  const { settings, summaries, branch, answer } = task
+  const written = Math.ceil(answer.text.length / 2)
+  const tokensMax = contextPositions - answerRoom(contextPositions, settings.answerTokensMax + written)
+  const tokensOf = async (window: ReadWindow) => {
+    const counted = await asker.count(promptOf(settings.system, branch, window), signal)
+    return counted.ok ? counted.value : null
+  }
+  const from = (index: number, summary: string | null): ReadWindow => {
+    return { fromId: index === 0 ? null : (branch[index]?.id ?? null), summary }
+  }
+  const first = await firstThatFits(branch, tokensMax, (index) => tokensOf(from(index, null)))
+  if (first === null || first === 0) return whole
+  if (settings.contextEnd === 'drop') return { window: from(first, null), toSummarise: null }
+
+  const known = newestSummary(summaries, branch)
+  if (known) {
+    const window = from(known.index + 1, known.summary.text)
+    const tokens = await tokensOf(window)
+    if (tokens !== null && tokens <= tokensMax) return { window, toSummarise: null }
+  }
+  // Half of the room stays free, so that the next question does not summarise again.
+  const half = await firstThatFits(branch, Math.floor(tokensMax / 2), (index) => tokensOf(from(index, null)))
+  const cut = half ?? first
+  const upToId = branch[cut - 1]?.id
+  if (upToId === undefined) return whole
+  const older = branch.slice(0, cut)
+  const begin = known ? known.index + 1 : 0
+  const olderWindow = async (index: number): Promise<readonly ChatMessage[]> => [
+    ...promptOf('', older, { fromId: older[index]?.id ?? null, summary: known?.summary.text ?? null }),
+    { role: 'user', content: SUMMARISE },
+  ]
+  const room = contextPositions - answerRoom(contextPositions, SUMMARY_TOKENS_MAX)
+  const part = await firstThatFits(older.slice(begin), room, async (index) => {
+    const counted = await asker.count(await olderWindow(begin + index), signal)
+    return counted.ok ? counted.value : null
+  })
+  if (part === null) return { window: from(cut, null), toSummarise: null }
+  return { window: from(cut, null), toSummarise: { messages: await olderWindow(begin + part), upToId } }
+}
+
+/** The one that stands for most of this branch. */
+function newestSummary(summaries: readonly Summary[], branch: readonly Message[]) {
+  let best: { readonly summary: Summary; readonly index: number } | null = null
+  for (const summary of summaries) {
+    const index = branch.findIndex(({ id }) => id === summary.upToId)
+    if (index >= 0 && index < branch.length - 1 && index > (best?.index ?? -1)) best = { summary, index }
+  }
+  return best
+}
+
+/** Null where the model did not end it well. */
+async function summarise(
+  asker: Asker,
+  { settings, seed }: Task,
+  messages: readonly ChatMessage[],
+  signal: AbortSignal,
+): Promise<string | null> {
+  const sampling = { ...settings.sampling, temperature: 0, seed }
+  let text = ''
+  for await (const event of asker.ask({ messages, sampling, maxTokens: SUMMARY_TOKENS_MAX, stop: [] }, signal)) {
+    if (event.kind === 'text') text += event.text
+    if (event.kind === 'end' && (event.reason === 'abort' || event.reason === 'error')) return null
+  }
+  return text.trim() === '' ? null : text.trim()
+}

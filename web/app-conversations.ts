@@ -1,0 +1,569 @@
+/**
+ * The conversations of a person: the list, the one that is open with its branches, and the answers that are being written
+ * in any of them. Nothing shown is lost: what cannot be kept is said in `trouble` and stays. No DOM, no wording.
+ */
+import { type Asker, answering, type Phase } from './answering.ts'
+import { DEFAULT_SAMPLING } from './app-view.ts'
+import { ConversationKeeper } from './conversation-keeper.ts'
+import { beginAnswer, canGoOn } from './rules/answer.ts'
+import {
+  branchTo,
+  branchToMarkdown,
+  childrenByParent,
+  newestLeafBelow,
+  promptOf,
+  titleFrom,
+} from './rules/conversation.ts'
+import type { Changed, ConversationStore, Hit } from './store/conversation-store.ts'
+import type { Writers } from './store/writers.ts'
+import type { ChatMessage } from './wire/chat.ts'
+import {
+  type Answer,
+  type Attachment,
+  type Conversation,
+  type ConversationSettings,
+  type Message,
+  type Preset,
+  type Question,
+  WHOLE_WINDOW,
+} from './wire/conversation.ts'
+import { parseConversationFile, type WholeConversation, writeConversationFile } from './wire/conversation-file.ts'
+import { DELETED_KEPT_MS, NAME_CHARACTERS_MAX, OUTPUT_TOKENS_DEFAULT, SEARCH_HITS_MAX } from './wire/limits.ts'
+import { type Failure, fail, ok, type Result } from './wire/result.ts'
+import { foldForSearch } from './wire/search.ts'
+
+export type { Hit } from './store/conversation-store.ts'
+
+export const DEFAULT_SETTINGS: ConversationSettings = {
+  system: '',
+  sampling: DEFAULT_SAMPLING,
+  answerTokensMax: OUTPUT_TOKENS_DEFAULT,
+  contextEnd: 'drop',
+}
+
+/** An answer that this tab is computing. `answer` is newer than what the branch holds. */
+export interface Running {
+  readonly answer: Answer
+  readonly phase: Phase
+}
+
+export interface OpenConversation {
+  /** Not kept before its first message. */
+  readonly conversation: Conversation
+  readonly isNew: boolean
+  readonly branch: readonly Message[]
+  /** Messages that stand in the place of another one, by parent (`''` for the first), oldest first. */
+  readonly children: ReadonlyMap<string, readonly Message[]>
+  readonly running: Running | null
+}
+
+/** Replaced as a whole on every change, `open` and its parts only where they changed. */
+export interface ConversationsView {
+  readonly state: 'opening' | 'ready'
+  /** Why conversations do not outlive the page; null where they do. */
+  readonly refusal: Failure | null
+  /** The last write failed: what is shown is not kept. */
+  readonly trouble: Failure | null
+  /** Newest first. */
+  readonly list: readonly Conversation[]
+  /** Conversations that are being answered, by this tab. */
+  readonly answering: ReadonlySet<string>
+  readonly open: OpenConversation
+  /** The last deleted one, while it can be brought back. */
+  readonly deleted: Conversation | null
+  readonly presets: readonly Preset[]
+}
+
+export interface ConversationsParts {
+  readonly store: Promise<ConversationStore>
+  readonly writers: Writers
+  readonly asker: Asker
+  readonly nowMs: () => number
+  readonly newId: () => string
+  readonly newSeed: () => bigint
+  /** Of new conversations, until a person changes them. */
+  readonly settings: ConversationSettings
+}
+
+interface RunningAnswer {
+  readonly abort: AbortController
+  readonly conversationId: string
+  state: Running
+}
+
+export class Conversations {
+  readonly #parts: ConversationsParts
+  readonly #listeners = new Set<(view: ConversationsView) => void>()
+  readonly #closed = new AbortController()
+  readonly #running = new Map<string, RunningAnswer>()
+  /** Answers of other tabs whose end is waited for. */
+  readonly #awaited = new Set<string>()
+  #store: ConversationStore | null = null
+  #keeper: ConversationKeeper | null = null
+  #started: Promise<void> | null = null
+  #trouble: Failure | null = null
+  #all = new Map<string, Conversation>()
+  #deletedId: string | null = null
+  #presets: readonly Preset[] = []
+  #current: Conversation
+  #isNew = true
+  /** Of the current conversation. */
+  #tree = new Map<string, Message>()
+  #shape: Pick<OpenConversation, 'branch' | 'children'> = { branch: [], children: new Map() }
+  #view: ConversationsView
+
+  constructor(parts: ConversationsParts) {
+    this.#parts = parts
+    this.#current = this.#fresh(parts.settings)
+    this.#view = this.#compose()
+  }
+
+  get view(): ConversationsView {
+    return this.#view
+  }
+
+  /** Calls back at once and after every change. Returns how to stop. */
+  subscribe(listener: (view: ConversationsView) => void): () => void {
+    this.#listeners.add(listener)
+    listener(this.#view)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Reads what is kept. Idempotent. */
+  start(): Promise<void> {
+    this.#started ??= this.#begin()
+    return this.#started
+  }
+
+  /** Refusals: `conversation-unknown`, and those of the store. */
+  async show(id: string): Promise<Result<null>> {
+    await this.start()
+    if (id === this.#current.id) return ok(null)
+    const conversation = this.#all.get(id)
+    if (!conversation || conversation.deletedMs !== null) return fail('conversation-unknown', '')
+    const messages = await this.#ready.messagesOf(id)
+    if (!messages.ok) return messages
+    this.#adopt(conversation, messages.value)
+    return ok(null)
+  }
+
+  /** An empty one, kept from its first message on. What is written goes on. */
+  startNew(settings: ConversationSettings = this.#parts.settings): void {
+    this.#current = this.#fresh(settings)
+    this.#isNew = true
+    this.#tree = new Map()
+    this.#reshape()
+  }
+
+  /** Asks; resolves when the answer has ended. Does nothing while this conversation is being answered. */
+  async send(text: string, attachments: readonly Attachment[] = []): Promise<void> {
+    await this.start()
+    if (this.#runningHere) return
+    const question = this.#question(this.#current.leafId, text, attachments)
+    await this.#answer([question], beginAnswer(this.#node(question.id)))
+  }
+
+  /** What the model would be sent for this question here; for none, what was said so far. */
+  prompt(text: string, attachments: readonly Attachment[]): readonly ChatMessage[] {
+    const question =
+      text === '' && attachments.length === 0 ? [] : [this.#question(this.#current.leafId, text, attachments)]
+    return promptOf(this.#current.settings.system, [...this.#shape.branch, ...question], WHOLE_WINDOW)
+  }
+
+  /** Asks a changed question beside the old one, which stays a branch. */
+  async edit(questionId: string, text: string): Promise<void> {
+    const old = this.#tree.get(questionId)
+    if (old?.role !== 'user' || this.#runningHere) return
+    const question = this.#question(old.parentId, text, old.attachments)
+    await this.#answer([question], beginAnswer(this.#node(question.id)))
+  }
+
+  /** Answers the same question again beside the old answer, which stays a branch. */
+  async regenerate(answerId: string): Promise<void> {
+    const old = this.#tree.get(answerId)
+    if (old?.role !== 'assistant' || this.#runningHere) return
+    // One that said nothing is not worth a branch.
+    const node = this.#node(old.parentId)
+    await this.#answer([], beginAnswer(old.text === '' ? { ...node, id: old.id, createdMs: old.createdMs } : node))
+  }
+
+  /** Goes on with an answer that was cut, from its text. */
+  async goOn(answerId: string): Promise<void> {
+    const answer = this.#tree.get(answerId)
+    if (answer?.role !== 'assistant' || this.#runningHere || !canGoOn(answer)) return
+    await this.#answer([], answer)
+  }
+
+  /** Ends the answer of the open conversation. */
+  stop(): void {
+    this.#runningHere?.abort.abort()
+  }
+
+  /** Shows the branch of this message. */
+  showBranch(messageId: string): void {
+    if (!this.#tree.has(messageId)) return
+    void this.#change({ leafId: newestLeafBelow(this.#tree, messageId) })
+  }
+
+  async setSettings(settings: ConversationSettings): Promise<void> {
+    await this.#change({ settings })
+  }
+
+  async rename(id: string, title: string): Promise<void> {
+    const conversation = this.#all.get(id)
+    const clean = title.replace(/\s+/g, ' ').trim().slice(0, NAME_CHARACTERS_MAX)
+    if (conversation && clean !== '') await this.#put({ ...conversation, title: clean, titledBy: 'person' })
+  }
+
+  /** Marks it; it can be brought back for `DELETED_KEPT_MS`. Its answer, if one is being written, ends. */
+  async remove(id: string): Promise<void> {
+    const conversation = this.#all.get(id)
+    if (!conversation) return
+    for (const running of this.#running.values()) if (running.conversationId === id) running.abort.abort()
+    this.#deletedId = id
+    const deletedMs = this.#parts.nowMs()
+    if (this.#current.id === id) this.startNew()
+    setTimeout(() => void this.#erase(id, deletedMs), DELETED_KEPT_MS)
+    await this.#put({ ...conversation, deletedMs })
+  }
+
+  async restore(id: string): Promise<void> {
+    const conversation = this.#all.get(id)
+    if (this.#deletedId === id) this.#deletedId = null
+    if (conversation?.deletedMs != null) await this.#put({ ...conversation, deletedMs: null })
+  }
+
+  /** In titles and messages, whatever the case and the accents. */
+  async search(query: string, signal: AbortSignal): Promise<Result<readonly Hit[]>> {
+    await this.start()
+    const wanted = foldForSearch(query.trim())
+    if (wanted === '') return ok([])
+    const shown = (id: string) => this.#all.get(id)?.deletedMs === null
+    return this.#ready.search(
+      ({ conversationId, text }) => shown(conversationId) && foldForSearch(text).includes(wanted),
+      SEARCH_HITS_MAX,
+      signal,
+    )
+  }
+
+  /** The text of an export file: these conversations, else all. */
+  async exportFile(ids?: readonly string[]): Promise<Result<string>> {
+    await this.start()
+    await this.#keeper?.flush()
+    const whole: WholeConversation[] = []
+    for (const conversation of this.#listed()) {
+      if (ids && !ids.includes(conversation.id)) continue
+      const messages = await this.#messagesOf(conversation.id)
+      if (!messages.ok) return messages
+      whole.push({ conversation, messages: messages.value })
+    }
+    return ok(writeConversationFile(whole, this.#parts.nowMs()))
+  }
+
+  /** Adds what a file holds and says how many. One that is here already comes in beside it, as a copy. */
+  async importFile(text: string): Promise<Result<number>> {
+    await this.start()
+    const parsed = parseConversationFile(text)
+    if (!parsed.ok) return parsed
+    for (const whole of parsed.value) {
+      const { conversation, messages } = this.#copyOf(whole)
+      this.#all.set(conversation.id, conversation)
+      await this.#keeper?.keep(conversation, messages)
+    }
+    this.#changed()
+    return ok(parsed.value.length)
+  }
+
+  /** The branch that is shown. */
+  markdown(): string {
+    return branchToMarkdown(this.#current, this.#view.open.branch)
+  }
+
+  async keepPreset(name: string, settings: ConversationSettings): Promise<Result<null>> {
+    await this.start()
+    const kept = await this.#ready.keepPreset({
+      id: this.#parts.newId(),
+      name: name.slice(0, NAME_CHARACTERS_MAX),
+      settings,
+    })
+    await this.#readPresets()
+    return kept
+  }
+
+  async forgetPreset(id: string): Promise<Result<null>> {
+    const forgotten = await this.#ready.forgetPreset(id)
+    await this.#readPresets()
+    return forgotten
+  }
+
+  /** Before the page goes away: whatever an answer has come to is kept. */
+  async flush(): Promise<void> {
+    await this.#keeper?.flush()
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort()
+    for (const { abort } of this.#running.values()) abort.abort()
+    this.#listeners.clear()
+    await this.flush()
+    this.#store?.close()
+  }
+
+  get #ready(): ConversationStore {
+    if (!this.#store) throw new Error('start() comes first')
+    return this.#store
+  }
+
+  get #runningHere(): RunningAnswer | null {
+    return [...this.#running.values()].find(({ conversationId }) => conversationId === this.#current.id) ?? null
+  }
+
+  async #begin(): Promise<void> {
+    const store = await this.#parts.store
+    this.#store = store
+    this.#keeper = new ConversationKeeper(store, (trouble) => {
+      if (trouble?.code === this.#trouble?.code) return
+      this.#trouble = trouble
+      this.#changed()
+    })
+    store.watch((changed) => void this.#hear(changed))
+    const all = await store.conversations()
+    if (all.ok) for (const conversation of all.value) this.#all.set(conversation.id, conversation)
+    else this.#trouble = all
+    for (const { id, deletedMs } of this.#all.values()) {
+      if (deletedMs === null) continue
+      const leftMs = Math.max(0, deletedMs + DELETED_KEPT_MS - this.#parts.nowMs())
+      setTimeout(() => void this.#erase(id, deletedMs), leftMs)
+    }
+    await this.#readPresets()
+  }
+
+  async #readPresets(): Promise<void> {
+    const presets = await this.#ready.presets()
+    if (presets.ok) this.#presets = [...presets.value].sort((a, b) => a.name.localeCompare(b.name))
+    this.#changed()
+  }
+
+  /** Another tab may have brought it back, and deleted it again. */
+  async #erase(id: string, deletedMs: number): Promise<void> {
+    if (this.#closed.signal.aborted || this.#all.get(id)?.deletedMs !== deletedMs) return
+    this.#all.delete(id)
+    if (this.#deletedId === id) this.#deletedId = null
+    this.#keeper?.forget(id)
+    await this.#ready.erase([id])
+    this.#changed()
+  }
+
+  #fresh(settings: ConversationSettings): Conversation {
+    const now = this.#parts.nowMs()
+    return {
+      id: this.#parts.newId(),
+      title: '',
+      titledBy: 'first-message',
+      createdMs: now,
+      changedMs: now,
+      settings,
+      leafId: null,
+      summaries: [],
+      deletedMs: null,
+    }
+  }
+
+  #node(parentId: string | null) {
+    const { newId, nowMs } = this.#parts
+    return { id: newId(), conversationId: this.#current.id, parentId, createdMs: nowMs() }
+  }
+
+  #question(parentId: string | null, text: string, attachments: readonly Attachment[]): Question {
+    return { ...this.#node(parentId), role: 'user', text, attachments }
+  }
+
+  async #answer(questions: readonly Question[], begun: Answer): Promise<void> {
+    const abort = new AbortController()
+    const first = questions[0]
+    const title = this.#isNew && first ? titleFrom(first) : this.#current.title
+    for (const message of [...questions, begun]) this.#tree.set(message.id, message)
+    this.#current = { ...this.#current, title, leafId: begun.id, changedMs: this.#parts.nowMs() }
+    const conversation = this.#current
+    this.#isNew = false
+    this.#all.set(conversation.id, conversation)
+    const running: RunningAnswer = {
+      abort,
+      conversationId: conversation.id,
+      state: { answer: begun, phase: { state: 'waiting' } },
+    }
+    this.#running.set(begun.id, running)
+    const release = this.#parts.writers.hold(begun.id)
+    this.#reshape()
+    const branch = branchTo(this.#tree, begun.parentId)
+    const { settings, summaries } = conversation
+    const task = { settings, summaries, branch, answer: begun, seed: this.#parts.newSeed() }
+    try {
+      void this.#keeper?.keep(conversation, [...questions, { ...begun, state: 'writing' }])
+      for await (const { answer, phase, summary } of answering(this.#parts.asker, task, abort.signal)) {
+        running.state = { answer, phase }
+        if (summary) await this.#keepSummary(conversation.id, summary)
+        if (answer.state === 'writing' && answer.text !== '') this.#keeper?.keepSoon(answer)
+        this.#changed()
+      }
+    } finally {
+      this.#running.delete(begun.id)
+      const { answer } = running.state
+      const ended: Answer = answer.state === 'writing' ? { ...answer, state: 'interrupted' } : answer
+      if (this.#current.id === conversation.id) this.#tree.set(ended.id, ended)
+      this.#reshape()
+      await this.#keeper?.keep(null, [ended])
+      release()
+    }
+  }
+
+  async #keepSummary(id: string, summary: Conversation['summaries'][number]): Promise<void> {
+    const conversation = this.#all.get(id)
+    if (!conversation || conversation.summaries.some(({ upToId }) => upToId === summary.upToId)) return
+    await this.#put({ ...conversation, summaries: [...conversation.summaries, summary] })
+  }
+
+  async #change(change: Partial<Conversation>): Promise<void> {
+    const conversation = { ...this.#current, ...change }
+    if (this.#isNew) {
+      this.#current = conversation
+      this.#reshape()
+    } else await this.#put(conversation)
+  }
+
+  async #put(conversation: Conversation): Promise<void> {
+    this.#all.set(conversation.id, conversation)
+    if (this.#current.id === conversation.id) this.#current = conversation
+    this.#reshape()
+    await this.#keeper?.keep(conversation)
+  }
+
+  #adopt(conversation: Conversation, messages: readonly Message[]): void {
+    this.#current = conversation
+    this.#isNew = false
+    this.#tree = new Map(
+      messages.map((message) => [message.id, this.#running.get(message.id)?.state.answer ?? message]),
+    )
+    for (const { state } of this.#running.values()) {
+      if (state.answer.conversationId === conversation.id) this.#tree.set(state.answer.id, state.answer)
+    }
+    this.#reshape()
+    this.#awaitWriters()
+  }
+
+  /** An answer that says it is being written, by another tab: it is, until that tab is gone. */
+  #awaitWriters(): void {
+    for (const message of this.#tree.values()) {
+      if (message.role !== 'assistant' || message.state !== 'writing') continue
+      if (!this.#running.has(message.id) && !this.#awaited.has(message.id)) void this.#awaitWriter(message.id)
+    }
+  }
+
+  async #awaitWriter(answerId: string): Promise<void> {
+    this.#awaited.add(answerId)
+    await this.#parts.writers.gone(answerId, this.#closed.signal)
+    this.#awaited.delete(answerId)
+    const kept = await this.#ready.message(answerId)
+    if (!kept.ok || kept.value?.role !== 'assistant' || this.#running.has(answerId)) return
+    const answer: Answer = kept.value.state === 'writing' ? { ...kept.value, state: 'interrupted' } : kept.value
+    if (this.#tree.has(answerId)) this.#tree.set(answerId, answer)
+    this.#reshape()
+    if (answer !== kept.value) await this.#keeper?.keep(null, [answer])
+  }
+
+  /** Another tab wrote. */
+  async #hear({ conversationIds, messageIds }: Changed): Promise<void> {
+    for (const id of conversationIds) {
+      const kept = await this.#ready.conversation(id)
+      if (!kept.ok) continue
+      if (kept.value) this.#all.set(id, kept.value)
+      else this.#all.delete(id)
+      if (id === this.#current.id) await this.#hearOfCurrent(kept.value, messageIds)
+    }
+    this.#changed()
+  }
+
+  async #hearOfCurrent(kept: Conversation | null, messageIds: readonly string[]): Promise<void> {
+    if (!kept || kept.deletedMs !== null) return this.#runningHere ? undefined : this.startNew()
+    for (const id of messageIds) {
+      const message = await this.#ready.message(id)
+      if (message.ok && message.value && !this.#running.has(id)) this.#tree.set(id, message.value)
+    }
+    // A reader stays on the branch they read; one that only grew is followed.
+    const grown = branchTo(this.#tree, kept.leafId).some(({ id }) => id === this.#current.leafId)
+    const follow = !this.#runningHere && (grown || this.#current.leafId === null)
+    this.#current = { ...kept, leafId: follow ? kept.leafId : this.#current.leafId }
+    this.#reshape()
+    this.#awaitWriters()
+  }
+
+  async #messagesOf(id: string): Promise<Result<readonly Message[]>> {
+    return this.#ready.messagesOf(id)
+  }
+
+  /** New ids where the conversation is here already: an import never overwrites. */
+  #copyOf({ conversation, messages }: WholeConversation): WholeConversation {
+    const settled = messages.map(
+      (message): Message =>
+        message.role === 'assistant' && message.state === 'writing' ? { ...message, state: 'interrupted' } : message,
+    )
+    const shown = { ...conversation, deletedMs: null }
+    if (!this.#all.has(conversation.id)) return { conversation: shown, messages: settled }
+    const conversationId = this.#parts.newId()
+    const ids = new Map(settled.map(({ id }) => [id, this.#parts.newId()]))
+    const moved = (id: string | null) => (id === null ? null : (ids.get(id) ?? null))
+    return {
+      conversation: {
+        ...shown,
+        id: conversationId,
+        leafId: moved(conversation.leafId),
+        summaries: conversation.summaries.map(({ text, upToId }) => ({ text, upToId: moved(upToId) ?? upToId })),
+      },
+      messages: settled.map((message): Message => {
+        const node = { id: moved(message.id) ?? message.id, conversationId, parentId: moved(message.parentId) }
+        if (message.role === 'user') return { ...message, ...node }
+        return { ...message, ...node, window: { ...message.window, fromId: moved(message.window.fromId) } }
+      }),
+    }
+  }
+
+  #listed(): readonly Conversation[] {
+    return [...this.#all.values()]
+      .filter(({ deletedMs }) => deletedMs === null)
+      .sort((a, b) => b.changedMs - a.changedMs)
+  }
+
+  /** The branch or its neighbours changed. */
+  #reshape(): void {
+    this.#shape = {
+      branch: branchTo(this.#tree, this.#current.leafId),
+      children: childrenByParent(this.#tree.values()),
+    }
+    this.#changed()
+  }
+
+  #compose(): ConversationsView {
+    const running = this.#runningHere
+    const deleted = this.#deletedId === null ? null : (this.#all.get(this.#deletedId) ?? null)
+    return {
+      state: this.#store ? 'ready' : 'opening',
+      refusal: this.#store?.refusal ?? null,
+      trouble: this.#trouble,
+      list: this.#listed(),
+      answering: new Set([...this.#running.values()].map(({ conversationId }) => conversationId)),
+      open: {
+        conversation: this.#current,
+        isNew: this.#isNew,
+        ...this.#shape,
+        running: running ? running.state : null,
+      },
+      deleted: deleted?.deletedMs != null ? deleted : null,
+      presets: this.#presets,
+    }
+  }
+
+  #changed(): void {
+    this.#view = this.#compose()
+    for (const listener of [...this.#listeners]) listener(this.#view)
+  }
+}

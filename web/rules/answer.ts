@@ -1,0 +1,65 @@
+/**
+ * How the record of an answer follows the events of `ChatEngine.chat`. Text only ever grows. Pure: the same record and
+ * event give the same record.
+ */
+import type { ChatEvent } from '../wire/chat.ts'
+import { type Answer, WHOLE_WINDOW } from '../wire/conversation.ts'
+
+export function beginAnswer(of: Pick<Answer, 'id' | 'conversationId' | 'parentId' | 'createdMs'>): Answer {
+  return {
+    ...of,
+    role: 'assistant',
+    text: '',
+    state: 'writing',
+    failure: null,
+    notices: [],
+    answerer: null,
+    usage: null,
+    window: WHOLE_WINDOW,
+  }
+}
+
+/** The same answer, about to go on from its text. What was said about its end is over. */
+export function goOn(answer: Answer): Answer {
+  return { ...answer, state: 'writing', failure: null }
+}
+
+export function takeEvent(answer: Answer, event: ChatEvent): Answer {
+  switch (event.kind) {
+    case 'prefill':
+    case 'schedule':
+      return answer
+    case 'answerer': {
+      const { engine, adapter, modelId, model } = event
+      return { ...answer, answerer: { engine, adapter, modelId, model } }
+    }
+    case 'text':
+      return { ...answer, text: answer.text + event.text }
+    case 'notice':
+      return { ...answer, notices: [...answer.notices, { code: event.code, detail: event.detail }] }
+    case 'end':
+      return ended(answer, event)
+    default:
+      return event satisfies never
+  }
+}
+
+function ended(answer: Answer, { reason, usage, code, detail }: Extract<ChatEvent, { kind: 'end' }>): Answer {
+  switch (reason) {
+    case 'stop':
+      return { ...answer, usage, state: 'done' }
+    case 'length':
+      return { ...answer, usage, state: 'length' }
+    case 'abort':
+      return { ...answer, usage, state: 'stopped' }
+    case 'error':
+      return { ...answer, usage, state: 'failed', failure: { code: code ?? 'gpu-error', detail: detail ?? '' } }
+    default:
+      return reason satisfies never
+  }
+}
+
+/** Whether it can go on from where it ended. */
+export function canGoOn({ state, text }: Answer): boolean {
+  return text !== '' && state !== 'done' && state !== 'writing'
+}

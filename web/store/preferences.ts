@@ -1,0 +1,102 @@
+/**
+ * What a person has set once for this browser: small values in its local storage, each read with a check. Where storage
+ * is refused they last until the page is closed. Knows no screen.
+ */
+import { ENGINE_NAMES, type EngineName } from '../wire/chat.ts'
+import type { ConversationSettings } from '../wire/conversation.ts'
+import { parseSettings } from '../wire/conversation-file.ts'
+import { DRAFT_CHARACTERS_MAX, DRAFTS_KEPT_MAX } from '../wire/limits.ts'
+
+export const THEMES = ['system', 'light', 'dark'] as const
+export type Theme = (typeof THEMES)[number]
+
+export interface Preferences {
+  readonly theme: Theme
+  /** Whether the list of conversations stands beside the chat, where there is room. */
+  readonly sidebar: boolean
+  /** The model and engine picked last. */
+  readonly modelKey: string | null
+  readonly engine: EngineName | null
+  /** Of new conversations; null for the app's own. */
+  readonly settings: ConversationSettings | null
+}
+
+const KEY = 'weft-preferences'
+const DRAFTS_KEY = 'weft-drafts'
+const NONE: Preferences = { theme: 'system', sidebar: true, modelKey: null, engine: null, settings: null }
+
+/** The part of `localStorage` that is used here; null where the browser refuses it. */
+export type PreferenceShelf = Pick<Storage, 'getItem' | 'setItem'> | null
+
+export class PreferenceStore {
+  readonly #shelf: PreferenceShelf
+  #value: Preferences
+  #drafts: Map<string, string>
+
+  constructor(shelf: PreferenceShelf) {
+    this.#shelf = shelf
+    this.#value = parsePreferences(this.#read(KEY))
+    this.#drafts = parseDrafts(this.#read(DRAFTS_KEY))
+  }
+
+  get value(): Preferences {
+    return this.#value
+  }
+
+  set(change: Partial<Preferences>): void {
+    this.#value = { ...this.#value, ...change }
+    this.#write(KEY, this.#value)
+  }
+
+  /** What was being written in a conversation; `''` names the new one. */
+  draft(conversationId: string): string {
+    return this.#drafts.get(conversationId) ?? ''
+  }
+
+  keepDraft(conversationId: string, text: string): void {
+    this.#drafts.delete(conversationId)
+    if (text !== '') this.#drafts.set(conversationId, text.slice(0, DRAFT_CHARACTERS_MAX))
+    const oldest = this.#drafts.keys()
+    while (this.#drafts.size > DRAFTS_KEPT_MAX) this.#drafts.delete(oldest.next().value ?? '')
+    this.#write(DRAFTS_KEY, [...this.#drafts])
+  }
+
+  #read(key: string): unknown {
+    try {
+      return JSON.parse(this.#shelf?.getItem(key) ?? 'null')
+    } catch {
+      return null
+    }
+  }
+
+  #write(key: string, value: unknown): void {
+    try {
+      this.#shelf?.setItem(key, JSON.stringify(value))
+    } catch {
+      // Full or refused: it lasts until the page is closed.
+    }
+  }
+}
+
+function parsePreferences(value: unknown): Preferences {
+  if (value === null || typeof value !== 'object') return NONE
+  const { theme, sidebar, modelKey, engine, settings } = value as Record<string, unknown>
+  const kept = settings === null || settings === undefined ? null : parseSettings(settings)
+  return {
+    theme: THEMES.find((name) => name === theme) ?? NONE.theme,
+    sidebar: typeof sidebar === 'boolean' ? sidebar : NONE.sidebar,
+    modelKey: typeof modelKey === 'string' ? modelKey : null,
+    engine: ENGINE_NAMES.find((name) => name === engine) ?? null,
+    settings: kept?.ok ? kept.value : null,
+  }
+}
+
+function parseDrafts(value: unknown): Map<string, string> {
+  const pairs = Array.isArray(value) ? value : []
+  return new Map(
+    pairs.filter(
+      (pair): pair is [string, string] =>
+        Array.isArray(pair) && pair.length === 2 && pair.every((item) => typeof item === 'string'),
+    ),
+  )
+}

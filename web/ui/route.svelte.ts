@@ -1,0 +1,54 @@
+/**
+ * Which screen the address names: `#/c/<id>` a conversation, `#/models`, `#/settings`, else a new chat. Reads and writes
+ * the part after `#`, which no server sees.
+ */
+export type Route =
+  | { readonly screen: 'chat'; readonly conversationId: string | null }
+  | { readonly screen: 'models' }
+  | { readonly screen: 'settings' }
+
+export function parseRoute(hash: string): Route {
+  const [, first, second] = hash.replace(/^#/, '').split('/')
+  if (first === 'models' || first === 'settings') return { screen: first }
+  try {
+    return { screen: 'chat', conversationId: first === 'c' && second ? decodeURIComponent(second) : null }
+  } catch {
+    return { screen: 'chat', conversationId: null }
+  }
+}
+
+export function hashOf(route: Route): string {
+  if (route.screen !== 'chat') return `#/${route.screen}`
+  return route.conversationId === null ? '#/' : `#/c/${encodeURIComponent(route.conversationId)}`
+}
+
+export class Router {
+  #route = $state.raw<Route>(parseRoute(location.hash))
+  readonly #onRoute: (route: Route) => void
+
+  /** `onRoute`: the address was changed by the person (a link, back, forward), not by this page. */
+  constructor(onRoute: (route: Route) => void) {
+    this.#onRoute = onRoute
+    window.addEventListener('hashchange', () => {
+      if (location.hash === hashOf(this.#route)) return
+      this.#route = parseRoute(location.hash)
+      this.#onRoute(this.#route)
+    })
+  }
+
+  get route(): Route {
+    return this.#route
+  }
+
+  /** A step that Back undoes. */
+  go(route: Route): void {
+    this.#route = route
+    if (location.hash !== hashOf(route)) history.pushState(null, '', hashOf(route))
+  }
+
+  /** The same place under its right name. */
+  rename(route: Route): void {
+    this.#route = route
+    history.replaceState(null, '', hashOf(route))
+  }
+}

@@ -1,0 +1,270 @@
+/**
+ * Reads conversations from outside: export files (`weft-conversations/1`) and records that an older version of the app
+ * kept. Every field is checked, unknown ones are dropped, and nothing is guessed. Pure.
+ */
+import { ENGINE_NAMES, type Sampling, type Usage } from './chat.ts'
+import { CODES, type Code } from './codes.ts'
+import {
+  ANSWER_STATES,
+  type Answer,
+  type Attachment,
+  CONTEXT_ENDS,
+  type Conversation,
+  type ConversationSettings,
+  type Message,
+  type Notice,
+  type Preset,
+  type Question,
+  type Summary,
+} from './conversation.ts'
+import {
+  ATTACHMENTS_MAX,
+  CONVERSATIONS_MAX,
+  ID_CHARACTERS_MAX,
+  MESSAGES_KEPT_MAX,
+  NAME_CHARACTERS_MAX,
+  OUTPUT_TOKENS_MAX,
+  PROMPT_CHARACTERS_MAX,
+  VOCABULARY_MAX,
+} from './limits.ts'
+import { FailureError, fail, ok, type Result } from './result.ts'
+
+export const CONVERSATION_FORMAT = 'weft-conversations/1'
+
+export interface WholeConversation {
+  readonly conversation: Conversation
+  readonly messages: readonly Message[]
+}
+
+/** The text of an export file. */
+export function writeConversationFile(whole: readonly WholeConversation[], nowMs: number): string {
+  return JSON.stringify({ format: CONVERSATION_FORMAT, exportedMs: nowMs, conversations: whole }, null, 1)
+}
+
+/** Refusals: `import-invalid` with the place. Ids in the file hold together; whether they are new is for the reader. */
+export function parseConversationFile(text: string): Result<readonly WholeConversation[]> {
+  return attempt(() => {
+    const file = record(parseJson(text), 'the file')
+    if (file['format'] !== CONVERSATION_FORMAT) refuse('`format`', `is not ${CONVERSATION_FORMAT}`)
+    return list(file['conversations'], '`conversations`', CONVERSATIONS_MAX).map((item, index) => {
+      const place = `conversation ${index + 1}`
+      const whole = record(item, place)
+      const conversation = readConversation(record(whole['conversation'], place))
+      const messages = list(whole['messages'], `messages of ${place}`, MESSAGES_KEPT_MAX).map((message) =>
+        readMessage(record(message, `a message of ${place}`)),
+      )
+      if (messages.some(({ conversationId }) => conversationId !== conversation.id)) {
+        refuse(place, 'has messages of another one')
+      }
+      return { conversation, messages }
+    })
+  })
+}
+
+export function parseConversation(value: unknown): Result<Conversation> {
+  return attempt(() => readConversation(record(value, 'a conversation')))
+}
+
+export function parseMessage(value: unknown): Result<Message> {
+  return attempt(() => readMessage(record(value, 'a message')))
+}
+
+export function parsePreset(value: unknown): Result<Preset> {
+  return attempt(() => {
+    const fields = record(value, 'a preset')
+    return {
+      id: id(fields, 'id'),
+      name: words(fields, 'name', NAME_CHARACTERS_MAX),
+      settings: readSettings(fields['settings']),
+    }
+  })
+}
+
+export function parseSettings(value: unknown): Result<ConversationSettings> {
+  return attempt(() => readSettings(value))
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function refuse(place: string, why: string): never {
+  throw new FailureError(fail('import-invalid', `${place} ${why}.`))
+}
+
+function attempt<T>(read: () => T): Result<T> {
+  try {
+    return ok(read())
+  } catch (error) {
+    if (error instanceof FailureError) return error.failure
+    throw error
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return refuse('The file', 'is not JSON')
+  }
+}
+
+function record(value: unknown, place: string): Fields {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) refuse(place, 'is missing or malformed')
+  return value as Fields
+}
+
+function list(value: unknown, place: string, max: number): readonly unknown[] {
+  if (!Array.isArray(value)) refuse(place, 'is no list')
+  if (value.length > max) refuse(place, `has ${value.length} entries; ${max} are allowed`)
+  return value
+}
+
+function words(fields: Fields, field: string, max: number): string {
+  const value = fields[field]
+  if (typeof value !== 'string') refuse(`\`${field}\``, 'is no text')
+  if (value.length > max) refuse(`\`${field}\``, `has ${value.length} characters; ${max} are allowed`)
+  return value
+}
+
+function id(fields: Fields, field: string): string {
+  const value = words(fields, field, ID_CHARACTERS_MAX)
+  return value === '' ? refuse(`\`${field}\``, 'is empty') : value
+}
+
+function orNull<T>(fields: Fields, field: string, read: (value: unknown) => T): T | null {
+  const value = fields[field]
+  return value === null || value === undefined ? null : read(value)
+}
+
+function idOrNull(fields: Fields, field: string): string | null {
+  return orNull(fields, field, () => id(fields, field))
+}
+
+function number(fields: Fields, field: string, min: number, max: number): number {
+  const value = fields[field]
+  if (typeof value !== 'number' || !(value >= min && value <= max)) {
+    refuse(`\`${field}\``, `is no number between ${min} and ${max}`)
+  }
+  return value
+}
+
+function whole(fields: Fields, field: string, max: number): number {
+  const value = number(fields, field, 0, max)
+  return Number.isSafeInteger(value) ? value : refuse(`\`${field}\``, 'is no whole number')
+}
+
+function oneOf<T extends string>(fields: Fields, field: string, allowed: readonly T[]): T {
+  return allowed.find((value) => value === fields[field]) ?? refuse(`\`${field}\``, `is none of ${allowed.join(', ')}`)
+}
+
+/** The end of JavaScript's calendar. */
+const TIME_MS_MAX = 8.64e15
+const TEXT_MAX = PROMPT_CHARACTERS_MAX
+
+function readConversation(fields: Fields): Conversation {
+  return {
+    id: id(fields, 'id'),
+    title: words(fields, 'title', NAME_CHARACTERS_MAX),
+    titledBy: oneOf(fields, 'titledBy', ['first-message', 'person']),
+    createdMs: number(fields, 'createdMs', 0, TIME_MS_MAX),
+    changedMs: number(fields, 'changedMs', 0, TIME_MS_MAX),
+    settings: readSettings(fields['settings']),
+    leafId: idOrNull(fields, 'leafId'),
+    summaries: list(fields['summaries'], '`summaries`', MESSAGES_KEPT_MAX).map(readSummary),
+    deletedMs: orNull(fields, 'deletedMs', () => number(fields, 'deletedMs', 0, TIME_MS_MAX)),
+  }
+}
+
+function readSummary(value: unknown): Summary {
+  const fields = record(value, 'a summary')
+  return { text: words(fields, 'text', TEXT_MAX), upToId: id(fields, 'upToId') }
+}
+
+function readSettings(value: unknown): ConversationSettings {
+  const fields = record(value, '`settings`')
+  return {
+    system: words(fields, 'system', TEXT_MAX),
+    sampling: readSampling(fields['sampling']),
+    answerTokensMax: number(fields, 'answerTokensMax', 1, OUTPUT_TOKENS_MAX),
+    contextEnd: oneOf(fields, 'contextEnd', CONTEXT_ENDS),
+  }
+}
+
+function readSampling(value: unknown): Omit<Sampling, 'seed'> {
+  const fields = record(value, '`sampling`')
+  return {
+    temperature: number(fields, 'temperature', 0, 2),
+    topK: whole(fields, 'topK', VOCABULARY_MAX),
+    topP: number(fields, 'topP', 0, 1),
+    minP: number(fields, 'minP', 0, 1),
+    repetitionPenalty: number(fields, 'repetitionPenalty', 0.1, 10),
+  }
+}
+
+function readMessage(fields: Fields): Message {
+  const node = {
+    id: id(fields, 'id'),
+    conversationId: id(fields, 'conversationId'),
+    parentId: idOrNull(fields, 'parentId'),
+    createdMs: number(fields, 'createdMs', 0, TIME_MS_MAX),
+  }
+  const text = words(fields, 'text', TEXT_MAX)
+  const role = oneOf(fields, 'role', ['user', 'assistant'])
+  return role === 'user'
+    ? { ...node, role, text, ...readQuestion(fields) }
+    : { ...node, role, text, ...readAnswer(fields) }
+}
+
+function readQuestion(fields: Fields): Pick<Question, 'attachments'> {
+  const attachments = list(fields['attachments'], '`attachments`', ATTACHMENTS_MAX).map((value): Attachment => {
+    const attached = record(value, 'an attachment')
+    return { name: words(attached, 'name', NAME_CHARACTERS_MAX), text: words(attached, 'text', TEXT_MAX) }
+  })
+  return { attachments }
+}
+
+function readAnswer(
+  fields: Fields,
+): Omit<Answer, 'id' | 'conversationId' | 'parentId' | 'createdMs' | 'role' | 'text'> {
+  const window = record(fields['window'], '`window`')
+  return {
+    state: oneOf(fields, 'state', ANSWER_STATES),
+    failure: orNull(fields, 'failure', readNotice),
+    notices: list(fields['notices'], '`notices`', MESSAGES_KEPT_MAX).map(readNotice),
+    answerer: orNull(fields, 'answerer', (value) => {
+      const answerer = record(value, '`answerer`')
+      return {
+        engine: oneOf(answerer, 'engine', ENGINE_NAMES),
+        adapter: words(answerer, 'adapter', NAME_CHARACTERS_MAX),
+        modelId: words(answerer, 'modelId', NAME_CHARACTERS_MAX),
+        model: words(answerer, 'model', NAME_CHARACTERS_MAX),
+      }
+    }),
+    usage: orNull(fields, 'usage', readUsage),
+    window: {
+      fromId: idOrNull(window, 'fromId'),
+      summary: orNull(window, 'summary', () => words(window, 'summary', TEXT_MAX)),
+    },
+  }
+}
+
+function readNotice(value: unknown): Notice {
+  const fields = record(value, 'a notice')
+  const code = fields['code']
+  // A code of another version of the app has no sentence here.
+  if (typeof code !== 'string' || !(code in CODES)) refuse('`code`', 'is not known')
+  return { code: code as Code, detail: words(fields, 'detail', TEXT_MAX) }
+}
+
+function readUsage(value: unknown): Usage {
+  const fields = record(value, '`usage`')
+  const count = (field: string) => whole(fields, field, Number.MAX_SAFE_INTEGER)
+  const measured = (field: string) => orNull(fields, field, () => number(fields, field, 0, Number.MAX_VALUE))
+  return {
+    promptTokens: count('promptTokens'),
+    reusedTokens: count('reusedTokens'),
+    prefillTokens: count('prefillTokens'),
+    completionTokens: count('completionTokens'),
+    firstTokenMs: measured('firstTokenMs'),
+    tokensPerSecond: measured('tokensPerSecond'),
+  }
+}
