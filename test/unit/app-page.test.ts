@@ -2,12 +2,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ByteRate } from '../../web/byte-rate.ts'
+import { beginAnswer, canGoOn, goOn, takeEvent } from '../../web/rules/answer.ts'
 import { Turns } from '../../web/schedule/turns.ts'
 import { cutSpeech } from '../../web/ui/announcer.svelte.ts'
 import { ROWS, WIDTH, weave } from '../../web/ui/cloth.ts'
 import { formatBytes, formatSeconds, formatShare, formatTimeLeft, formatTokensPerSecond } from '../../web/ui/format.ts'
-import { Turn } from '../../web/ui/turn.svelte.ts'
 import { sayFit, sayUsage, splitCommands } from '../../web/ui/words.ts'
+import type { ChatEvent } from '../../web/wire/chat.ts'
 import { parseMirrorIndex, parsePageConfig } from '../../web/wire/mirror.ts'
 import { EMPTY_MIRROR } from '../support/fake-catalogue.ts'
 import { FAKE_USAGE, fakeModel } from '../support/fake-engine.ts'
@@ -117,22 +118,30 @@ describe('the rate of a load', () => {
   })
 })
 
-describe('a turn', () => {
+describe('the record of an answer', () => {
   it('follows the events and keeps its text through a failure', () => {
-    const turn = new Turn('Why?')
     const who = { kind: 'answerer', engine: 'stage', adapter: 'Test GPU', modelId: 'm', model: 'M' } as const
-    turn.take(who)
-    turn.take({ kind: 'prefill', done: 1, total: 2 })
-    expect(turn.phase).toEqual({ state: 'reading', done: 1, total: 2 })
-    turn.take({ kind: 'text', text: 'Because' })
-    turn.take({ kind: 'notice', code: 'device-lost', detail: '' })
-    turn.take({ kind: 'end', reason: 'error', usage: FAKE_USAGE, code: 'gpu-error', detail: 'x' })
-    expect(turn.answer).toBe('Because')
-    expect(turn.notices).toEqual([{ code: 'device-lost', detail: '' }])
-    expect(turn.phase).toMatchObject({ state: 'failed', code: 'gpu-error', detail: 'x' })
-    expect(turn.answerer).toEqual(who)
-    turn.restart()
-    expect([turn.answer, turn.running, turn.notices.length]).toEqual(['', true, 0])
+    const events: readonly ChatEvent[] = [
+      who,
+      { kind: 'prefill', done: 1, total: 2 },
+      { kind: 'text', text: 'Because' },
+      { kind: 'notice', code: 'device-lost', detail: '' },
+      { kind: 'end', reason: 'error', usage: FAKE_USAGE, code: 'gpu-error', detail: 'x' },
+    ]
+    const begun = beginAnswer({ id: 'a', conversationId: 'c', parentId: 'q', createdMs: 1 })
+    const failed = events.reduce(takeEvent, begun)
+    const { kind: _, ...answerer } = who
+    expect(failed).toMatchObject({
+      text: 'Because',
+      notices: [{ code: 'device-lost', detail: '' }],
+      state: 'failed',
+      failure: { code: 'gpu-error', detail: 'x' },
+      usage: FAKE_USAGE,
+      answerer,
+    })
+    expect(canGoOn(failed)).toBe(true)
+    expect(goOn(failed)).toMatchObject({ text: 'Because', state: 'writing', failure: null })
+    expect(canGoOn(takeEvent(failed, { kind: 'end', reason: 'stop', usage: FAKE_USAGE }))).toBe(false)
   })
 })
 

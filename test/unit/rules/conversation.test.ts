@@ -14,8 +14,8 @@ import {
 } from '../../../web/rules/conversation.ts'
 import { NO_USAGE } from '../../../web/wire/chat.ts'
 import { WHOLE_WINDOW } from '../../../web/wire/conversation.ts'
-import { excerptOf } from '../../../web/wire/search.ts'
 import { ATTACHMENT_BYTES_MAX, TITLE_CHARACTERS_MAX } from '../../../web/wire/limits.ts'
+import { excerptOf } from '../../../web/wire/search.ts'
 import { answerOf, conversationOf, questionOf, treeOf } from '../../support/conversation-records.ts'
 
 const two = [questionOf('q1', null), answerOf('a1', 'q1'), questionOf('q2', 'a1'), answerOf('a2', 'q2')]

@@ -3,7 +3,14 @@
  * tree, never HTML; a language it does not know is null.
  */
 import { common, createLowlight } from 'lowlight'
-import type { ScopeNode } from './tints.ts'
+
+/** A node of the reader's tree: a text, or a scope with its nodes. */
+export interface ScopeNode {
+  readonly type: string
+  readonly value?: string
+  readonly properties?: { readonly className?: unknown }
+  readonly children?: readonly ScopeNode[]
+}
 
 const lowlight = createLowlight(common)
 

@@ -32,6 +32,12 @@ class AnswerTokenizer extends Tokenizer {
     return token
   }
 
+  /** `\(x\)` and `\[x\]` are formulas to those who write them, and stay as they are. */
+  override escape(source: string): Tokens.Escape | undefined {
+    const mark = /^\\[()[\]{}]/.exec(source)?.[0]
+    return mark === undefined ? super.escape(source) : { type: 'escape', raw: mark, text: mark }
+  }
+
   /** One line: a title in quotes could otherwise read on over any number of blocks. */
   override def(source: string): Tokens.Def | undefined {
     const end = source.indexOf('\n')

@@ -4,20 +4,13 @@
  * know the language, code is plain.
  */
 import { HIGHLIGHT_CHARACTERS_MAX } from '../../wire/limits.ts'
+import type { ScopeNode } from './language-reader.ts'
 
 export type Tint = 'plain' | 'keyword' | 'string' | 'number' | 'name' | 'type' | 'comment' | 'added' | 'removed'
 
 export interface TintedPiece {
   readonly text: string
   readonly tint: Tint
-}
-
-/** A node of the reader's tree: a text, or a scope with its nodes. */
-export interface ScopeNode {
-  readonly type: string
-  readonly value?: string
-  readonly properties?: { readonly className?: unknown }
-  readonly children?: readonly ScopeNode[]
 }
 
 /** Scopes of highlight.js by the role their words play; the rest is plain. */
