@@ -69,8 +69,8 @@ export interface ConversationsView {
   /** Conversations that are being answered, by this tab. */
   readonly answering: ReadonlySet<string>
   readonly open: OpenConversation
-  /** The last deleted one, while it can be brought back. */
-  readonly deleted: Conversation | null
+  /** What was deleted last, while it can be brought back. */
+  readonly deleted: readonly Conversation[]
   readonly presets: readonly Preset[]
 }
 
@@ -103,7 +103,9 @@ export class Conversations {
   #started: Promise<void> | null = null
   #trouble: Failure | null = null
   #all = new Map<string, Conversation>()
-  #deletedId: string | null = null
+  #list: readonly Conversation[] | null = null
+  #deletedIds: readonly string[] = []
+  #defaults: ConversationSettings
   #presets: readonly Preset[] = []
   #current: Conversation
   #isNew = true
@@ -114,6 +116,7 @@ export class Conversations {
 
   constructor(parts: ConversationsParts) {
     this.#parts = parts
+    this.#defaults = parts.settings
     this.#current = this.#fresh(parts.settings)
     this.#view = this.#compose()
   }
@@ -148,7 +151,7 @@ export class Conversations {
   }
 
   /** An empty one, kept from its first message on. What is written goes on. */
-  startNew(settings: ConversationSettings = this.#parts.settings): void {
+  startNew(settings: ConversationSettings = this.#defaults): void {
     this.#current = this.#fresh(settings)
     this.#isNew = true
     this.#tree = new Map()
@@ -209,28 +212,38 @@ export class Conversations {
     await this.#change({ settings })
   }
 
+  /** Of conversations that are begun from now on, and of one that has no message yet. */
+  setDefaults(settings: ConversationSettings): void {
+    this.#defaults = settings
+    if (this.#isNew) void this.#change({ settings })
+  }
+
   async rename(id: string, title: string): Promise<void> {
     const conversation = this.#all.get(id)
     const clean = title.replace(/\s+/g, ' ').trim().slice(0, NAME_CHARACTERS_MAX)
     if (conversation && clean !== '') await this.#put({ ...conversation, title: clean, titledBy: 'person' })
   }
 
-  /** Marks it; it can be brought back for `DELETED_KEPT_MS`. Its answer, if one is being written, ends. */
-  async remove(id: string): Promise<void> {
-    const conversation = this.#all.get(id)
-    if (!conversation) return
-    for (const running of this.#running.values()) if (running.conversationId === id) running.abort.abort()
-    this.#deletedId = id
+  /** Marks them; they can be brought back for `DELETED_KEPT_MS`. Answers that are being written in them end. */
+  async remove(ids: readonly string[]): Promise<void> {
+    const removed = ids.flatMap((id) => this.#all.get(id) ?? []).filter(({ deletedMs }) => deletedMs === null)
+    if (removed.length === 0) return
+    this.#deletedIds = removed.map(({ id }) => id)
+    for (const { abort, conversationId } of this.#running.values()) {
+      if (this.#deletedIds.includes(conversationId)) abort.abort()
+    }
     const deletedMs = this.#parts.nowMs()
-    if (this.#current.id === id) this.startNew()
-    setTimeout(() => void this.#erase(id, deletedMs), DELETED_KEPT_MS)
-    await this.#put({ ...conversation, deletedMs })
+    if (this.#deletedIds.includes(this.#current.id)) this.startNew()
+    setTimeout(() => {
+      for (const { id } of removed) void this.#erase(id, deletedMs)
+    }, DELETED_KEPT_MS)
+    await Promise.all(removed.map((conversation) => this.#put({ ...conversation, deletedMs })))
   }
 
-  async restore(id: string): Promise<void> {
-    const conversation = this.#all.get(id)
-    if (this.#deletedId === id) this.#deletedId = null
-    if (conversation?.deletedMs != null) await this.#put({ ...conversation, deletedMs: null })
+  async restore(ids: readonly string[]): Promise<void> {
+    const restored = ids.flatMap((id) => this.#all.get(id) ?? []).filter(({ deletedMs }) => deletedMs !== null)
+    this.#deletedIds = this.#deletedIds.filter((id) => !ids.includes(id))
+    await Promise.all(restored.map((conversation) => this.#put({ ...conversation, deletedMs: null })))
   }
 
   /** In titles and messages, whatever the case and the accents. */
@@ -267,7 +280,7 @@ export class Conversations {
     if (!parsed.ok) return parsed
     for (const whole of parsed.value) {
       const { conversation, messages } = this.#copyOf(whole)
-      this.#all.set(conversation.id, conversation)
+      this.#hold(conversation)
       await this.#keeper?.keep(conversation, messages)
     }
     this.#changed()
@@ -328,7 +341,7 @@ export class Conversations {
     })
     store.watch((changed) => void this.#hear(changed))
     const all = await store.conversations()
-    if (all.ok) for (const conversation of all.value) this.#all.set(conversation.id, conversation)
+    if (all.ok) for (const conversation of all.value) this.#hold(conversation)
     else this.#trouble = all
     for (const { id, deletedMs } of this.#all.values()) {
       if (deletedMs === null) continue
@@ -336,6 +349,16 @@ export class Conversations {
       setTimeout(() => void this.#erase(id, deletedMs), leftMs)
     }
     await this.#readPresets()
+  }
+
+  #hold(conversation: Conversation): void {
+    this.#all.set(conversation.id, conversation)
+    this.#list = null
+  }
+
+  #drop(id: string): void {
+    this.#all.delete(id)
+    this.#list = null
   }
 
   async #readPresets(): Promise<void> {
@@ -347,8 +370,8 @@ export class Conversations {
   /** Another tab may have brought it back, and deleted it again. */
   async #erase(id: string, deletedMs: number): Promise<void> {
     if (this.#closed.signal.aborted || this.#all.get(id)?.deletedMs !== deletedMs) return
-    this.#all.delete(id)
-    if (this.#deletedId === id) this.#deletedId = null
+    this.#drop(id)
+    this.#deletedIds = this.#deletedIds.filter((other) => other !== id)
     this.#keeper?.forget(id)
     await this.#ready.erase([id])
     this.#changed()
@@ -386,7 +409,7 @@ export class Conversations {
     this.#current = { ...this.#current, title, leafId: begun.id, changedMs: this.#parts.nowMs() }
     const conversation = this.#current
     this.#isNew = false
-    this.#all.set(conversation.id, conversation)
+    this.#hold(conversation)
     const running: RunningAnswer = {
       abort,
       conversationId: conversation.id,
@@ -432,7 +455,7 @@ export class Conversations {
   }
 
   async #put(conversation: Conversation): Promise<void> {
-    this.#all.set(conversation.id, conversation)
+    this.#hold(conversation)
     if (this.#current.id === conversation.id) this.#current = conversation
     this.#reshape()
     await this.#keeper?.keep(conversation)
@@ -476,8 +499,8 @@ export class Conversations {
     for (const id of conversationIds) {
       const kept = await this.#ready.conversation(id)
       if (!kept.ok) continue
-      if (kept.value) this.#all.set(id, kept.value)
-      else this.#all.delete(id)
+      if (kept.value) this.#hold(kept.value)
+      else this.#drop(id)
       if (id === this.#current.id) await this.#hearOfCurrent(kept.value, messageIds)
     }
     this.#changed()
@@ -527,10 +550,12 @@ export class Conversations {
     }
   }
 
+  /** The same array until one of them changes: an answer that grows must cost no list. */
   #listed(): readonly Conversation[] {
-    return [...this.#all.values()]
+    this.#list ??= [...this.#all.values()]
       .filter(({ deletedMs }) => deletedMs === null)
       .sort((a, b) => b.changedMs - a.changedMs)
+    return this.#list
   }
 
   /** The branch or its neighbours changed. */
@@ -544,7 +569,7 @@ export class Conversations {
 
   #compose(): ConversationsView {
     const running = this.#runningHere
-    const deleted = this.#deletedId === null ? null : (this.#all.get(this.#deletedId) ?? null)
+    const deleted = this.#deletedIds.flatMap((id) => this.#all.get(id) ?? [])
     return {
       state: this.#store ? 'ready' : 'opening',
       refusal: this.#store?.refusal ?? null,
@@ -557,7 +582,7 @@ export class Conversations {
         ...this.#shape,
         running: running ? running.state : null,
       },
-      deleted: deleted?.deletedMs != null ? deleted : null,
+      deleted: deleted.filter(({ deletedMs }) => deletedMs !== null),
       presets: this.#presets,
     }
   }

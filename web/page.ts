@@ -12,6 +12,7 @@ import { Layout } from './ui/layout.svelte.ts'
 import { ConversationList } from './ui/list.svelte.ts'
 import Page from './ui/Page.svelte'
 import { Presets } from './ui/presets.svelte.ts'
+import { Settings } from './ui/settings.svelte.ts'
 
 declare global {
   interface Window {
@@ -27,6 +28,7 @@ export function openPage(parts: AppParts, target: Element): App {
     list: new ConversationList(app),
     presets: new Presets(app),
     layout: new Layout(app),
+    settings: new Settings(app),
     onupdate: () => void app.applyUpdate(),
   }
   mount(Page, { target, props })

@@ -250,17 +250,17 @@ describe('the list', () => {
       const { id } = conversations.view.open.conversation
       await conversations.rename(id, '  Better \n name ')
       expect(conversations.view.list[0]?.title).toBe('Better name')
-      await conversations.remove(id)
+      await conversations.remove([id])
       expect(conversations.view.list).toEqual([])
-      expect(conversations.view.deleted?.id).toBe(id)
+      expect(conversations.view.deleted.map((one) => one.id)).toEqual([id])
       expect(conversations.view.open.isNew).toBe(true)
-      await conversations.restore(id)
+      await conversations.restore([id])
       expect(conversations.view.list.length).toBe(1)
       await vi.advanceTimersByTimeAsync(DELETED_KEPT_MS + 1)
       expect(conversations.view.list.length).toBe(1)
-      await conversations.remove(id)
+      await conversations.remove([id])
       await vi.advanceTimersByTimeAsync(DELETED_KEPT_MS + 1)
-      expect(conversations.view.deleted).toBeNull()
+      expect(conversations.view.deleted).toEqual([])
       expect(await store.conversations()).toEqual({ ok: true, value: [] })
       expect(await store.messagesOf(id)).toEqual({ ok: true, value: [] })
     } finally {
@@ -278,7 +278,7 @@ describe('the list', () => {
       return hits.ok ? hits.value.length : -1
     }
     expect(await found()).toBe(1)
-    await conversations.remove(id)
+    await conversations.remove([id])
     expect(await found()).toBe(0)
     await conversations.close()
   })

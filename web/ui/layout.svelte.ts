@@ -5,7 +5,7 @@
 import type { App } from '../app.ts'
 
 /** As in `Page.svelte`: below it there is one column. */
-export const WIDE = '(min-width: 60rem)'
+const WIDE = '(min-width: 60rem)'
 
 export class Layout {
   readonly #app: App
@@ -14,6 +14,7 @@ export class Layout {
   #beside = $state(true)
   #over = $state(false)
   #settings = $state(false)
+  #searchWanted = $state(0)
 
   constructor(app: App) {
     this.#app = app
@@ -39,6 +40,17 @@ export class Layout {
       this.#beside = !this.#beside
       this.#app.preferences.set({ sidebar: this.#beside })
     }
+  }
+
+  /** Opens the list and goes to its search field. */
+  search(): void {
+    if (!this.listOpen) this.toggleList()
+    this.#searchWanted++
+  }
+
+  /** Grows with every wish to search. */
+  get searchWanted(): number {
+    return this.#searchWanted
   }
 
   /** After something was picked: a list that lies over the chat has done its work. */

@@ -20,6 +20,7 @@ export interface Group {
 
 export class ConversationList {
   readonly #app: App
+  #ids = $state.raw<readonly string[]>([])
   #query = $state('')
   #hits = $state.raw<readonly Hit[]>([])
   #searching = $state(false)
@@ -31,6 +32,17 @@ export class ConversationList {
 
   constructor(app: App) {
     this.#app = app
+    let shown: unknown = null
+    app.conversations.subscribe(({ list }) => {
+      if (list === shown) return
+      shown = list
+      this.#ids = list.map(({ id }) => id)
+    })
+  }
+
+  /** Of all that are kept, newest first. */
+  get ids(): readonly string[] {
+    return this.#ids
   }
 
   get query(): string {
@@ -76,12 +88,12 @@ export class ConversationList {
     await this.#app.conversations.rename(id, title)
   }
 
-  async remove(id: string): Promise<void> {
-    await this.#app.conversations.remove(id)
+  async remove(ids: readonly string[]): Promise<void> {
+    await this.#app.conversations.remove(ids)
   }
 
-  async restore(id: string): Promise<void> {
-    await this.#app.conversations.restore(id)
+  async restore(ids: readonly string[]): Promise<void> {
+    await this.#app.conversations.restore(ids)
   }
 
   /** All conversations, or one, as a file. */

@@ -41,15 +41,11 @@ export class Presets {
     return BUILT_IN.find((preset) => same({ ...preset.settings, system: settings.system }, settings))?.id ?? ''
   }
 
-  use(
-    id: string,
-    onchange: (settings: ConversationSettings) => void,
-    system = this.#app.conversations.view.open.conversation.settings.system,
-  ): void {
+  /** These settings as the preset has them. Only a person's own preset has a system text. */
+  applied(id: string, settings: ConversationSettings): ConversationSettings {
     const own = this.#own.find((preset) => preset.id === id)
     const built = BUILT_IN.find((preset) => preset.id === id)
-    if (own) onchange(own.settings)
-    else if (built) onchange({ ...built.settings, system })
+    return own?.settings ?? (built ? { ...built.settings, system: settings.system } : settings)
   }
 
   canForget(id: string): boolean {

@@ -7,7 +7,12 @@ export type Route =
   | { readonly screen: 'models' }
   | { readonly screen: 'settings' }
 
-export function parseRoute(hash: string): Route {
+export const SCREEN_NAMES = { chat: 'Chat', models: 'Models', settings: 'Settings' } as const satisfies Record<
+  Route['screen'],
+  string
+>
+
+function parseRoute(hash: string): Route {
   const [, first, second] = hash.replace(/^#/, '').split('/')
   if (first === 'models' || first === 'settings') return { screen: first }
   try {
@@ -17,7 +22,7 @@ export function parseRoute(hash: string): Route {
   }
 }
 
-export function hashOf(route: Route): string {
+function hashOf(route: Route): string {
   if (route.screen !== 'chat') return `#/${route.screen}`
   return route.conversationId === null ? '#/' : `#/c/${encodeURIComponent(route.conversationId)}`
 }
