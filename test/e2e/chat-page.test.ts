@@ -164,10 +164,16 @@ describe('a conversation', () => {
     expect(await conversation().getByRole('article').count()).toBe(0)
     await message().fill('Again')
     await send().click()
-    await untilAnswering()
-    expect(await page.evaluate(() => window.fake.engine.requests.at(-1)?.messages.length)).toBe(1)
+    await page.getByText('Waiting for the answer in another conversation').waitFor()
+    await answer(' there')
+    await page.evaluate(() => window.fake.engine.until(() => window.fake.engine.requests.length === 2))
+    expect(await page.evaluate(() => window.fake.engine.requests.at(-1)?.messages)).toEqual([
+      { role: 'user', content: 'Again' },
+    ])
     await answer('Fresh')
     await conversation().getByText('Fresh').waitFor()
+    await page.getByRole('button', { name: 'Hello', exact: true }).click()
+    await conversation().getByText('Hi there').waitFor()
   })
 
   it('copies an answer', async () => {

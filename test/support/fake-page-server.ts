@@ -41,14 +41,15 @@ export async function serveFakePage(entry = 'fake-page.ts'): Promise<FakePageSer
   const built = await build({
     configFile: false,
     root: resolve(REPOSITORY, 'web'),
-    publicDir: false,
+    publicDir: resolve(REPOSITORY, 'public'),
     logLevel: 'warn',
     plugins: [svelte({ configFile: false }), fakeEntry(entry)],
     build: { write: false, target: 'es2023', minify: false },
   })
-  const files = new Map<string, string | Uint8Array>([
-    ['/icon.svg', readFileSync(resolve(REPOSITORY, 'public/icon.svg'))],
-  ])
+  const given = ['icon.svg', 'theme.js'].map(
+    (name) => [`/${name}`, readFileSync(resolve(REPOSITORY, 'public', name))] as const,
+  )
+  const files = new Map<string, string | Uint8Array>(given)
   for (const output of Array.isArray(built) ? built : [built]) {
     if (!('output' in output)) continue
     for (const file of output.output) files.set(`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source)

@@ -78,6 +78,11 @@ export class Chat {
     return this.running !== null
   }
 
+  /** Another conversation is being answered, which goes first. */
+  get queued(): boolean {
+    return [...this.#kept.answering].some((id) => id !== this.open.conversation.id)
+  }
+
   get draft(): string {
     return this.#draft
   }
@@ -230,7 +235,7 @@ export class Chat {
     const { route } = this.router
     if (route.screen === 'chat') await this.#follow(route.conversationId)
     const { shared } = this.#app.launch
-    if (shared !== null && this.#draft === '') this.draft = shared
+    if (shared !== null) this.draft = this.#draft === '' ? shared : `${this.#draft}\n\n${shared}`
   }
 
   /** The address names a conversation, or none. */
