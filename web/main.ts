@@ -23,7 +23,7 @@ import { PreferenceStore } from './store/preferences.ts'
 import { writersOf } from './store/writers.ts'
 import { Updates } from './updates.ts'
 import { askPersistence } from './weights/persistence.ts'
-import { parseLaunch } from './wire/launch.ts'
+import { type Launch, parseLaunch, SHARED_FIELDS } from './wire/launch.ts'
 import { assert } from './wire/result.ts'
 
 const target = document.querySelector('#page')
@@ -130,6 +130,17 @@ function downloadsChannel(): BroadcastChannel | null {
   }
 }
 
+/** What the address asks for, once: a reload asks for nothing. */
+function takeLaunch(): Launch {
+  const launch = parseLaunch(location.href)
+  if (launch.shared !== null) {
+    const address = new URL(location.href)
+    for (const field of SHARED_FIELDS) address.searchParams.delete(field)
+    history.replaceState(history.state, '', address)
+  }
+  return launch
+}
+
 const updates = new Updates()
 const parts = {
   runner: shareEngines(),
@@ -139,7 +150,7 @@ const parts = {
   models: modelsParts(),
   preferences: new PreferenceStore(shelf()),
   conversations: { store: openConversations(), writers: writersOf('locks' in navigator ? navigator.locks : null) },
-  launch: parseLaunch(location.href),
+  launch: takeLaunch(),
 }
 const app = openPage(parts, target)
 

@@ -1,27 +1,28 @@
 /**
- * What the address of the page asks for when it opens: a new chat (a shortcut of the installed app), text that another
- * app shares (`share_target` of the web manifest), an engine. Pure; anybody can write an address, so all of it is capped.
+ * What the address of the page asks for when it opens: text that another app shares (`share_target` of the web manifest),
+ * an engine. Which screen it opens stands after its `#`. Pure; anybody can write an address, so all of it is capped.
  */
 import { ENGINE_NAMES, type EngineName } from './chat.ts'
 import { SHARED_TEXT_CHARACTERS_MAX } from './limits.ts'
 
 export interface Launch {
-  /** Begin a new conversation, whatever was open. */
-  readonly fresh: boolean
   /** Text for the composer, never to be sent by itself. */
   readonly shared: string | null
   readonly engine: EngineName | null
 }
 
-export const NO_LAUNCH: Launch = { fresh: false, shared: null, engine: null }
+export const NO_LAUNCH: Launch = { shared: null, engine: null }
 
-/** In the order in which they read. As `public/manifest.webmanifest` names them. */
-const SHARED_FIELDS = ['share-title', 'share-text', 'share-url']
+/**
+ * In the order in which they read. As `public/manifest.webmanifest` names them. The page takes them out of its address, so
+ * that a reload does not hand the same text over again.
+ */
+export const SHARED_FIELDS = ['share-title', 'share-text', 'share-url'] as const
 
 export function parseLaunch(url: string): Launch {
   const fields = readQuery(url)
   const engine = ENGINE_NAMES.find((name) => name === fields.get('engine')) ?? null
-  return { fresh: fields.has('new'), shared: sharedText(fields), engine }
+  return { shared: sharedText(fields), engine }
 }
 
 /** Many apps put the address into the text as well: what is said already is not said again. */

@@ -18,9 +18,8 @@ describe('an address', () => {
   it.each([
     ['/', NO_LAUNCH],
     ['https://weft.example/', NO_LAUNCH],
-    ['/?new', { ...NO_LAUNCH, fresh: true }],
-    ['/?new=1#/models', { ...NO_LAUNCH, fresh: true }],
-    ['/#/c/1?new', NO_LAUNCH],
+    ['/?new', NO_LAUNCH],
+    ['/#/c/1?share-text=a', NO_LAUNCH],
     ['/?engine=cpu', { ...NO_LAUNCH, engine: 'cpu' as const }],
     ['/?engine=gpu', NO_LAUNCH],
     ['/?engine=stage&engine=cpu', { ...NO_LAUNCH, engine: 'stage' as const }],
@@ -73,7 +72,7 @@ describe('the web manifest', () => {
     const { title, text, url } = manifest.share_target.params
     const query = new URLSearchParams({ [title]: 'one', [text]: 'two', [url]: 'three' })
     expect(parseLaunch(`/?${query}`).shared).toBe('one\ntwo\nthree')
-    expect(manifest.shortcuts.map((shortcut) => parseLaunch(shortcut.url).fresh)).toEqual([true, false])
+    for (const { url: shortcut } of manifest.shortcuts) expect(parseLaunch(shortcut)).toEqual(NO_LAUNCH)
   })
 
   it('has the colour of the page', () => {
