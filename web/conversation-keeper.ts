@@ -1,10 +1,10 @@
 /**
  * Puts what changed into the store: at once, or soon for an answer that grows with every token. What could not be written
- * stays here and is tried again with the next change, so nothing shown is given up while the page is open.
+ * stays here and is tried again, by itself and with the next change: nothing shown is given up while the page is open.
  */
 import type { ConversationStore } from './store/conversation-store.ts'
 import type { Conversation, Message } from './wire/conversation.ts'
-import { ANSWER_KEPT_EVERY_MS } from './wire/limits.ts'
+import { ANSWER_KEPT_EVERY_MS, KEEP_RETRY_MS } from './wire/limits.ts'
 import type { Failure } from './wire/result.ts'
 
 export class ConversationKeeper {
@@ -14,6 +14,7 @@ export class ConversationKeeper {
   readonly #messages = new Map<string, Message>()
   #timer: ReturnType<typeof setTimeout> | null = null
   #writing: Promise<void> | null = null
+  #closed = false
 
   /** `onTrouble`: the last write failed; null when one went well again. */
   constructor(store: ConversationStore, onTrouble: (trouble: Failure | null) => void) {
@@ -31,7 +32,12 @@ export class ConversationKeeper {
   /** For what changes many times a second. */
   keepSoon(message: Message): void {
     this.#messages.set(message.id, message)
-    this.#timer ??= setTimeout(() => void this.flush(), ANSWER_KEPT_EVERY_MS)
+    this.#soon(ANSWER_KEPT_EVERY_MS)
+  }
+
+  /** Messages that are not in the store yet, as new as they are known here. */
+  unwritten(conversationId: string): readonly Message[] {
+    return [...this.#messages.values()].filter((message) => message.conversationId === conversationId)
   }
 
   /** What is still to be written of these is not written any more. */
@@ -52,13 +58,32 @@ export class ConversationKeeper {
     await this.#writing
   }
 
+  /**
+   * For a page that may be gone in the next moment: begins before it returns, also while another write is under way. The
+   * store keeps their order.
+   */
+  async flushNow(): Promise<void> {
+    if (this.#conversations.size + this.#messages.size > 0) await this.#write()
+  }
+
+  /** Ends the tries of a page that is left. */
+  close(): void {
+    this.#closed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  #soon(ms: number): void {
+    if (!this.#closed) this.#timer ??= setTimeout(() => void this.flush(), ms)
+  }
+
   async #write(): Promise<void> {
     const conversations = [...this.#conversations.values()]
     const messages = [...this.#messages.values()]
     const written = await this.#store.write({ conversations, messages })
     this.#writing = null
     this.#onTrouble(written.ok ? null : written)
-    if (!written.ok) return
+    // Room may come without a word here: a model that is deleted, in this tab or another.
+    if (!written.ok) return this.#soon(KEEP_RETRY_MS)
     // What changed meanwhile is another record.
     for (const one of conversations) if (this.#conversations.get(one.id) === one) this.#conversations.delete(one.id)
     for (const one of messages) if (this.#messages.get(one.id) === one) this.#messages.delete(one.id)

@@ -71,6 +71,8 @@ export class KeptConversations implements ConversationStore {
         ...conversations.map((value) => change.objectStore('conversations').put(value)),
         ...messages.map((value) => change.objectStore('messages').put(value)),
       ]
+      // Without this a page that is closed right now would take back what it has asked for.
+      change.commit()
       await Promise.all([...puts, change.done])
       this.#tell({
         conversationIds: [

@@ -122,6 +122,8 @@ export const IMPORT_BYTES_MAX = 256 * MIB
 export const SEARCH_HITS_MAX = 50
 /** A growing answer is kept at most this often: what a crash can cost. */
 export const ANSWER_KEPT_EVERY_MS = 500
+/** What the browser had no room for is tried again this often: somebody may have made some. */
+export const KEEP_RETRY_MS = 5_000
 /** A deleted conversation can be brought back for this long, also after a reload. */
 export const DELETED_KEPT_MS = 30_000
 /** Tokens of a summary that stands for the older part of a conversation. */
