@@ -144,7 +144,7 @@ export class Conversations {
     if (id === this.#current.id) return ok(null)
     const conversation = this.#all.get(id)
     if (!conversation || conversation.deletedMs !== null) return fail('conversation-unknown', '')
-    const messages = await this.#ready.messagesOf(id)
+    const messages = await this.#messagesOf(id)
     if (!messages.ok) return messages
     this.#adopt(conversation, messages.value)
     return ok(null)
@@ -259,17 +259,19 @@ export class Conversations {
     )
   }
 
-  /** The text of an export file: these conversations, else all. */
+  /** The text of an export file: these conversations, else all. Where the store fails, what this page still knows. */
   async exportFile(ids?: readonly string[]): Promise<Result<string>> {
     await this.start()
     await this.#keeper?.flush()
     const whole: WholeConversation[] = []
+    let unread: Failure | null = null
     for (const conversation of this.#listed()) {
       if (ids && !ids.includes(conversation.id)) continue
       const messages = await this.#messagesOf(conversation.id)
-      if (!messages.ok) return messages
-      whole.push({ conversation, messages: messages.value })
+      if (messages.ok) whole.push({ conversation, messages: messages.value })
+      else unread = messages
     }
+    if (unread && whole.length === 0) return unread
     return ok(writeConversationFile(whole, this.#parts.nowMs()))
   }
 
@@ -311,7 +313,7 @@ export class Conversations {
 
   /** Before the page goes away: whatever an answer has come to is kept. */
   async flush(): Promise<void> {
-    await this.#keeper?.flush()
+    await this.#keeper?.flushNow()
   }
 
   async close(): Promise<void> {
@@ -319,6 +321,7 @@ export class Conversations {
     for (const { abort } of this.#running.values()) abort.abort()
     this.#listeners.clear()
     await this.flush()
+    this.#keeper?.close()
     this.#store?.close()
   }
 
@@ -520,8 +523,14 @@ export class Conversations {
     this.#awaitWriters()
   }
 
+  /** What is kept of a conversation, and what is shown of it but could not be kept. */
   async #messagesOf(id: string): Promise<Result<readonly Message[]>> {
-    return this.#ready.messagesOf(id)
+    const kept = await this.#ready.messagesOf(id)
+    const shown = id === this.#current.id ? [...this.#tree.values()] : []
+    const unwritten = this.#keeper?.unwritten(id) ?? []
+    if (!kept.ok && shown.length + unwritten.length === 0) return kept
+    const all = [...shown, ...(kept.ok ? kept.value : []), ...unwritten]
+    return ok([...new Map(all.map((one) => [one.id, one])).values()])
   }
 
   /** New ids where the conversation is here already: an import never overwrites. */

@@ -36,6 +36,8 @@ export function openPage(parts: AppParts, target: Element): App {
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'hidden') void app.conversations.flush()
   })
+  // A page that was hidden already does not hear that again.
+  window.addEventListener('pagehide', () => void app.conversations.flush())
   void app.start()
   return app
 }
