@@ -8,7 +8,7 @@ import type { ModelStore } from './schedule/model-store.ts'
 import type { HubGguf } from './weights/hub-gguf.ts'
 import type { KeptModel } from './weights/shelf.ts'
 import type { EngineName } from './wire/chat.ts'
-import { MIRROR_POLL_FAILURES_MAX, MIRROR_POLL_MS } from './wire/limits.ts'
+import { MIRROR_POLL_FAILURES_MAX, MIRROR_POLL_MS, SERVER_LOOK_MS } from './wire/limits.ts'
 import type { PageConfig } from './wire/mirror.ts'
 import type { MirrorIndex, ModelSummary } from './wire/model.ts'
 import type { Result } from './wire/result.ts'
@@ -41,6 +41,7 @@ export class Shelf {
   readonly #changed: () => void
   readonly #closed = new AbortController()
   #watching = false
+  #awaiting = false
   #listed: readonly ModelSummary[] = []
   #kept: readonly KeptModel[] = []
   #prebuilt: readonly PrebuiltEntry[] = []
@@ -88,6 +89,7 @@ export class Shelf {
     this.entries = this.entries.map(again)
     await this.#lookOnce()
     void this.#watch()
+    void this.#await()
   }
 
   /** Adds a file that was opened from disk. The file itself is checked: `gguf-not-gguf`, `architecture-unsupported`, ... */
@@ -160,6 +162,18 @@ export class Shelf {
       failures = (await this.#lookOnce()) ? 0 : failures + 1
     }
     this.#watching = false
+  }
+
+  /** A server that is gone is looked for until it is back. */
+  async #await(): Promise<void> {
+    if (this.#awaiting) return
+    this.#awaiting = true
+    while (this.mirror.state === 'unreachable' && !this.#closed.signal.aborted) {
+      await pause(SERVER_LOOK_MS, this.#closed.signal)
+      if (this.mirror.state === 'unreachable' && !this.#closed.signal.aborted) await this.#lookOnce()
+    }
+    this.#awaiting = false
+    void this.#watch()
   }
 
   async #lookKept(): Promise<readonly KeptModel[]> {

@@ -118,8 +118,10 @@ export interface AppView {
   readonly selfTest: SelfTestView
   /** The engine that a person has picked; null lets the measured choice stand. */
   readonly engineWish: EngineName | null
-  /** `ready`: a newer version of the app is here, and `App.applyUpdate` starts it. */
-  readonly update: 'none' | 'ready'
+  /** `ready`: a newer version of the app is here, and `App.applyUpdate` starts it. `starting`: once no answer runs here. */
+  readonly update: 'none' | 'ready' | 'starting'
+  /** False: the network or the server is gone, as far as anybody has noticed. What this browser keeps still works. */
+  readonly online: boolean
 }
 
 /**

@@ -45,15 +45,24 @@ export interface AppParts {
   readonly launch?: Launch
   /** Without it the page has no newer version to go to. */
   readonly updates?: UpdateDoor
+  /** Without it only an unanswered look at the server tells that it is gone. */
+  readonly network?: NetworkDoor
 }
 
 /** How the app learns of its own next version. `Updates` keeps it. */
 export interface UpdateDoor {
-  readonly state: AppView['update']
+  readonly state: 'none' | 'ready'
   /** Calls back after every change. */
   subscribe(listener: () => void): void
   /** Leaves the page for the new version, whatever runs: never resolves. */
   apply(): Promise<never>
+}
+
+/** What the browser says of its network: a false is believed, a true may be wrong. */
+export interface NetworkDoor {
+  readonly online: boolean
+  /** Calls back after every change. */
+  subscribe(listener: () => void): void
 }
 
 /** After these the engine holds no model: the next request loads it again. */
@@ -82,6 +91,7 @@ export class App {
   readonly conversations: Conversations
   readonly preferences: PreferenceStore
   readonly #updates: UpdateDoor | null
+  readonly #network: NetworkDoor | null
   readonly #runner: ModelRunner
   readonly #prebuilt: () => Promise<readonly PrebuiltEntry[]>
   readonly #shelf: Shelf
@@ -96,6 +106,7 @@ export class App {
   #answering: string | null = null
   #running: RunningLoad | null = null
   #started: Promise<void> | null = null
+  #leaving = false
   #view: AppView
 
   constructor(parts: AppParts) {
@@ -127,6 +138,11 @@ export class App {
     this.#shelf.engineWish = this.launch.engine ?? this.preferences.value.engine
     this.#updates = parts.updates ?? null
     this.#updates?.subscribe(() => this.#changed())
+    this.#network = parts.network ?? null
+    this.#network?.subscribe(() => {
+      this.#changed()
+      if (this.#network?.online && this.#shelf.mirror.state === 'unreachable') void this.#shelf.look()
+    })
     this.#view = this.#compose()
   }
 
@@ -259,14 +275,22 @@ export class App {
   }
 
   /**
-   * Waits for the running answer, then leaves this page for the new version; answers that other tabs ask for go on there.
-   * Returns at once where there is none. Refusals: `aborted`, `queue-full`.
+   * Waits for the running answer, keeps it and leaves this page for the new version; answers that other tabs ask for go on
+   * there. Returns at once where there is none or it is under way. Refusals: `aborted`, `queue-full`.
    */
   async applyUpdate(): Promise<Result<null>> {
-    if (this.#updates?.state !== 'ready') return ok(null)
+    if (this.#updates?.state !== 'ready' || this.#leaving) return ok(null)
+    this.#leaving = true
+    this.#changed()
     const turn = await this.#turns.take(this.#closed.signal)
+    if (!turn.ok) {
+      this.#leaving = false
+      this.#changed()
+      return turn
+    }
     // The turn is never given back: nothing may begin in a page that is being left.
-    return turn.ok ? this.#updates.apply() : turn
+    await this.conversations.flush()
+    return this.#updates.apply()
   }
 
   async close(): Promise<void> {
@@ -383,7 +407,8 @@ export class App {
       load: this.#load,
       ...this.models.view,
       engineWish: this.#shelf.engineWish,
-      update: this.#updates?.state ?? 'none',
+      update: this.#leaving ? 'starting' : (this.#updates?.state ?? 'none'),
+      online: (this.#network?.online ?? true) && mirror.state !== 'unreachable',
     }
   }
 

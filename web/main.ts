@@ -9,7 +9,7 @@ import { threadCount } from './cpu/threads.ts'
 import { DOWNLOADS_CHANNEL } from './download-tabs.ts'
 import { browserGpu, probeGpu } from './engine/gpu/device.ts'
 import { tryRoom } from './engine/gpu/room.ts'
-import { waitOnline } from './online.ts'
+import { browserNetwork, waitOnline } from './online.ts'
 import { openPage } from './page.ts'
 import type { ModelRunner } from './schedule/engine-door.ts'
 import { Engines } from './schedule/engines.ts'
@@ -147,6 +147,7 @@ const parts = {
   catalogue,
   prebuilt,
   updates,
+  network: browserNetwork,
   models: modelsParts(),
   preferences: new PreferenceStore(shelf()),
   conversations: { store: openConversations(), writers: writersOf('locks' in navigator ? navigator.locks : null) },

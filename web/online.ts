@@ -1,4 +1,19 @@
-/** Waiting for the network: a time, cut short when the browser says that it is back. Knows nothing of what is waited for. */
+/**
+ * The network as the browser sees it: whether it is there, and waiting for it. Asks no server, and knows nothing of what
+ * it is waited for.
+ */
+
+/** `online` false is certain; true only says that there is some network. */
+export const browserNetwork = {
+  get online(): boolean {
+    return navigator.onLine
+  },
+  /** For as long as the page lives. */
+  subscribe(listener: () => void): void {
+    addEventListener('online', listener)
+    addEventListener('offline', listener)
+  },
+}
 
 /** Ends after so long, with the `online` event, or with the signal; offline, only with one of the last two. */
 export function waitOnline(ms: number, signal: AbortSignal): Promise<void> {

@@ -13,6 +13,7 @@ import { ConversationList } from './ui/list.svelte.ts'
 import Page from './ui/Page.svelte'
 import { Presets } from './ui/presets.svelte.ts'
 import { Settings } from './ui/settings.svelte.ts'
+import { Update } from './ui/update.svelte.ts'
 
 declare global {
   interface Window {
@@ -28,8 +29,8 @@ export function openPage(parts: AppParts, target: Element): App {
     list: new ConversationList(app),
     presets: new Presets(app),
     layout: new Layout(app),
+    update: new Update(app),
     settings: new Settings(app),
-    onupdate: () => void app.applyUpdate(),
   }
   mount(Page, { target, props })
   // What an answer has come to is kept before the page may be gone.

@@ -55,6 +55,8 @@ describe('a new version', () => {
     engine.finishLoad()
     await engine.until(() => engine.answering)
     void app.applyUpdate()
+    expect(app.view.update).toBe('starting')
+    expect(await app.applyUpdate()).toEqual({ ok: true, value: null })
     const later = ask().next()
     engine.answer('One', ' two')
     await answer

@@ -180,6 +180,8 @@ export const SHARED_TEXT_CHARACTERS_MAX = 1_000_000
 export const SHELL_GZIP_BYTES_MAX = 150_000
 /** A built file up to this is part of the shell, which is kept as a whole; a larger one is an engine's, kept once of use. */
 export const SHELL_FILE_BYTES_MAX = 512 * KIB
+/** A page whose server does not answer looks for it this often, until it is back. */
+export const SERVER_LOOK_MS = 30_000
 /** A page that stays open looks for a new version this often, when it comes back into view. */
 export const UPDATE_CHECK_MS = 3_600_000
 
