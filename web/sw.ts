@@ -125,8 +125,9 @@ function fullDisk(error: unknown): void {
 }
 
 /**
- * Deletes the versions that no page runs. Each page holds a lock that names its main script; one that holds none is
- * about to start, so nothing is deleted before it has said which version it is.
+ * Deletes the versions that no page runs. Each page holds one lock that names its main script; while there are fewer locks
+ * than pages, some page is about to start and has not said what it runs, so nothing is deleted. They are counted because
+ * Chromium gives a lock another client id than the page that holds it.
  */
 async function removeOld(): Promise<void> {
   const old = (await caches.keys()).filter((name) => name.startsWith(SHELL_CACHE) && name !== ownCache)
@@ -139,9 +140,8 @@ async function removeOld(): Promise<void> {
 async function removeVersions(old: readonly string[]): Promise<number> {
   const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
   const { held = [] } = await self.navigator.locks.query()
-  const locks = held.flatMap(({ clientId, name }) => (name?.startsWith(SCRIPT_LOCK) ? [{ clientId, name }] : []))
-  if (!pages.every(({ id }) => locks.some(({ clientId }) => clientId === id))) return 0
-  const running = locks.map(({ name }) => name.slice(SCRIPT_LOCK.length))
+  const running = held.flatMap(({ name }) => (name?.startsWith(SCRIPT_LOCK) ? [name.slice(SCRIPT_LOCK.length)] : []))
+  if (running.length < pages.length) return 0
   let deleted = 0
   for (const name of old) {
     const cache = await caches.open(name)

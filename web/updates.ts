@@ -49,7 +49,8 @@ export class Updates {
    * Never resolves: the page is left.
    */
   async apply(): Promise<never> {
-    const waiting = this.#registration?.waiting
+    // Asked anew: this page may have been told before its own registration had come.
+    const waiting = (await navigator.serviceWorker.getRegistration())?.waiting
     if (waiting) {
       const over = new Promise<void>((resolve) => {
         waiting.addEventListener('statechange', () => waiting.state !== 'activating' && resolve())
