@@ -289,9 +289,16 @@ export class Conversations {
     return ok(parsed.value.length)
   }
 
-  /** The branch that is shown. */
-  markdown(): string {
-    return branchToMarkdown(this.#current, this.#view.open.branch)
+  /** The branch of a conversation that is shown, or would be. Refusals: `conversation-unknown`, and those of the store. */
+  async markdown(id: string): Promise<Result<string>> {
+    await this.start()
+    const conversation = this.#all.get(id)
+    if (!conversation) return fail('conversation-unknown', '')
+    await this.#keeper?.flush()
+    const messages = await this.#messagesOf(id)
+    if (!messages.ok) return messages
+    const tree = new Map(messages.value.map((message) => [message.id, message]))
+    return ok(branchToMarkdown(conversation, branchTo(tree, conversation.leafId)))
   }
 
   async keepPreset(name: string, settings: ConversationSettings): Promise<Result<null>> {

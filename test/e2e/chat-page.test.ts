@@ -2,185 +2,99 @@
  * The page that ships, with a fake engine behind it: every state a person can meet, by keyboard and by mouse, under a
  * policy without inline scripts and styles, judged by axe. The real engine has its own test.
  */
-import AxeBuilder from '@axe-core/playwright'
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { ChatEvent } from '../../web/wire/chat.ts'
-import { launchChromium } from '../support/chromium.ts'
-import { FAKE_USAGE, fakeModel } from '../support/fake-engine.ts'
-import type { Fake } from '../support/fake-page.ts'
-import { type FakePageServer, serveFakePage } from '../support/fake-page-server.ts'
+import type { Page } from 'playwright'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { FAKE_USAGE } from '../support/fake-engine.ts'
+import { large, mirror, PHONE, type PlayedPage, small, usePlayedPage } from '../support/played-page.ts'
 
-const small = fakeModel(1, { name: 'Small-Instruct', license: 'Apache-2.0' })
-const large = fakeModel(2, { name: 'Large-Instruct', fileBytes: 42e9 })
-const mirror = { models: [small, large], adding: [], failed: [], defaultId: small.id }
-const PHONE = { width: 320, height: 568 }
-
-let server: FakePageServer
-let browser: Browser
-let context: BrowserContext
+const used = usePlayedPage()
+let play: PlayedPage
 let page: Page
-let complaints: string[]
-
-beforeAll(async () => {
-  server = await serveFakePage()
-  browser = await launchChromium()
+beforeEach(() => {
+  play = used.current
+  page = play.page
 })
-
-afterAll(async () => {
-  await browser?.close()
-  await server?.close()
-})
-
-beforeEach(async () => {
-  context = await browser.newContext({ viewport: { width: 1024, height: 720 } })
-  page = await context.newPage()
-  complaints = []
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
-  })
-  page.on('pageerror', (error) => complaints.push(error.message))
-})
-
-afterEach(async () => {
-  await context.close()
-  expect(complaints).toEqual([])
-})
-
-interface Scene {
-  readonly mirror?: object
-  readonly facts?: object
-  readonly settings?: object
-  readonly kept?: readonly object[]
-}
-
-/** Opens the page with the fakes set up; the models of the mirror are known, the large one does not fit. */
-async function open(scene: Scene = {}): Promise<void> {
-  const setup = { mirror, facts: null, settings: null, kept: [], models: [small, large], ...scene }
-  await page.addInitScript((given) => {
-    window.fakeSetup = ({ engine, catalogue }: Fake) => {
-      engine.knows(given.models)
-      const tooLarge = { gpuBytes: 44e9, gpuBytesMax: 2e9, fits: false }
-      engine.inspections.set(given.models[1]?.id ?? '', { ok: true, value: tooLarge })
-      catalogue.mirror = { ok: true, value: given.mirror as never }
-      if (given.facts) engine.facts = given.facts as never
-      if (given.settings) catalogue.settings = { ok: true, value: given.settings as never }
-      engine.kept = given.kept as never
-    }
-  }, setup)
-  await page.goto(server.url)
-}
-
-const message = () => page.getByRole('textbox', { name: 'Message' })
-const send = () => page.getByRole('button', { name: 'Send' })
-const stop = () => page.getByRole('button', { name: 'Stop' })
-const model = () => page.getByRole('combobox', { name: 'Model' })
-const conversation = () => page.getByRole('log', { name: 'Conversation' })
-
-const untilLoading = () => page.evaluate(() => window.fake.engine.until(() => window.fake.engine.loading))
-const untilAnswering = () => page.evaluate(() => window.fake.engine.until(() => window.fake.engine.answering))
-const finishLoad = () => page.evaluate(() => window.fake.engine.finishLoad())
-const emit = (event: ChatEvent) => page.evaluate((given) => window.fake.engine.emit(given), event)
-const answer = (text: string) => page.evaluate((given) => window.fake.engine.answer(given), text)
-
-async function askWithLoad(question: string): Promise<void> {
-  await message().fill(question)
-  await send().click()
-  await untilLoading()
-  await finishLoad()
-  await untilAnswering()
-}
-
-async function expectAccessible(): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-  expect(grave.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([])
-}
-
-async function expectNoSideways(): Promise<void> {
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0)
-}
 
 describe('a conversation', () => {
   it('loads the model, streams the answer and says how fast it was', async () => {
-    await open()
+    await play.open()
     await page.getByText('94 MB to fetch').waitFor()
     expect(await page.getByText('Apache-2.0').count()).toBe(1)
     expect(await page.getByText('Fits your GPU: needs 282 MB of 2.1 GB').count()).toBe(1)
-    expect(await send().isDisabled()).toBe(true)
-    await askWithLoad('What is the capital of France?')
-    await emit({ kind: 'prefill', done: 3, total: 12 })
+    expect(await play.send.isDisabled()).toBe(true)
+    await play.askWithLoad('What is the capital of France?')
+    await play.emit({ kind: 'prefill', done: 3, total: 12 })
     await page.getByText('Reading 3 of 12 tokens').waitFor()
-    await emit({ kind: 'text', text: 'Paris' })
-    await conversation().getByText('Paris').waitFor()
-    expect(await stop().isVisible()).toBe(true)
-    expect(await model().isDisabled()).toBe(true)
-    await answer(' is the capital. <b>Not markup</b>')
-    await send().waitFor()
-    const log = conversation()
+    await play.emit({ kind: 'text', text: 'Paris' })
+    await play.conversation.getByText('Paris').waitFor()
+    expect(await play.stop.isVisible()).toBe(true)
+    expect(await play.model.isDisabled()).toBe(true)
+    await play.answer(' is the capital. <b>Not markup</b>')
+    await play.send.waitFor()
+    const log = play.conversation
     await log.getByText('Paris is the capital. <b>Not markup</b>', { exact: true }).waitFor()
     for (const fact of ['Stage engine on Test GPU', 'Small-Instruct', '48 tokens/s', 'first token in 0.41 s']) {
       expect(await log.getByText(fact).count()).toBe(1)
     }
     expect(await log.getByText('34 tokens in (12 reused), 56 out').count()).toBe(1)
     expect(await page.getByRole('status').textContent()).toContain('End of answer.')
-    await expectAccessible()
+    await play.expectAccessible()
   })
 
   it('sends with Enter, breaks the line with Shift+Enter, stops with Escape, and goes on after it', async () => {
-    await open()
-    await message().fill('One')
-    await message().press('Shift+Enter')
-    await message().pressSequentially('two')
-    await message().press('Enter')
-    await untilLoading()
-    await finishLoad()
-    await untilAnswering()
-    expect(await message().inputValue()).toBe('')
-    await emit({ kind: 'text', text: 'Half an ans' })
-    await conversation().getByText('Half an ans').waitFor()
+    await play.open()
+    await play.message.fill('One')
+    await play.message.press('Shift+Enter')
+    await play.message.pressSequentially('two')
+    await play.message.press('Enter')
+    await play.untilLoading()
+    await play.finishLoad()
+    await play.untilAnswering()
+    expect(await play.message.inputValue()).toBe('')
+    await play.emit({ kind: 'text', text: 'Half an ans' })
+    await play.conversation.getByText('Half an ans').waitFor()
     await page.keyboard.press('Escape')
-    await conversation().getByText('Stopped').waitFor()
-    await message().fill('Next')
-    await message().press('Enter')
-    await untilAnswering()
+    await play.conversation.getByText('Stopped').waitFor()
+    await play.message.fill('Next')
+    await play.message.press('Enter')
+    await play.untilAnswering()
     const asked = await page.evaluate(() => window.fake.engine.requests.at(-1)?.messages)
     expect(asked).toEqual([
       { role: 'user', content: 'One\ntwo' },
       { role: 'assistant', content: 'Half an ans' },
       { role: 'user', content: 'Next' },
     ])
-    await stop().click()
-    await send().waitFor()
+    await play.stop.click()
+    await play.send.waitFor()
     expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('TEXTAREA')
   })
 
   it('starts over with New chat, also in the middle of an answer', async () => {
-    await open()
-    await askWithLoad('Hello')
-    await emit({ kind: 'text', text: 'Hi' })
+    await play.open()
+    await play.askWithLoad('Hello')
+    await play.emit({ kind: 'text', text: 'Hi' })
     await page.getByRole('button', { name: 'New chat' }).click()
     await page.getByText('Ready when you are').waitFor()
-    expect(await conversation().getByRole('article').count()).toBe(0)
-    await message().fill('Again')
-    await send().click()
+    expect(await play.conversation.getByRole('article').count()).toBe(0)
+    await play.message.fill('Again')
+    await play.send.click()
     await page.getByText('Waiting for the answer in another conversation').waitFor()
-    await answer(' there')
+    await play.answer(' there')
     await page.evaluate(() => window.fake.engine.until(() => window.fake.engine.requests.length === 2))
     expect(await page.evaluate(() => window.fake.engine.requests.at(-1)?.messages)).toEqual([
       { role: 'user', content: 'Again' },
     ])
-    await answer('Fresh')
-    await conversation().getByText('Fresh').waitFor()
+    await play.answer('Fresh')
+    await play.conversation.getByText('Fresh').waitFor()
     await page.getByRole('button', { name: 'Hello', exact: true }).click()
-    await conversation().getByText('Hi there').waitFor()
+    await play.conversation.getByText('Hi there').waitFor()
   })
 
   it('copies an answer', async () => {
-    await context.grantPermissions(['clipboard-read', 'clipboard-write'])
-    await open()
-    await askWithLoad('Hello')
-    await answer('Line one\n\nLine two')
+    await play.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+    await play.open()
+    await play.askWithLoad('Hello')
+    await play.answer('Line one\n\nLine two')
     await page.getByRole('button', { name: 'Copy answer' }).click()
     await page.getByRole('button', { name: 'Copied' }).waitFor()
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('Line one\n\nLine two')
@@ -188,64 +102,62 @@ describe('a conversation', () => {
 
   it('keeps the end in view for a reader who is there, and only then', async () => {
     await page.setViewportSize(PHONE)
-    await open()
-    await askWithLoad('Tell me')
+    await play.open()
+    await play.askWithLoad('Tell me')
     const line = 'A line of an answer that is long enough.\n'
     const fromEnd = () =>
       page.evaluate(() => {
         const main = document.querySelector('main')
         return main ? main.scrollHeight - main.scrollTop - main.clientHeight : -1
       })
-    await emit({ kind: 'text', text: line.repeat(40) })
-    await conversation().getByText('A line of an answer').waitFor()
+    await play.emit({ kind: 'text', text: line.repeat(40) })
+    await play.conversation.getByText('A line of an answer').waitFor()
     await expect.poll(fromEnd).toBeLessThanOrEqual(1)
     await page.evaluate(() => document.querySelector('main')?.scrollTo({ top: 0, behavior: 'instant' }))
     await page.getByRole('button', { name: 'Latest' }).waitFor()
-    await emit({ kind: 'text', text: line.repeat(10) })
-    await emit({ kind: 'end', reason: 'stop', usage: FAKE_USAGE })
-    await send().waitFor()
+    await play.emit({ kind: 'text', text: line.repeat(10) })
+    await play.emit({ kind: 'end', reason: 'stop', usage: FAKE_USAGE })
+    await play.send.waitFor()
     expect(await page.evaluate(() => document.querySelector('main')?.scrollTop)).toBe(0)
     await page.getByRole('button', { name: 'Latest' }).click()
     await expect.poll(fromEnd).toBeLessThanOrEqual(1)
-    await expectNoSideways()
-    await expectAccessible()
+    await play.expectNoSideways()
+    await play.expectAccessible()
   })
 
   it('moves nothing when the answer begins and when it ends', async () => {
-    await open()
-    await askWithLoad('Hello')
+    await play.open()
+    await play.askWithLoad('Hello')
     const top = () =>
-      conversation()
-        .getByText('Stage engine')
-        .evaluate((element) => element.getBoundingClientRect().top)
-    await emit({ kind: 'prefill', done: 1, total: 2 })
+      play.conversation.getByText('Stage engine').evaluate((element) => element.getBoundingClientRect().top)
+    await play.emit({ kind: 'prefill', done: 1, total: 2 })
     await page.getByText('Reading 1 of 2').waitFor()
     const before = await top()
-    await emit({ kind: 'text', text: 'One line.' })
+    await play.emit({ kind: 'text', text: 'One line.' })
     await page.getByText('One line.').waitFor()
     expect(await top()).toBe(before)
-    await emit({ kind: 'end', reason: 'stop', usage: FAKE_USAGE })
-    await send().waitFor()
+    await play.emit({ kind: 'end', reason: 'stop', usage: FAKE_USAGE })
+    await play.send.waitFor()
     expect(await top()).toBe(before)
   })
 
   it('says what failed and what is kept, and asks again', async () => {
-    await open()
-    await askWithLoad('Hello')
-    await emit({ kind: 'text', text: 'Half' })
-    await emit({ kind: 'notice', code: 'device-lost', detail: '' })
-    await emit({ kind: 'end', reason: 'error', code: 'gpu-error', detail: 'In matvec_q4.', usage: FAKE_USAGE })
-    const log = conversation()
+    await play.open()
+    await play.askWithLoad('Hello')
+    await play.emit({ kind: 'text', text: 'Half' })
+    await play.emit({ kind: 'notice', code: 'device-lost', detail: '' })
+    await play.emit({ kind: 'end', reason: 'error', code: 'gpu-error', detail: 'In matvec_q4.', usage: FAKE_USAGE })
+    const log = play.conversation
     await log.getByText('The GPU refused a step.').waitFor()
     expect(await log.getByText('In matvec_q4.').count()).toBe(1)
     expect(await log.getByText('this part of the answer are kept').count()).toBe(1)
     expect(await log.getByText('gpu-error', { exact: true }).count()).toBe(1)
     expect(await log.getByText('The GPU was lost and came back.').count()).toBe(1)
     expect(await log.getByText('Half', { exact: true }).count()).toBe(1)
-    await expectAccessible()
+    await play.expectAccessible()
     await page.getByRole('button', { name: 'Ask again' }).click()
-    await untilAnswering()
-    await answer('Whole')
+    await play.untilAnswering()
+    await play.answer('Whole')
     await log.getByText('Whole').waitFor()
     expect(await log.getByText('gpu-error').count()).toBe(0)
   })
@@ -253,64 +165,64 @@ describe('a conversation', () => {
 
 describe('a model', () => {
   it('is shown while it loads, with bytes, and can be cancelled', async () => {
-    await open()
+    await play.open()
     await page.getByRole('button', { name: /^Fetch Small-Instruct/ }).click()
-    await untilLoading()
+    await play.untilLoading()
     await page.evaluate(() => window.fake.engine.progress('fetch', 23_500_000, 94_000_000))
     const bar = page.getByRole('progressbar', { name: 'Fetching Small-Instruct' })
     await bar.waitFor()
     expect(await bar.getAttribute('aria-valuenow')).toBe('25')
     expect(await bar.textContent()).toContain('23.5 of 94.0 MB')
-    await expectAccessible()
+    await play.expectAccessible()
     await page.getByRole('button', { name: 'Cancel' }).click()
     await page.getByRole('button', { name: /^Fetch Small-Instruct/ }).waitFor()
   })
 
   it('loads by itself when this browser keeps it', async () => {
-    await open({ kept: [small] })
-    await untilLoading()
-    await finishLoad()
+    await play.open({ kept: [small] })
+    await play.untilLoading()
+    await play.finishLoad()
     await page.getByText('Ready when you are').waitFor()
   })
 
   it('that does not fit says so in numbers and cannot be asked', async () => {
-    await open()
-    await model().selectOption(large.id)
+    await play.open()
+    await play.model.selectOption(large.id)
     await page.getByText('It needs 44 GB of GPU memory; your browser allows 2.0 GB.').waitFor()
-    await message().fill('Hello')
-    expect(await send().isDisabled()).toBe(true)
+    await play.message.fill('Hello')
+    expect(await play.send.isDisabled()).toBe(true)
     expect(await page.evaluate(() => window.fake.engine.loads)).toEqual([])
-    await expectAccessible()
+    await play.expectAccessible()
   })
 
   it('that was picked is loaded, and a message waits for it', async () => {
-    await open()
-    await model().selectOption(small.id)
-    await untilLoading()
-    await message().fill('Hello')
-    await send().click()
+    await play.open()
+    await play.model.selectOption(small.id)
+    await play.untilLoading()
+    await play.message.fill('Hello')
+    await play.send.click()
     await page.getByText('Waiting for the model').waitFor()
-    await finishLoad()
-    await untilAnswering()
-    await answer('Hi there')
-    await conversation().getByText('Hi there').waitFor()
+    await play.finishLoad()
+    await play.untilAnswering()
+    await play.answer('Hi there')
+    await play.conversation.getByText('Hi there').waitFor()
     expect(await page.evaluate(() => window.fake.engine.loads.length)).toBe(1)
   })
 
   it('can be a file from disk', async () => {
-    await open()
+    await play.open()
     const chooser = page.waitForEvent('filechooser')
     await page.getByRole('button', { name: 'Open a GGUF file' }).click()
     await (await chooser).setFiles({ name: 'mine.gguf', mimeType: '', buffer: Buffer.from('GGUF') })
-    await untilLoading()
-    await finishLoad()
+    await play.untilLoading()
+    await play.finishLoad()
     await page.getByText('mine.gguf is on your GPU.').waitFor()
-    expect(await model().locator('option:checked').textContent()).toBe('mine.gguf (4 bytes, from disk)')
+    expect(await play.model.locator('option:checked').textContent()).toBe('mine.gguf (4 bytes, from disk)')
   })
 
   it('can be a file dropped on the page, and one that is no model is refused by name', async () => {
-    await open()
-    await model().waitFor()
+    await play.open()
+    await play.model.waitFor()
     await page.evaluate(() => {
       window.fake.engine.inspections.set('file', {
         ok: false,
@@ -334,40 +246,40 @@ describe('a model', () => {
 
 describe('where nothing can be asked', () => {
   it('explains a browser without WebGPU, has no dead composer, and looks again', async () => {
-    await open({ facts: { ok: false, code: 'no-webgpu', detail: '' } })
+    await play.open({ facts: { ok: false, code: 'no-webgpu', detail: '' } })
     await page.getByRole('heading', { name: 'This browser has no WebGPU.' }).waitFor()
-    expect(await message().count()).toBe(0)
-    await expectAccessible()
+    expect(await play.message.count()).toBe(0)
+    await play.expectAccessible()
     await page.evaluate(() => {
       window.fake.engine.facts = { ok: true, value: { adapter: 'Test GPU', software: false } }
     })
     await page.getByRole('button', { name: 'Look again' }).click()
-    await message().waitFor()
+    await play.message.waitFor()
   })
 
   it('refuses a software GPU, and says so where the server allows it', async () => {
     const facts = { ok: true, value: { adapter: 'SwiftShader', software: true } }
-    await open({ facts })
+    await play.open({ facts })
     await page.getByText('software-adapter').waitFor()
-    expect(await message().count()).toBe(0)
-    await open({ facts, settings: { allowSoftwareAdapter: true } })
+    expect(await play.message.count()).toBe(0)
+    await play.open({ facts, settings: { allowSoftwareAdapter: true } })
     await page.getByText('Software GPU (SwiftShader): answers are slow.').waitFor()
-    expect(await message().count()).toBe(1)
-    await expectAccessible()
+    expect(await play.message.count()).toBe(1)
+    await play.expectAccessible()
   })
 
   it('shows what the server is fetching, then lets a person ask', async () => {
     const adding = { name: 'Small-Instruct', source: 'hf:a/b', doneBytes: 47e6, totalBytes: 94e6, bytesPerSecond: 8e6 }
-    await open({ mirror: { ...mirror, models: [], adding: [adding], defaultId: null } })
+    await play.open({ mirror: { ...mirror, models: [], adding: [adding], defaultId: null } })
     const bar = page.getByRole('progressbar', { name: 'The server is fetching Small-Instruct' })
     await bar.waitFor()
     expect(await bar.getAttribute('aria-valuenow')).toBe('50')
-    expect(await message().count()).toBe(0)
-    await expectAccessible()
+    expect(await play.message.count()).toBe(0)
+    await play.expectAccessible()
     await page.evaluate((value) => {
       window.fake.catalogue.mirror = { ok: true, value }
     }, mirror)
-    await message().waitFor()
+    await play.message.waitFor()
   })
 
   it('says why each source failed and offers a file', async () => {
@@ -376,7 +288,7 @@ describe('where nothing can be asked', () => {
       { source: 'wheel:x==1/y.gguf', code: 'a-code-of-tomorrow', detail: 'Something new.' },
     ]
     await page.setViewportSize(PHONE)
-    await open({ mirror: { models: [], adding: [], failed, defaultId: null } })
+    await play.open({ mirror: { models: [], adding: [], failed, defaultId: null } })
     for (const text of [
       'hf:a/b/c.gguf',
       'No answer in 10 s.',
@@ -395,14 +307,14 @@ describe('where nothing can be asked', () => {
     await page.getByRole('button', { name: 'Open a GGUF file' }).click()
     await (await chooser).setFiles({ name: 'mine.gguf', mimeType: '', buffer: Buffer.from('GGUF') })
     await page.getByText('It ends at 4 bytes.').waitFor()
-    await expectNoSideways()
-    await expectAccessible()
+    await play.expectNoSideways()
+    await play.expectAccessible()
   })
 })
 
 describe('window.weft', () => {
   it('answers in OpenAI’s shape from the page', async () => {
-    await open()
+    await play.open()
     const read = page.evaluate(async () => {
       const chunks = window.weft?.chat.completions.create({
         messages: [{ role: 'user', content: 'Hello' }],
@@ -412,10 +324,10 @@ describe('window.weft', () => {
       for await (const chunk of chunks ?? []) text += chunk.choices[0]?.delta.content ?? ''
       return text
     })
-    await untilLoading()
-    await finishLoad()
-    await untilAnswering()
-    await answer('Hi from the page')
+    await play.untilLoading()
+    await play.finishLoad()
+    await play.untilAnswering()
+    await play.answer('Hi from the page')
     expect(await read).toBe('Hi from the page')
   })
 })

@@ -168,12 +168,19 @@ export class Chat {
     await this.#follow(id)
   }
 
+  /** From another screen, to the conversation that was open. */
+  goBack(): void {
+    this.router.go({ screen: 'chat', conversationId: this.open.isNew ? null : this.open.conversation.id })
+  }
+
   showEarlier(): void {
     this.#shown += SHOWN_AT_ONCE
   }
 
   setSettings(settings: ConversationSettings): void {
     void this.#app.conversations.setSettings(settings)
+    // The next change of the same moment builds on this one.
+    this.#now()
   }
 
   /** Adds files to the message, in order. The first that is refused is told. */

@@ -104,6 +104,13 @@ export class ConversationList {
     if (file.ok) saveText(name, 'application/json', file.value)
   }
 
+  /** The conversation on the clipboard. */
+  async copyMarkdown(id: string): Promise<void> {
+    const text = await this.#app.conversations.markdown(id)
+    this.#trouble = text.ok ? null : text
+    if (text.ok) await navigator.clipboard.writeText(text.value)
+  }
+
   async importFile(file: File): Promise<void> {
     this.#imported = null
     if (file.size > IMPORT_BYTES_MAX) {
