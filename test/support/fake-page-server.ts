@@ -1,6 +1,6 @@
 /**
  * Serves the real page (`web/index.html` and all it draws) with `fake-page.ts` in place of `main.ts`, built by Vite into
- * memory and answered under the strictest policy: no inline script, no inline style. Port 0.
+ * memory and answered with the product's own headers: no inline script, no inline style. Port 0.
  */
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -8,9 +8,9 @@ import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { build, type Plugin } from 'vite'
+import { setSecurityHeaders } from '../../signal/headers.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
-const POLICY = `default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'`
 
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
@@ -58,7 +58,7 @@ export async function serveFakePage(entry = 'fake-page.ts'): Promise<FakePageSer
     const path = new URL(request.url ?? '/', 'http://localhost').pathname
     const name = path === '/' ? '/index.html' : path
     const body = files.get(name)
-    response.setHeader('Content-Security-Policy', POLICY)
+    setSecurityHeaders(response)
     response.setHeader('Content-Type', TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream')
     response.statusCode = body === undefined ? 404 : 200
     response.end(body ?? '')

@@ -1,7 +1,11 @@
 /**
  * Speaks a streaming answer in sentences, for screen readers: a token at a time would be unbearable, the whole answer
- * at its end too late. Holds the text of one polite live region; draws nothing.
+ * at its end too late. Says the words, not the marks of Markdown. Holds the text of one polite live region; draws
+ * nothing.
  */
+import { BlockList } from './markdown/block-list.ts'
+import { plainText } from './markdown/tree.ts'
+
 /** A sentence that does not end is spoken at a word border after this many characters. */
 const SPOKEN_CHARACTERS_MAX = 240
 const SENTENCE_END = /[.!?:;。！？](?=\s)|\n/g
@@ -16,26 +20,50 @@ export function cutSpeech(pending: string): { readonly speak: string; readonly r
 
 export class Announcer {
   #spoken = $state.raw('')
-  #pending = ''
+  #text = ''
+  #list = new BlockList()
+  /** Where the first block begins that was not spoken to its end, and how many characters of its words were. */
+  #key = 0
+  #said = 0
 
   get spoken(): string {
     return this.#spoken
   }
 
+  /** More of the answer, as the model writes it. */
   add(text: string): void {
-    const { speak, rest } = cutSpeech(this.#pending + text)
-    this.#pending = rest
-    if (speak !== '') this.#spoken = speak
+    this.#text += text
+    const words = this.#due(true)
+    if (words !== '') this.#spoken = words
   }
 
   /** Speaks what is left and a closing word. */
   finish(closing: string): void {
-    this.#spoken = `${this.#pending.trim()} ${closing}`.trim()
-    this.#pending = ''
+    const words = `${this.#due(false)} ${closing}`.trim()
+    this.clear()
+    this.#spoken = words
   }
 
   clear(): void {
     this.#spoken = ''
-    this.#pending = ''
+    this.#text = ''
+    this.#list = new BlockList()
+    this.#key = 0
+    this.#said = 0
+  }
+
+  /** Finished blocks to their ends; of the one that grows, whole sentences. */
+  #due(running: boolean): string {
+    const due: string[] = []
+    for (const { key, finished, block } of this.#list.update(this.#text, running)) {
+      if (key < this.#key) continue
+      const words = plainText([block])
+      const pending = words.slice(key === this.#key ? this.#said : 0)
+      const { speak, rest } = finished ? { speak: pending.trim(), rest: '' } : cutSpeech(pending)
+      due.push(speak)
+      this.#key = finished ? key + 1 : key
+      this.#said = finished ? 0 : words.length - rest.length
+    }
+    return due.filter((words) => words !== '').join('\n')
   }
 }

@@ -13,7 +13,7 @@ const LEVELS = [3, 4, 5, 6] as const
 /** Without extensions the lexer makes no other tokens than its own. */
 const own = (tokens: readonly Token[] | undefined): readonly MarkedToken[] => (tokens ?? []) as readonly MarkedToken[]
 
-export function readBlocks(tokens: readonly Token[] | undefined): readonly Block[] {
+function readBlocks(tokens: readonly Token[] | undefined): readonly Block[] {
   return own(tokens).flatMap((token) => readBlock(token) ?? [])
 }
 

@@ -40,7 +40,7 @@ export function plainText(blocks: readonly Block[]): string {
   return blocks.map(blockText).filter(Boolean).join('\n')
 }
 
-export function inlineText(children: readonly Inline[]): string {
+function inlineText(children: readonly Inline[]): string {
   return children
     .map((child) => {
       if (child.kind === 'break') return '\n'
