@@ -10,6 +10,7 @@ import './ui/base.css'
 import { Chat } from './ui/chat.svelte.ts'
 import { Layout } from './ui/layout.svelte.ts'
 import { ConversationList } from './ui/list.svelte.ts'
+import { ModelsScreen } from './ui/models/models-screen.svelte.ts'
 import Page from './ui/Page.svelte'
 import { Presets } from './ui/presets.svelte.ts'
 import { Settings } from './ui/settings.svelte.ts'
@@ -31,6 +32,7 @@ export function openPage(parts: AppParts, target: Element): App {
     layout: new Layout(app),
     update: new Update(app),
     settings: new Settings(app),
+    models: new ModelsScreen(app),
   }
   mount(Page, { target, props })
   // What an answer has come to is kept before the page may be gone.

@@ -3,7 +3,7 @@
  * `ChatEngine` (one `end`, always last; abort ends both) and asserts that its caller keeps the other half: one call at
  * a time. Runs in Node and in a page; no clock, no randomness.
  */
-import type { AdapterFacts, EngineDoor, Inspection, ModelSource } from '../../web/schedule/engine-door.ts'
+import type { AdapterFacts, EngineDoor, Inspection, ModelSource, SelfTest } from '../../web/schedule/engine-door.ts'
 import type {
   ChatEvent,
   ChatMessage,
@@ -177,6 +177,14 @@ export class FakeEngine implements EngineDoor {
     if (signal.aborted) return fail('aborted', '')
     const words = messages.flatMap(({ content }) => content.split(/\s+/).filter((word) => word !== ''))
     return ok(words.length + 4 * messages.length)
+  }
+
+  /** What the self test finds. */
+  tested: Result<SelfTest> = fail('no-adapter', '')
+
+  async selfTest(): Promise<Result<SelfTest>> {
+    this.#assertIdle()
+    return this.tested
   }
 
   async unload(): Promise<void> {

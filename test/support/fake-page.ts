@@ -9,10 +9,12 @@ import { writersOf } from '../../web/store/writers.ts'
 import { FakeCatalogue } from './fake-catalogue.ts'
 import { FakeEngine } from './fake-engine.ts'
 import { runnerOf } from './fake-runner.ts'
+import { FakeStore } from './fake-store.ts'
 
 export interface Fake {
   readonly engine: FakeEngine
   readonly catalogue: FakeCatalogue
+  readonly store: FakeStore
 }
 
 declare global {
@@ -22,10 +24,24 @@ declare global {
   }
 }
 
-window.fake = { engine: new FakeEngine(), catalogue: new FakeCatalogue() }
+const fakeEngine = new FakeEngine()
+window.fake = { engine: fakeEngine, catalogue: new FakeCatalogue(), store: new FakeStore(fakeEngine) }
 window.fakeSetup?.(window.fake)
-const { engine, catalogue } = window.fake
+const { engine, catalogue, store } = window.fake
 const conversations = { store: openConversations(), writers: writersOf(navigator.locks) }
 const preferences = new PreferenceStore(localStorage)
-const parts = { runner: runnerOf(engine, catalogue), catalogue, conversations, preferences }
+const models = {
+  store,
+  baseUrl: new URL('.', location.href).href,
+  locks: null,
+  channel: null,
+  // Until the test says that it is over: a fake engine has no clock either.
+  wait: (_ms: number, signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      window.addEventListener('online', () => resolve(), { once: true, signal })
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    }),
+  now: () => store.nowMs,
+}
+const parts = { runner: runnerOf(engine, catalogue), catalogue, models, conversations, preferences }
 openPage(parts, document.getElementById('page') ?? document.body)
