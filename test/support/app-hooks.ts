@@ -18,11 +18,18 @@ const TINY: Readonly<Record<'llama' | 'qwen3', TinyModelSpec>> = {
 export const LONG = { content: 'Tell me about warp and weft.', temperature: 0.8, seed: 11, maxTokens: 160 }
 export const SHORT = { content: 'Hello there.', maxTokens: 12 }
 
+export type UsedServer = Pick<AppServer, 'url' | 'ids' | 'dataDir'>
+
 /** A server for the file, whose mirror holds these. Its ids are in the order of the names. */
-export function useModels(...names: readonly (keyof typeof TINY)[]): Pick<AppServer, 'url' | 'ids' | 'dataDir'> {
+export function useModels(...names: readonly (keyof typeof TINY)[]): UsedServer {
+  return useFiles(() => Object.fromEntries(names.map((name) => [name, tinyModel(TINY[name])])))
+}
+
+/** The same with models of the test's own, as files. */
+export function useFiles(make: () => Readonly<Record<string, Uint8Array>>): UsedServer {
   let server: AppServer
   beforeAll(async () => {
-    server = await serveModels(Object.fromEntries(names.map((name) => [name, tinyModel(TINY[name])])))
+    server = await serveModels(make())
   })
   afterAll(() => server?.close())
   return {
@@ -43,8 +50,14 @@ export interface UsedBrowser {
   open(url: string): Promise<Page>
 }
 
-/** `console`: an error there fails the test too. Errors that nobody caught always do. */
-export function useBrowser(look: { readonly console: boolean } = { console: false }): UsedBrowser {
+export interface BrowserWish {
+  /** An error there fails the test too. Errors that nobody caught always do. */
+  readonly console?: boolean
+  /** Before the first page. */
+  readonly prepare?: (context: BrowserContext) => Promise<void>
+}
+
+export function useBrowser(wish: BrowserWish = {}): UsedBrowser {
   let browser: Browser
   let context: BrowserContext
   let complaints: string[]
@@ -55,8 +68,9 @@ export function useBrowser(look: { readonly console: boolean } = { console: fals
     context = await browser.newContext()
     context.on('weberror', (found) => complaints.push(found.error().message))
     context.on('console', (message) => {
-      if (look.console && message.type() === 'error') complaints.push(message.text())
+      if (wish.console && message.type() === 'error') complaints.push(message.text())
     })
+    await wish.prepare?.(context)
   })
   afterEach(async () => {
     await browser.close()

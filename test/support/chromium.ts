@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { type Browser, chromium, type LaunchOptions } from 'playwright'
+import { type Browser, type BrowserContext, chromium, type LaunchOptions } from 'playwright'
 
 /** Software WebGPU, no sandbox (tests run as root in containers) and nothing that talks to the outside. */
 export const CHROMIUM_FLAGS: readonly string[] = [
@@ -71,6 +71,15 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Brows
     headless: true,
     ...options,
     args: [...CHROMIUM_FLAGS, ...(options.args ?? [])],
+  })
+}
+
+/** The same with a profile of its own in this folder, which is there again the next time. The caller closes it. */
+export async function launchProfile(folder: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, {
+    executablePath: ensureChromium(),
+    headless: true,
+    args: [...CHROMIUM_FLAGS],
   })
 }
 
