@@ -18,10 +18,12 @@ export function sayOrigin({ origin, source, kept }: ModelEntry): string {
 export function saySpeed(speed: SpeedView | null): string {
   if (!speed) return ''
   const rate = formatTokensPerSecond(speed.tokensPerSecond)
+  // An estimate has two figures that mean something.
+  const about = formatTokensPerSecond(Number(speed.tokensPerSecond.toPrecision(2)))
   const words: Readonly<Record<SpeedView['basis'], string>> = {
     measured: `${rate}, measured here`,
-    scaled: `About ${rate}, estimated from another model`,
-    tested: `About ${rate}, estimated by the GPU test`,
+    scaled: `About ${about}, estimated from another model`,
+    tested: `About ${about}, estimated by the GPU test`,
     assumed: 'Speed not measured yet',
   }
   return words[speed.basis]

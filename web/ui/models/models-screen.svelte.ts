@@ -3,7 +3,7 @@
  * and what a screen reader hears. Talks to `App` only. Wording is in `model-words.ts`, drawing in the components.
  */
 import type { App } from '../../app.ts'
-import type { AppView, ModelEntry } from '../../app-view.ts'
+import type { AppView, ModelEntry, StorageView } from '../../app-view.ts'
 import type { HubOffer } from '../../weights/worker-api.ts'
 import type { Failure, Result } from '../../wire/result.ts'
 import { type Groups, groupModels, type Row } from './groups.ts'
@@ -58,6 +58,18 @@ export class ModelsScreen {
 
   get view(): AppView {
     return this.#view
+  }
+
+  /** The room, with what has come since it was looked at. Null until then. */
+  get storage(): StorageView | null {
+    const { storage, downloads } = this.#view
+    const newBytes = downloads.reduce((sum, { key, doneBytes }) => {
+      const entry = this.entry(key)
+      return entry && !entry.kept ? sum + Math.max(0, doneBytes - entry.keptBytes) : sum
+    }, 0)
+    if (!storage || newBytes === 0) return storage
+    const usedBytes = storage.usedBytes === null ? null : storage.usedBytes + newBytes
+    return { ...storage, modelBytes: storage.modelBytes + newBytes, usedBytes }
   }
 
   get online(): boolean {
