@@ -75,6 +75,7 @@ export class Models {
         host.changed()
       },
       done: (key, value) => void this.#finish(key, (value as { readonly id: string }).id),
+      stopped: () => void this.refresh(),
     })
   }
 
@@ -153,7 +154,7 @@ export class Models {
 
   /** Asks the browser not to clear what is kept. The answer is one sentence for a person, and in `view.storage`. */
   async persist(): Promise<{ readonly granted: boolean; readonly says: string }> {
-    const granted = (await this.#parts?.store.askPersistence()) ?? false
+    const granted = (await this.#parts?.store.askPersistence(true)) ?? false
     await this.storage()
     return { granted, says: granted ? PERSISTED : NOT_PERSISTED }
   }
@@ -208,7 +209,12 @@ export class Models {
       entries.some((entry) => entry.key === key && !entry.kept && entry.keptBytes > 0),
     )
     for (const { key, model, kept, keptBytes } of entries) {
-      if (!kept && keptBytes > 0 && !this.#host.isBusy(key) && !this.#tabs?.isElsewhere(key))
+      if (
+        !kept &&
+        (keptBytes > 0 || this.#downloads.has(key)) &&
+        !this.#host.isBusy(key) &&
+        !this.#tabs?.isElsewhere(key)
+      )
         this.#downloads.note(key, model.name, keptBytes, model.fileBytes)
     }
     this.#host.changed()

@@ -26,6 +26,8 @@ export interface DownloadsParts {
   changed(): void
   /** It is wholly here. */
   done(key: string, value: unknown): void
+  /** It has failed or was left. What was on the way is lost: `note` then says what is really here. */
+  stopped(): void
 }
 
 interface Item {
@@ -76,9 +78,11 @@ export class Downloads {
     return ok(null)
   }
 
-  /** What an earlier visit or a cut left in part. */
+  /** What an earlier visit or a cut left in part. Of one that is under way, its own steps know better. */
   note(key: string, name: string, doneBytes: number, totalBytes: number): void {
-    if (this.#items.has(key)) return
+    const known = this.#items.get(key)
+    if (known && !this.isActive(key)) known.view = { ...known.view, doneBytes }
+    if (known) return
     const view: DownloadView = { key, name, ...IDLE, state: 'paused', doneBytes, totalBytes, here: true }
     this.#items.set(key, { view, left: true, abort: null, ended: Promise.resolve() })
   }
@@ -137,8 +141,11 @@ export class Downloads {
       this.#items.delete(key)
       this.#parts.done(key, result.value)
       this.#parts.changed()
-    } else if (result.code === 'aborted') this.#set(item, { ...IDLE, state: 'paused' })
+      return
+    }
+    if (result.code === 'aborted') this.#set(item, { ...IDLE, state: 'paused' })
     else this.#set(item, { ...IDLE, state: 'failed', code: result.code, detail: result.detail })
+    this.#parts.stopped()
   }
 
   async #try(key: string, item: Item, signal: AbortSignal): Promise<Result<unknown>> {

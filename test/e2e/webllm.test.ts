@@ -237,7 +237,7 @@ describe("a model of WebLLM's list", () => {
     const app = await open()
     expect(await app.call('load', source)).toMatchObject({ code: FAR })
     expect(new Set(server.asked)).toEqual(new Set([...files.keys(), library]))
-    expect(await app.call('cached')).toMatchObject([{ name: NAME, format: 'mlc', license: 'apache-2.0' }])
+    expect(await app.call('cached')).toMatchObject([{ name: NAME, format: 'mlc', license: 'Apache-2.0' }])
     server.asked.length = 0
     server.hub.repos.clear()
     server.libraries.clear()

@@ -15,8 +15,8 @@ export interface AppServer extends TestServer {
   readonly ids: readonly string[]
 }
 
-/** A server whose mirror holds these files. */
-export async function serveModels(files: Readonly<Record<string, Uint8Array>>): Promise<AppServer> {
+/** A server whose mirror holds these files. `appDir`: another build than the one that ships. */
+export async function serveModels(files: Readonly<Record<string, Uint8Array>>, appDir?: string): Promise<AppServer> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-app-'))
   const dataDir = join(folder, 'data')
   const ids: string[] = []
@@ -25,7 +25,7 @@ export async function serveModels(files: Readonly<Record<string, Uint8Array>>): 
     await writeFile(path, bytes)
     ids.push(addModel(dataDir, path))
   }
-  const server = await startTestServer({ dataDir, appDir: await buildApp() })
+  const server = await startTestServer({ dataDir, appDir: appDir ?? (await buildApp()) })
   const close = async () => {
     await server.close()
     await rm(folder, { recursive: true, force: true })

@@ -33,8 +33,6 @@ export class MlcServer {
 
   constructor(pageDir: string | null = null) {
     this.#pageDir = pageDir
-    // As many as a real hub's: the page reads the first page of the list only.
-    this.hub.filesPerPage = 1_000
   }
 
   add(model: MlcModel): MlcModel {

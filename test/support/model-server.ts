@@ -27,6 +27,7 @@ export class ModelServer {
   /** While set, chunk requests wait for it. */
   gate: Promise<void> | null = null
   readonly #server: Server
+  #port = 0
   readonly #model: MirrorModel
 
   constructor(model: MirrorModel) {
@@ -35,8 +36,10 @@ export class ModelServer {
     this.#server = createServer((request, response) => void this.#answer(request, response))
   }
 
+  /** After a `stop` on the same port again. */
   async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, '127.0.0.1', resolve))
+    this.#port = (this.#server.address() as AddressInfo).port
   }
 
   async stop(): Promise<void> {
@@ -50,7 +53,7 @@ export class ModelServer {
   }
 
   get baseUrl(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    return `http://127.0.0.1:${this.#port}`
   }
 
   get fileUrl(): string {

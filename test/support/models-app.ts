@@ -39,7 +39,7 @@ export async function putModelsPage(server: ModelServer): Promise<void> {
   }
 }
 
-export const COMMIT = 'c0'.repeat(20)
+const COMMIT = 'c0'.repeat(20)
 
 export interface HubEntry {
   readonly path: string

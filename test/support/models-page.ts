@@ -3,7 +3,7 @@
  * drives. The one fake engine stands where engines would, because none is needed to bring a model here.
  */
 import { App } from '../../web/app.ts'
-import type { AppView } from '../../web/app-view.ts'
+import type { AppView, DownloadView } from '../../web/app-view.ts'
 import { httpCatalogue } from '../../web/catalogue.ts'
 import { DOWNLOADS_CHANNEL } from '../../web/download-tabs.ts'
 import { waitOnline } from '../../web/online.ts'
@@ -41,7 +41,9 @@ const app = new App({
 
 /** States that each download went through, in order, without repeats. */
 const seen: Record<string, string[]> = {}
+let fastest: DownloadView | null = null
 app.subscribe(({ downloads }) => {
+  for (const one of downloads) if ((one.bytesPerSecond ?? 0) > (fastest?.bytesPerSecond ?? 0)) fastest = one
   for (const { key, state, code } of downloads) {
     seen[key] ??= []
     const word = code ? `${state} ${code}` : state
@@ -63,6 +65,8 @@ const models = {
   /** Bytes that are kept by now, whatever the page has looked at. */
   keptBytes: async () => (await store.kept()).reduce((sum, { keptBytes }) => sum + keptBytes, 0),
   seen,
+  /** What was said of a download when it was at its fastest. */
+  fastest: () => fastest,
   download: (key: string) => app.models.download(key),
   pause: (key: string) => app.models.pause(key),
   resume: (key: string) => app.models.resume(key),

@@ -14,7 +14,7 @@ export const GPU_BYTES_PER_SECOND_ASSUMED = 15e9
 export const CPU_THREAD_BYTES_PER_SECOND_ASSUMED = 1.2e9
 
 /** Of what one kernel reads in the self test, this much is left for a whole answer: attention and launches take the rest. */
-export const SELF_TEST_SHARE = 0.6
+const SELF_TEST_SHARE = 0.6
 
 export interface EngineFacts {
   readonly engine: EngineName

@@ -23,13 +23,13 @@ export interface ModelStore {
   /** The GGUF files of a repository that a person named. Refusals: those of `listHubGgufs`. */
   listHub(name: string): Promise<Result<readonly HubOffer[]>>
   storage(): Promise<StorageFacts>
-  /** True where the browser promised not to clear what is kept. */
-  askPersistence(): Promise<boolean>
+  /** True where the browser promised not to clear what is kept. Asks once, and again where a person wants it (`anew`). */
+  askPersistence(anew?: boolean): Promise<boolean>
 }
 
 export interface WorkerModelStoreParts {
   readonly makeWorker: () => Worker
-  readonly askPersistence: () => Promise<boolean>
+  readonly askPersistence: (anew?: boolean) => Promise<boolean>
   /** Another hub than the usual one. */
   readonly hubUrl?: string
 }
@@ -74,7 +74,7 @@ export class WorkerModelStore implements ModelStore {
     return storageFacts()
   }
 
-  askPersistence(): Promise<boolean> {
-    return this.#parts.askPersistence()
+  askPersistence(anew?: boolean): Promise<boolean> {
+    return this.#parts.askPersistence(anew)
   }
 }

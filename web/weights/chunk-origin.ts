@@ -63,12 +63,14 @@ export interface RetryClock {
 export const realClock: RetryClock = {
   wait: (ms, signal) =>
     new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      const stop = () => {
+      const ended = new AbortController()
+      const end = () => {
+        ended.abort()
         clearTimeout(timer)
         resolve()
       }
-      signal?.addEventListener('abort', stop, { once: true })
+      const timer = setTimeout(end, ms)
+      signal?.addEventListener('abort', end, { signal: ended.signal })
     }),
   random: Math.random,
 }

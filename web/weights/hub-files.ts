@@ -3,7 +3,7 @@
  * for it, whole file by whole file, then kept as `shelf.ts` keeps everything. The compiled library comes from another
  * host that announces nothing: its digest is pinned by its first fetch. `MlcFiles` by another way than the mirror's.
  */
-import { CHUNK_TRIES_MAX, LIBRARY_BYTES_MAX, MANIFEST_BYTES_MAX, MODEL_BYTES_MAX } from '../wire/limits.ts'
+import { CHUNK_TRIES_MAX, LIBRARY_BYTES_MAX } from '../wire/limits.ts'
 import { isMlcPath, MLC_CONFIG } from '../wire/mlc-model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { PREBUILT, type PrebuiltModel } from '../wire/webllm-prebuilt.ts'
@@ -13,8 +13,9 @@ import { realClock, retryWaitMs } from './chunk-origin.ts'
 import { hex, sha256Hex } from './chunks.ts'
 import { getBytes } from './http.ts'
 import type { HubFile, HubManifest } from './hub-manifest.ts'
+import { readRepository } from './hub-repository.ts'
 import { abortedFailure } from './lanes.ts'
-import { manifestId, parseJson } from './manifest.ts'
+import { manifestId } from './manifest.ts'
 import type { MlcFiles } from './mlc-files.ts'
 import { fullFailure } from './room.ts'
 import { openShelf } from './shelf.ts'
@@ -26,24 +27,9 @@ export interface HubAddresses {
   readonly libraryUrl?: string
 }
 
-/** The hub that WebLLM's list names by `owner/name` only. */
-const HUB_HOST = 'huggingface.co'
 /** What is of no use to WebLLM: READMEs, logs, pictures. */
 const WANTED =
   /^(mlc-chat-config\.json|mlc-model-manifest\.json|tokenizer[\w.]*|vocab\.json|merges\.txt|added_tokens\.json|(tensor|ndarray)-cache\.json|.*\.bin)$/
-
-type Item = Readonly<Record<string, unknown>>
-
-function record(value: unknown): Item {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Item) : {}
-}
-
-async function getJson(url: string, signal?: AbortSignal): Promise<Result<unknown>> {
-  const body = await getBytes({ url, bytesMax: MANIFEST_BYTES_MAX, signal, cache: 'no-store' })
-  if (!body.ok) return body.code === 'model-unknown' ? fail('source-missing', body.detail) : body
-  const value = parseJson(body.value)
-  return value.ok ? value : fail('source-error-page', `${url} is not JSON.`)
-}
 
 /** True where the bytes are those that the digest names. */
 async function isDigestOf(digest: string, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
@@ -54,17 +40,6 @@ async function isDigestOf(digest: string, bytes: Uint8Array<ArrayBuffer>): Promi
   blob.set(head)
   blob.set(bytes, head.length)
   return digest === `git:${hex(new Uint8Array(await crypto.subtle.digest('SHA-1', blob)))}`
-}
-
-/** One entry of the hub's tree; null for what is not wanted. */
-function fileOf(entry: unknown, filesUrl: string): HubFile | null {
-  const { type, path, size, oid, lfs } = record(entry)
-  if (type !== 'file' || !isMlcPath(path) || !WANTED.test(path)) return null
-  const large = record(lfs)
-  const bytes = lfs === undefined ? size : large['size']
-  const digest = lfs === undefined ? `git:${String(oid)}` : `sha256:${String(large['oid']).replace(/^sha256:/, '')}`
-  if (typeof bytes !== 'number' || !Number.isSafeInteger(bytes) || bytes <= 0 || bytes > MODEL_BYTES_MAX) return null
-  return { path, url: `${filesUrl}/${path}`, bytes, digest }
 }
 
 /** Tries again where that can help, and never gives bytes that nobody announced. */
@@ -185,26 +160,17 @@ async function announce(
   addresses: HubAddresses,
   signal?: AbortSignal,
 ): Promise<Result<HubManifest>> {
-  const hub = (addresses.hubUrl ?? `https://${HUB_HOST}`).replace(/\/$/, '')
-  const about = await getJson(`${hub}/api/models/${entry.repo}/revision/main`, signal)
-  if (!about.ok) return about
-  const revision = record(about.value)['sha']
-  if (typeof revision !== 'string' || !/^[0-9a-f]{40}$/.test(revision))
-    return fail('source-error-page', `The hub names no revision of ${entry.repo}.`)
-  const tree = await getJson(`${hub}/api/models/${entry.repo}/tree/${revision}?recursive=true`, signal)
-  if (!tree.ok) return tree
-  if (!Array.isArray(tree.value)) return fail('source-error-page', `The hub lists no files of ${entry.repo}.`)
-  const filesUrl = `${hub}/${entry.repo}/resolve/${revision}`
-  const found = tree.value.map((item) => fileOf(item, filesUrl)).filter((file) => file !== null)
+  const repository = await readRepository({ repo: entry.repo, revision: 'main' }, addresses.hubUrl, signal)
+  if (!repository.ok) return repository
+  const found = repository.value.files.filter(({ path }) => isMlcPath(path) && WANTED.test(path))
   if (!found.some(({ path }) => path === MLC_CONFIG)) return fail('source-missing', `It has no ${MLC_CONFIG}.`)
   const library = await pinLibrary(entry, addresses.libraryUrl, signal)
   if (!library.ok) return library
   const files = [...found, library.value]
-  const license = record(record(about.value)['cardData'])['license']
   return ok({
     format: 'weft-hub/1',
     name: entry.id,
-    license: typeof license === 'string' ? license.slice(0, 100) : 'unknown',
+    license: repository.value.license,
     architecture: 'unknown',
     quantization: /q\d\w*/.exec(entry.id)?.[0] ?? 'unknown',
     ...(entry.kind === 'chat' ? {} : { kind: entry.kind }),
@@ -218,8 +184,7 @@ async function announce(
 }
 
 /**
- * A model of WebLLM's list. Refusals: `model-unknown`, `source-missing`, `source-error-page`, `source-unreachable`,
- * `library-missing`. What was fetched whole opens again without the network, at the revision that it was fetched at.
+ * A model of WebLLM's list. Refusals: `model-unknown`, `library-missing`, and those of `readRepository`. What was fetched whole opens again without the network, at the revision that it was fetched at.
  */
 export async function openHubMlc(
   name: string,
