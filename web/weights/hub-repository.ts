@@ -26,7 +26,7 @@ export interface RepositoryName {
 }
 
 /** Unless a page is told another one. */
-const HUB_URL = 'https://huggingface.co'
+const HUB_HOST = 'huggingface.co'
 const LICENSE_CHARACTERS_MAX = 100
 /** Hubs say 401 for what is not there as well: they do not tell strangers the names of private repositories. */
 const REFUSALS = { 401: 'source-missing', 403: 'source-gated', 404: 'source-missing' } as const
@@ -109,7 +109,7 @@ export async function readRepository(
   hubUrl?: string,
   signal?: AbortSignal,
 ): Promise<Result<HubRepository>> {
-  const hub = (hubUrl ?? HUB_URL).replace(/\/$/, '')
+  const hub = (hubUrl ?? `https://${HUB_HOST}`).replace(/\/$/, '')
   const api = `${hub}/api/models/${repo}`
   const about = await ask(`${api}/revision/${encodeURIComponent(revision)}`, repo, signal)
   if (!about.ok) return about
