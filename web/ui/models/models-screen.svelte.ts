@@ -44,6 +44,8 @@ export class ModelsScreen {
   #groups = $derived.by<Groups>(() => groupModels(this.#view, this.#query))
   /** Only the last look-up counts. */
   #lookups = 0
+  /** Names of models on their way, by key, until they are here or thrown away. */
+  readonly #awaited = new Map<string, string>()
 
   constructor(app: App) {
     this.#app = app
@@ -231,6 +233,7 @@ export class ModelsScreen {
   }
 
   async #discard(key: string): Promise<void> {
+    this.#awaited.delete(key)
     this.#note(key, await this.#app.models.cancel(key))
     if (this.#lookup.state === 'added' && this.#lookup.key === key) this.closeLookup()
   }
@@ -244,13 +247,17 @@ export class ModelsScreen {
     const was = new Map(before.downloads.map((view) => [view.key, view]))
     for (const view of now.downloads) {
       const old = was.get(view.key)
-      was.delete(view.key)
+      this.#awaited.set(view.key, view.name)
       // Those that an earlier visit left are there from the start.
       if (old ? old.state !== view.state : view.state !== 'paused') this.#spoken = speakDownload(view)
     }
-    for (const { key, name } of was.values()) {
+    for (const [key, name] of this.#awaited) {
+      if (now.downloads.some((view) => view.key === key)) continue
+      // A file of a hub has another key when it is whole.
       const kept = now.entries.some((entry) => entry.kept && (entry.key === key || entry.model.name === name))
-      if (kept) this.#spoken = `${name} is in this browser.`
+      if (!kept) continue
+      this.#awaited.delete(key)
+      this.#spoken = `${name} is in this browser.`
     }
     if (now.selfTest.state !== before.selfTest.state && now.selfTest.state === 'done')
       this.#spoken = 'The GPU was measured.'
