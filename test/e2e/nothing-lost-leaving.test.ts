@@ -12,6 +12,7 @@ import { useFiles } from '../support/app-hooks.ts'
 import {
   askByHand,
   goOnButton,
+  inList,
   lastAnswer,
   log,
   PATIENT,
@@ -67,14 +68,6 @@ async function inTheMiddle(page: Page): Promise<string> {
   return shownAtLeast(page, 40)
 }
 
-/** The conversation is in the list of this page; a click opens it. */
-async function openFromList(page: Page): Promise<void> {
-  await page
-    .getByRole('navigation', { name: 'Conversations' })
-    .getByRole('button', { name: QUESTION, exact: true })
-    .click()
-}
-
 /** Cut where it was left, and whole again after a click. Value: the text at the cut. */
 async function expectCutAndContinued(page: Page, drawn: string): Promise<void> {
   await lastAnswer(page).getByText('Cut when its page was closed').waitFor(PATIENT)
@@ -106,7 +99,7 @@ describe('in the middle of an answer', () => {
     await inTheMiddle(page)
     await page.close()
     const again = await open()
-    await openFromList(again)
+    await inList(again, QUESTION).click()
     await expectCutAndContinued(again, await drawnAtTheEnd(again))
   })
 
@@ -115,7 +108,7 @@ describe('in the middle of an answer', () => {
     await context.close()
     await start()
     const again = await open()
-    await openFromList(again)
+    await inList(again, QUESTION).click()
     await expectCutAndContinued(again, drawn)
   })
 
@@ -133,7 +126,7 @@ describe('in the middle of an answer', () => {
     await page.goto('chrome://crash').catch(() => {})
     await page.close()
     const again = await open()
-    await openFromList(again)
+    await inList(again, QUESTION).click()
     await lastAnswer(again).getByText('Cut when its page was closed').waitFor(PATIENT)
     const cut = await shownText(again)
     // A crash costs what was drawn since the last write, half a second at most.

@@ -2,10 +2,13 @@
  * The chat screen of the real app as a person uses it: asks by the composer, reads what is drawn, clicks. Tests compare
  * texts of the plain-spoken model, of which Markdown changes nothing. Knows no engine and looks into no store.
  */
+import { readFile } from 'node:fs/promises'
 import type { BrowserContext, Locator, Page } from 'playwright'
 import { expect } from 'vitest'
 import { DEFAULT_SETTINGS } from '../../web/app-conversations.ts'
 import type { ConversationSettings } from '../../web/wire/conversation.ts'
+import { parseConversationFile, type WholeConversation } from '../../web/wire/conversation-file.ts'
+import { assert } from '../../web/wire/result.ts'
 
 /** Long enough to be interrupted twice. */
 export const ANSWER_TOKENS = 150
@@ -78,3 +81,23 @@ export async function shownMessages(page: Page): Promise<readonly string[]> {
   const all = await log(page).locator('article.user .said, article.assistant .text').allTextContents()
   return all.map((text) => text.trim())
 }
+
+/** All conversations as a person gets them, through the export of this page. */
+export async function exportAll(page: Page): Promise<readonly WholeConversation[]> {
+  const download = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Export all' }).first().click()
+  const parsed = parseConversationFile(await readFile(await (await download).path(), 'utf8'))
+  assert(parsed.ok, 'an export can be read')
+  return parsed.value
+}
+
+/** Texts of all branches of an export, sorted. An id that stands there twice is no export of ours. */
+export function allTexts(whole: readonly WholeConversation[]): readonly string[] {
+  const messages = whole.flatMap((one) => one.messages)
+  assert(new Set(messages.map(({ id }) => id)).size === messages.length, 'no message is there twice')
+  return messages.map(({ text }) => text).sort()
+}
+
+/** A conversation of the list; a click opens it. */
+export const inList = (page: Page, title: string): Locator =>
+  page.getByRole('navigation', { name: 'Conversations' }).getByRole('button', { name: title, exact: true })

@@ -11,7 +11,7 @@ import { BINDING_BYTES_MAX, DEVICE_RETRY_MS, DEVICE_TRIES_MAX, PREFILL_ROWS_MAX 
 import { assert, type Failure, FailureError, fail, ok, type Result } from '../wire/result.ts'
 import { checkFrame, checkOpen, checkTruncate, newSession, rewindTo, type SessionState } from './frames.ts'
 import { Buffers } from './gpu/buffers.ts'
-import { acquireDevice, type GpuDevice } from './gpu/device.ts'
+import { acquireDevice, type GpuDevice, isLoss } from './gpu/device.ts'
 import { Programs } from './gpu/programs.ts'
 import {
   type Activations,
@@ -136,11 +136,18 @@ export class StageGpu implements StageEngine {
       values: cache('values'),
       sampler: buffers.uniformOf('sampler', samplerFields(request.sampler)),
     }
-    const outOfMemory = await gpu.device.popErrorScope()
-    if (outOfMemory) {
-      buffers.free(allOf(made))
-      return fail('kv-full', outOfMemory.message)
+    let steps: SessionSteps
+    try {
+      const outOfMemory = await gpu.device.popErrorScope()
+      if (outOfMemory) {
+        buffers.free(allOf(made))
+        return fail('kv-full', outOfMemory.message)
+      }
+      steps = await builder.build(made)
+    } catch (error) {
+      return this.lostOver(error, gpu.device)
     }
+    if (this.resident.gpu !== gpu) return fail('device-lost', ENDED)
     // Checked again: another `open` may have run while the device answered.
     const late = checkOpen(request, this.sessions, this.facts)
     if (late) {
@@ -148,8 +155,18 @@ export class StageGpu implements StageEngine {
       return late
     }
     this.ended.delete(request.session)
-    this.sessions.set(request.session, { ...newSession(request), buffers: made, steps: await builder.build(made) })
+    this.sessions.set(request.session, { ...newSession(request), buffers: made, steps })
     return ok(null)
+  }
+
+  /** A call failed in a way that a lost device explains; what nothing explains is a bug and thrown on. */
+  private async lostOver(error: unknown, device: GPUDevice): Promise<Failure> {
+    if (isLoss(error)) await device.lost
+    const lost = await this.notReady()
+    if (lost) return lost
+    if (this.resident.gpu.device !== device) return fail('device-lost', ENDED)
+    if (error instanceof FailureError) return error.failure
+    throw error
   }
 
   run(frame: Frame): Promise<Result<FrameOutput>> {
@@ -376,7 +393,8 @@ async function makeResident(options: GpuStageOptions): Promise<Result<Resident>>
   } catch (error) {
     if (options.signal?.aborted) return giveUp(fail('aborted', ''))
     if (error instanceof FailureError) return giveUp(error.failure)
-    giveUp(fail('gpu-error', ''))
+    const failure = giveUp(fail('gpu-error', 'The GPU was lost while the model was moved to it.'))
+    if (isLoss(error)) return failure
     throw error
   }
 }

@@ -30,8 +30,13 @@ function describe(info: GPUAdapterInfo): string {
 }
 
 async function findAdapter(gpu: GPU): Promise<Result<GPUAdapter>> {
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
-  return adapter ? ok(adapter) : fail('no-adapter', '')
+  try {
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+    return adapter ? ok(adapter) : fail('no-adapter', '')
+  } catch (error) {
+    // Chromium refuses like this while its GPU process is away.
+    return fail('no-adapter', error instanceof Error ? error.message : String(error))
+  }
 }
 
 function factsOf(adapter: GPUAdapter): GpuFacts {
@@ -69,4 +74,12 @@ export async function acquireDevice(gpu: GPU | null): Promise<Result<GpuDevice>>
   } catch (error) {
     return fail('gpu-error', error instanceof Error ? error.message : String(error))
   }
+}
+
+/**
+ * Whether this is how a call ends whose device went away under it. WebGPU's waiting calls end so for no other reason; an
+ * error in what was asked for comes by a scope or as a pipeline error.
+ */
+export function isLoss(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'OperationError'
 }

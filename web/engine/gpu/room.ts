@@ -4,8 +4,8 @@
  */
 import { GPU_PROBE_BYTES_MAX } from '../../wire/limits.ts'
 import type { Result } from '../../wire/result.ts'
-import { ok } from '../../wire/result.ts'
-import { acquireDevice } from './device.ts'
+import { fail, ok } from '../../wire/result.ts'
+import { acquireDevice, isLoss } from './device.ts'
 
 /** `GPUBufferUsage.STORAGE`: the namespace object does not exist in plain Node. */
 const STORAGE = 0x80
@@ -21,7 +21,12 @@ export async function tryRoom(gpu: GPU | null, wantedBytes: number): Promise<Res
     const size = Math.ceil(Math.min(bufferBytesMax, most - given) / 4) * 4
     device.pushErrorScope('out-of-memory')
     device.createBuffer({ label: 'room', size, usage: STORAGE })
-    if (await device.popErrorScope()) break
+    try {
+      if (await device.popErrorScope()) break
+    } catch (error) {
+      if (isLoss(error)) return fail('gpu-error', 'The GPU was lost while it was asked for room.')
+      throw error
+    }
     given += size
   }
   device.destroy()
