@@ -1,6 +1,7 @@
 /** Whether bytes that a person attached are text, and which. Pure; knows no file and no screen. */
 import type { Attachment } from '../wire/conversation.ts'
-import { ATTACHMENT_BYTES_MAX, NAME_CHARACTERS_MAX } from '../wire/limits.ts'
+import { ATTACHMENT_BYTES_MAX } from '../wire/limits.ts'
+import { plainName } from '../wire/plain-name.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 
 /** UTF-8, or UTF-16 with its mark. `decode` throws on bytes that are not of the encoding. */
@@ -8,7 +9,7 @@ export type Decode = (encoding: 'utf-8' | 'utf-16le' | 'utf-16be', bytes: Uint8A
 
 /** Refusals: `attachment-too-large`, `attachment-not-text`. Line ends become `\n`. */
 export function readAttachment(name: string, bytes: Uint8Array, decode: Decode): Result<Attachment> {
-  const shown = name.slice(0, NAME_CHARACTERS_MAX)
+  const shown = plainName(name)
   if (bytes.length > ATTACHMENT_BYTES_MAX) {
     return fail('attachment-too-large', `${shown} has ${bytes.length} bytes; ${ATTACHMENT_BYTES_MAX} are allowed.`)
   }

@@ -4,8 +4,9 @@
  */
 import type { MetadataValue } from './gguf-cursor.ts'
 import type { Directory } from './gguf-header.ts'
-import { LAYERS_MAX, NAME_CHARACTERS_MAX } from './limits.ts'
+import { LAYERS_MAX } from './limits.ts'
 import { layerOf, type ManifestFacts } from './model.ts'
+import { plainName } from './plain-name.ts'
 import { fail, ok, type Result } from './result.ts'
 
 export type DirectoryFacts = Omit<ManifestFacts, 'fileBytes' | 'fileSha256' | 'chunks'>
@@ -30,7 +31,7 @@ export function spdxOf(license: string): string {
 }
 
 function textOf(value: MetadataValue | undefined): string {
-  return typeof value === 'string' ? value.trim().slice(0, NAME_CHARACTERS_MAX) : ''
+  return typeof value === 'string' ? plainName(value) : ''
 }
 
 /** u32 or u64 in the file; null where it is missing, no number or too large. */
