@@ -7,6 +7,7 @@ import {
   sayDownload,
   sayOrigin,
   sayRemoval,
+  sayRuns,
   sayShape,
   saySpeed,
   sayStorage,
@@ -76,6 +77,12 @@ describe('words', () => {
       'About 3.2 tokens/s, estimated from another model',
     )
     expect(saySpeed({ tokensPerSecond: 160, basis: 'assumed' })).toBe('Speed not measured yet')
+  })
+
+  it('of a missing GPU are said once', () => {
+    const fit = { state: 'refused', code: 'no-webgpu', detail: '' } as const
+    expect(sayRuns(fit, { ...fit, state: 'none' })).toBe('It needs a GPU, and none can be used here.')
+    expect(sayRuns(fit, { state: 'checking' })).toContain('(no-webgpu)')
   })
 
   it('of storage say only what the browser says', () => {

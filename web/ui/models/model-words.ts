@@ -1,8 +1,9 @@
 /** Sentences of the Models screen, made of facts about models, downloads and room. Pure; no state, no markup. */
-import type { DownloadView, ModelEntry, SpeedView, StorageView } from '../../app-view.ts'
+import type { DownloadView, Fit, GpuView, ModelEntry, SpeedView, StorageView } from '../../app-view.ts'
 import { explain } from '../../wire/codes.ts'
 import type { ModelSummary } from '../../wire/model.ts'
 import { formatBytes, formatCount, formatTokensPerSecond } from '../format.ts'
+import { sayFit } from '../words.ts'
 
 export function sayLicense(license: string): string {
   return license === 'unknown' ? 'License unknown' : license
@@ -12,6 +13,12 @@ export function sayOrigin({ origin, source, kept }: ModelEntry): string {
   if (origin.kind === 'mirror') return 'This server'
   if (origin.kind === 'hub') return origin.repo === null ? origin.host : `${origin.host}/${origin.repo}`
   return source.kind === 'file' || !kept ? 'A file on this device' : 'Only in this browser'
+}
+
+/** As `sayFit`; what the screen says of the GPU once is not said again at each model. */
+export function sayRuns(fit: Fit, gpu: GpuView): string {
+  const needsGpu = fit.state === 'refused' && gpu.state === 'none' && fit.code === gpu.code
+  return needsGpu ? 'It needs a GPU, and none can be used here.' : sayFit(fit)
 }
 
 /** Empty where nothing can be said. */
