@@ -131,6 +131,9 @@ function fullDisk(error: unknown): void {
  */
 async function removeOld(): Promise<void> {
   const old = (await caches.keys()).filter((name) => name.startsWith(SHELL_CACHE) && name !== ownCache)
+  // A version that comes or waits is run by no page yet, and is no old one.
+  const { installing, waiting } = self.registration
+  if (installing || waiting || self.serviceWorker.state !== 'activated') return
   if (old.length > 0 && (await removeVersions(old)) < old.length) return
   const cache = await caches.open(ENGINE_CACHE)
   for (const { url } of await cache.keys()) if (!large.has(new URL(url).pathname)) await cache.delete(url)

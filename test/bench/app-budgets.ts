@@ -4,8 +4,11 @@
  */
 import { gzipSync } from 'node:zlib'
 import type { Browser, Page, Response } from 'playwright'
+import { assert } from '../../web/wire/result.ts'
+import { fakeModel } from '../support/fake-engine.ts'
+import type {} from '../support/fake-page.ts'
 
-/** A slow phone on a slow line: four times less CPU, 1.6 Mbit/s down, 0.75 Mbit/s up, 150 ms there and back. */
+/** Lighthouse's "slow 4G" and mid-range phone: four times less CPU, 1.6 Mbit/s down, 0.75 Mbit/s up, 150 ms there and back. */
 export const THROTTLE = { cpu: 4, downBytesPerSecond: 200_000, upBytesPerSecond: 93_750, latencyMs: 150 } as const
 
 export interface ShellBytes {
@@ -87,47 +90,101 @@ export async function measureInteractive(browser: Browser, url: string): Promise
   }
 }
 
+/** As a model on a GPU writes: four characters a token, so many tokens a second. */
+const TOKEN_CHARACTERS = 4
+const TOKENS_PER_SECOND = 60
+
 export interface StreamingCost {
-  /** Of the page's main thread, while tokens arrive; 0 where none took 50 ms. */
+  /** Of the page's main thread, from the first token to the last. */
   readonly longestTaskMs: number
   readonly tasksOver50Ms: number
+  /** Share of that time in which the main thread worked. */
+  readonly busyShare: number
   readonly answerCharacters: number
 }
 
-/** One answer in the page, read as a person reads it; the model is loaded before. */
-export async function measureStreaming(browser: Browser, url: string): Promise<StreamingCost> {
+/** One task of a thread, in a trace of Chromium. */
+interface TraceEvent {
+  readonly name: string
+  readonly pid: number
+  readonly tid: number
+  readonly ts: number
+  readonly dur?: number
+  readonly args?: { readonly name?: string }
+}
+
+/**
+ * One long answer in the page, as fast as `TOKENS_PER_SECOND` says, by the fake engine: `url` is of a `serveFakePage`, so
+ * that what is measured is the page and no engine beside it. Not throttled.
+ */
+export async function measureStreaming(browser: Browser, url: string, answer: string): Promise<StreamingCost> {
   const context = await browser.newContext()
   try {
     const page = await context.newPage()
+    await page.addInitScript(
+      (models) => {
+        window.fakeSetup = ({ engine, catalogue }) => {
+          engine.knows(models)
+          catalogue.mirror = { ok: true, value: { models, adding: [], failed: [], defaultId: models[0]?.id ?? null } }
+        }
+      },
+      [fakeModel(1)],
+    )
     await page.goto(url)
-    // Untimed: the model is fetched and compiled.
-    await answerOne(page, 'Hello.')
-    await page.evaluate(() => {
-      const longTasksMs: number[] = []
-      Object.assign(globalThis, { longTasksMs })
-      new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) longTasksMs.push(duration)
-      }).observe({ type: 'longtask' })
+    await composer(page).fill('Tell me about warp and weft.')
+    await page.getByRole('button', { name: 'Send', exact: true }).click()
+    await page.evaluate(async () => {
+      const { engine } = window.fake
+      await engine.until(() => engine.loading)
+      engine.finishLoad()
+      await engine.until(() => engine.answering)
     })
-    const answerCharacters = await answerOne(page, 'Tell me about warp and weft.')
-    const tasks = await page.evaluate(() => (globalThis as unknown as { longTasksMs: number[] }).longTasksMs)
-    return { longestTaskMs: Math.max(0, ...tasks), tasksOver50Ms: tasks.length, answerCharacters }
+    await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] })
+    await page.evaluate(STREAM, { answer, characters: TOKEN_CHARACTERS, everyMs: 1000 / TOKENS_PER_SECOND })
+    const trace = JSON.parse((await browser.stopTracing()).toString()) as { readonly traceEvents: TraceEvent[] }
+    return { ...mainThreadOf(trace.traceEvents), answerCharacters: answer.length }
   } finally {
     await context.close()
   }
 }
 
-function composer(page: Page) {
-  return page.getByRole('textbox', { name: 'Message' })
+/** Run in the page; resolves after the last token was drawn. */
+const STREAM = (given: { readonly answer: string; readonly characters: number; readonly everyMs: number }) =>
+  new Promise<void>((resolve) => {
+    const { engine } = window.fake
+    const { answer, characters, everyMs } = given
+    const start = performance.now()
+    let end = 0
+    const timer = setInterval(() => {
+      const due = Math.floor((performance.now() - start) / everyMs) * characters
+      while (end < Math.min(due, answer.length)) {
+        engine.emit({ kind: 'text', text: answer.slice(end, end + characters) })
+        end += characters
+      }
+      if (end < answer.length) return
+      clearInterval(timer)
+      requestAnimationFrame(() => setTimeout(resolve))
+    }, everyMs)
+  })
+
+/** The tasks of the renderer that worked most: the page's. */
+function mainThreadOf(events: readonly TraceEvent[]): Omit<StreamingCost, 'answerCharacters'> {
+  const threads = events.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain')
+  const tasks = threads.map(({ pid, tid }) =>
+    events.filter((event) => event.pid === pid && event.tid === tid && event.name.endsWith('RunTask') && event.dur),
+  )
+  const worked = (list: readonly TraceEvent[]) => list.reduce((sum, { dur = 0 }) => sum + dur / 1000, 0)
+  const [page = []] = tasks.sort((a, b) => worked(b) - worked(a))
+  assert(page.length > 0, 'the trace shows what the page did')
+  const times = page.map(({ dur = 0 }) => dur / 1000)
+  const spanMs = (Math.max(...page.map(({ ts }) => ts)) - Math.min(...page.map(({ ts }) => ts))) / 1000
+  return {
+    longestTaskMs: Math.max(...times),
+    tasksOver50Ms: times.filter((ms) => ms > 50).length,
+    busyShare: worked(page) / spanMs,
+  }
 }
 
-/** Characters that the conversation has grown by. */
-async function answerOne(page: Page, question: string): Promise<number> {
-  const log = page.getByRole('log', { name: 'Conversation' })
-  const before = (await log.count()) > 0 ? ((await log.textContent()) ?? '').length : 0
-  await composer(page).fill(question)
-  await page.getByRole('button', { name: 'Send' }).click()
-  await page.getByRole('button', { name: 'Stop' }).waitFor()
-  await page.getByRole('button', { name: 'Stop' }).waitFor({ state: 'detached' })
-  return ((await log.textContent()) ?? '').length - before - question.length
+function composer(page: Page) {
+  return page.getByRole('textbox', { name: 'Message' })
 }
