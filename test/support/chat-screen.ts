@@ -11,7 +11,7 @@ import { parseConversationFile, type WholeConversation } from '../../web/wire/co
 import { assert } from '../../web/wire/result.ts'
 
 /** Long enough to be interrupted twice. */
-export const ANSWER_TOKENS = 150
+const ANSWER_TOKENS = 150
 /** Of software GPUs on busy machines. */
 export const PATIENT = { timeout: 60_000 }
 
