@@ -3,17 +3,19 @@
  * and what a screen reader hears. Talks to `App` only. Wording is in `model-words.ts`, drawing in the components.
  */
 import type { App } from '../../app.ts'
+import type { HubAnswer } from '../../app-models.ts'
 import type { AppView, ModelEntry, StorageView } from '../../app-view.ts'
-import type { HubOffer } from '../../weights/worker-api.ts'
 import type { Failure, Result } from '../../wire/result.ts'
 import { type Groups, groupModels, type Row } from './groups.ts'
 import { speakDownload } from './model-words.ts'
+
+type HubFiles = Extract<HubAnswer, { readonly kind: 'choose' }>['files']
 
 /** Where the look-up of a name at the hub stands. */
 export type Lookup =
   | { readonly state: 'none' }
   | { readonly state: 'asking'; readonly name: string }
-  | { readonly state: 'choose'; readonly name: string; readonly files: readonly HubOffer[] }
+  | { readonly state: 'choose'; readonly name: string; readonly files: HubFiles }
   /** `known`: the same file was on the list before. */
   | { readonly state: 'added'; readonly key: string; readonly known: boolean }
   | { readonly state: 'failed'; readonly name: string; readonly failure: Failure }
