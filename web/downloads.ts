@@ -1,6 +1,6 @@
 /**
  * The queue of downloads of this tab: one at a time, in the order they were asked for, with pause, resume and waits while
- * the network is gone. A state machine over what it is given: no storage, no network, no clock and no lock of its own.
+ * the network is gone, which let the others through. A state machine over what it is given: no storage, no network, no clock and no lock of its own.
  */
 import type { DownloadView } from './app-view.ts'
 import { ByteRate } from './byte-rate.ts'
@@ -36,6 +36,10 @@ interface Item {
   readonly left: boolean
   abort: AbortController | null
   ended: Promise<void>
+  /** Tells the queue that it waits for its source. */
+  rest: () => void
+  /** Lets it go on after such a wait, when it is its turn; null while nobody waits for that. */
+  goOn: (() => void) | null
 }
 
 const WAITED_FOR: readonly Code[] = ['source-unreachable', 'worker-lost']
@@ -72,7 +76,7 @@ export class Downloads {
     this.#items.delete(key)
     const counts = known ? known.view : { doneBytes, totalBytes }
     const view: DownloadView = { key, name, ...IDLE, state: 'queued', ...pick(counts), here: true }
-    this.#items.set(key, { view, left: false, abort: null, ended: Promise.resolve() })
+    this.#items.set(key, itemOf(view, false))
     this.#parts.changed()
     void this.#pump()
     return ok(null)
@@ -84,7 +88,7 @@ export class Downloads {
     if (known && !this.isActive(key)) known.view = { ...known.view, doneBytes }
     if (known) return
     const view: DownloadView = { key, name, ...IDLE, state: 'paused', doneBytes, totalBytes, here: true }
-    this.#items.set(key, { view, left: true, abort: null, ended: Promise.resolve() })
+    this.#items.set(key, itemOf(view, true))
   }
 
   /** Takes those off the list that were noted and whose bytes are gone, or whole, by now. */
@@ -123,11 +127,15 @@ export class Downloads {
       const next = [...this.#items].find(([, { view }]) => view.state === 'queued')
       if (!next) break
       const [key, item] = next
-      const abort = new AbortController()
-      item.abort = abort
-      const ended = this.#run(key, item, abort.signal)
-      item.ended = ended
-      await ended
+      const rests = new Promise<void>((resolve) => {
+        item.rest = resolve
+      })
+      if (item.goOn) item.goOn()
+      else {
+        item.abort = new AbortController()
+        item.ended = this.#run(key, item, item.abort.signal)
+      }
+      await Promise.race([item.ended, rests])
     }
     this.#busy = false
   }
@@ -167,9 +175,24 @@ export class Downloads {
       if (result.ok || !WAITED_FOR.includes(result.code) || signal.aborted) return result
       this.#set(item, { ...IDLE, state: 'waiting', code: result.code, detail: result.detail })
       if (item.view.doneBytes > before) waitMs = DOWNLOAD_RETRY_MS
+      item.rest()
       await this.#parts.wait(waitMs, signal)
       waitMs = Math.min(waitMs * 2, DOWNLOAD_RETRY_MS_MAX)
+      if (!signal.aborted) await this.#turnOf(item, signal)
     }
+  }
+
+  /** In the queue once more, in its old place. Ends with the signal as well. */
+  async #turnOf(item: Item, signal: AbortSignal): Promise<void> {
+    const over = new AbortController()
+    await new Promise<void>((resolve) => {
+      item.goOn = resolve
+      signal.addEventListener('abort', () => resolve(), { signal: over.signal })
+      this.#set(item, { ...IDLE, state: 'queued' })
+      void this.#pump()
+    })
+    over.abort()
+    item.goOn = null
   }
 
   #set(item: Item, change: Partial<DownloadView>): void {
@@ -177,6 +200,10 @@ export class Downloads {
     item.view = { ...rest, ...change }
     this.#parts.changed()
   }
+}
+
+function itemOf(view: DownloadView, left: boolean): Item {
+  return { view, left, abort: null, ended: Promise.resolve(), rest: () => {}, goOn: null }
 }
 
 const IDLE = { bytesPerSecond: null, secondsLeft: null } as const

@@ -283,7 +283,6 @@ describe('the self test', () => {
       fit: { state: 'refused', code: 'architecture-unsupported' },
     })
     expect(await ask(page, { ...HELLO, model: wideId() })).toMatchObject({ completionTokens: 24 })
-    await page.reload()
     await page.waitForFunction(
       (key) => testApp.view.entries.find((one) => one.key === key)?.speed?.basis === 'measured',
       wideId(),
