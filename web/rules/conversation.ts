@@ -23,11 +23,6 @@ export function branchTo(tree: MessageTree, leafId: string | null): readonly Mes
   return branch.reverse()
 }
 
-/** All that answer the same message as this one, or ask after the same answer: oldest first. */
-export function siblingsOf(tree: MessageTree, message: Message): readonly Message[] {
-  return [...tree.values()].filter(({ parentId }) => parentId === message.parentId).sort(byAge)
-}
-
 /** Siblings of every message at once, by parent (`''` for the first messages). */
 export function childrenByParent(messages: Iterable<Message>): ReadonlyMap<string, readonly Message[]> {
   const found = new Map<string, Message[]>()

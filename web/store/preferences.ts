@@ -5,7 +5,7 @@
 import { ENGINE_NAMES, type EngineName } from '../wire/chat.ts'
 import type { ConversationSettings } from '../wire/conversation.ts'
 import { parseSettings } from '../wire/conversation-file.ts'
-import { DRAFT_CHARACTERS_MAX, DRAFTS_KEPT_MAX } from '../wire/limits.ts'
+import { DRAFTS_CHARACTERS_MAX, DRAFTS_KEPT_MAX } from '../wire/limits.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
@@ -55,9 +55,13 @@ export class PreferenceStore {
 
   keepDraft(conversationId: string, text: string): void {
     this.#drafts.delete(conversationId)
-    if (text !== '') this.#drafts.set(conversationId, text.slice(0, DRAFT_CHARACTERS_MAX))
-    const oldest = this.#drafts.keys()
-    while (this.#drafts.size > DRAFTS_KEPT_MAX) this.#drafts.delete(oldest.next().value ?? '')
+    if (text !== '') this.#drafts.set(conversationId, text.slice(0, DRAFTS_CHARACTERS_MAX))
+    let characters = [...this.#drafts.values()].reduce((sum, draft) => sum + draft.length, 0)
+    for (const [id, draft] of this.#drafts) {
+      if (this.#drafts.size <= DRAFTS_KEPT_MAX && characters <= DRAFTS_CHARACTERS_MAX) break
+      this.#drafts.delete(id)
+      characters -= draft.length
+    }
     this.#write(DRAFTS_KEY, [...this.#drafts])
   }
 

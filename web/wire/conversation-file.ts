@@ -29,7 +29,7 @@ import {
 } from './limits.ts'
 import { FailureError, fail, ok, type Result } from './result.ts'
 
-export const CONVERSATION_FORMAT = 'weft-conversations/1'
+const CONVERSATION_FORMAT = 'weft-conversations/1'
 
 export interface WholeConversation {
   readonly conversation: Conversation

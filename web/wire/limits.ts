@@ -113,8 +113,8 @@ export const ATTACHMENTS_MAX = 16
 export const ATTACHMENT_BYTES_MAX = MIB
 /** Pasted text that is longer becomes an attachment, so that the question stays in sight. */
 export const PASTE_CHARACTERS_MAX = 4_000
-/** Unsent text that survives a reload, of so many conversations. */
-export const DRAFT_CHARACTERS_MAX = 20_000
+/** Unsent texts that survive a reload, all together: browsers keep some five million characters of a site's settings. */
+export const DRAFTS_CHARACTERS_MAX = 1_000_000
 export const DRAFTS_KEPT_MAX = 20
 /** A file of conversations: about ten thousand long ones. */
 export const IMPORT_BYTES_MAX = 256 * MIB
