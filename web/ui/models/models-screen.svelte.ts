@@ -3,12 +3,14 @@
  * and what a screen reader hears. Talks to `App` only. Wording is in `model-words.ts`, drawing in the components.
  */
 import type { App } from '../../app.ts'
-import type { HubAnswer } from '../../app-models.ts'
 import type { AppView, ModelEntry, StorageView } from '../../app-view.ts'
 import type { Failure, Result } from '../../wire/result.ts'
 import { type Groups, groupModels, type Row } from './groups.ts'
 import { speakDownload } from './model-words.ts'
 
+type Answered = Awaited<ReturnType<App['models']['addFromHub']>>
+type HubAnswer = Extract<Answered, { readonly ok: true }>['value']
+/** Files of one repository, of which a person names one. */
 type HubFiles = Extract<HubAnswer, { readonly kind: 'choose' }>['files']
 
 /** Where the look-up of a name at the hub stands. */
