@@ -173,6 +173,12 @@ export class Conversations {
     return promptOf(this.#current.settings.system, [...this.#shape.branch, ...question], WHOLE_WINDOW)
   }
 
+  /** The least that the model has to read for this question: what a window cannot leave out. */
+  promptAtLeast(text: string, attachments: readonly Attachment[]): readonly ChatMessage[] {
+    if (this.#current.settings.contextEnd === 'stop') return this.prompt(text, attachments)
+    return promptOf(this.#current.settings.system, [this.#question(null, text, attachments)], WHOLE_WINDOW)
+  }
+
   /** Asks a changed question beside the old one, which stays a branch. */
   async edit(questionId: string, text: string): Promise<void> {
     const old = this.#tree.get(questionId)

@@ -8,9 +8,10 @@ import type { AppView, ModelEntry } from '../app-view.ts'
 import type { EngineName } from '../wire/chat.ts'
 import { explain } from '../wire/codes.ts'
 import type { Answer, Attachment, ConversationSettings, Message } from '../wire/conversation.ts'
-import { ATTACHMENTS_MAX } from '../wire/limits.ts'
+import { ATTACHMENTS_MAX, CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
 import { type Failure, fail } from '../wire/result.ts'
 import { Announcer } from './announcer.svelte.ts'
+import { formatCount } from './format.ts'
 import { Router } from './route.svelte.ts'
 import { TokenCount } from './token-count.svelte.ts'
 
@@ -29,6 +30,9 @@ export class Chat {
   #trouble = $state.raw<Failure | null>(null)
   #shown = $state(SHOWN_AT_ONCE)
   #waiting = false
+  /** A long message is counted before it is sent. */
+  #checking = $state(false)
+  readonly #forever = new AbortController().signal
   /** What of the running answer was handed to the announcer. */
   #spoken: { readonly id: string; readonly length: number } | null = null
 
@@ -123,15 +127,17 @@ export class Chat {
   }
 
   get sendable(): boolean {
-    return this.usable && !this.answering && (this.#draft.trim() !== '' || this.#attachments.length > 0)
+    if (!this.usable || this.answering || this.#checking) return false
+    return this.#draft.trim() !== '' || this.#attachments.length > 0
   }
 
   async send(): Promise<void> {
     if (!this.sendable) return
+    this.#trouble = null
+    if (this.#mayBeTooLong && !(await this.#fits())) return
     const { draft, attachments } = { draft: this.#draft.trim(), attachments: this.#attachments }
     this.draft = ''
     this.#attachments = []
-    this.#trouble = null
     const answered = this.#app.conversations.send(draft, attachments)
     this.#now()
     await answered
@@ -231,6 +237,39 @@ export class Chat {
 
   async lookAgain(): Promise<void> {
     await this.#app.lookAgain()
+  }
+
+  /** Positions of the model that would answer, also before it is loaded. */
+  get #positions(): number {
+    const stated = this.selected?.model.contextLength || CONTEXT_POSITIONS_DEFAULT
+    return this.tokens.context ?? Math.min(stated, CONTEXT_POSITIONS_DEFAULT)
+  }
+
+  /** A token has a byte at least, a character three at most: a short message needs no counting. */
+  get #mayBeTooLong(): boolean {
+    const characters = this.#attachments.reduce((sum, { text }) => sum + text.length, this.#draft.length)
+    return characters * 3 > this.#positions / 2
+  }
+
+  /** A message that no model here can read is refused while its text can still be shortened. */
+  async #fits(): Promise<boolean> {
+    const { conversation } = this.open
+    this.#checking = true
+    // Counting waits for no answer; loading does.
+    const loaded = this.tokens.context === null ? await this.#app.ready(this.#forever) : null
+    const messages = this.#app.conversations.promptAtLeast(this.#draft.trim(), this.#attachments)
+    const counted = loaded?.ok === false ? loaded : await this.#app.count(messages, this.#forever)
+    this.#checking = false
+    // Another conversation is shown by now: its draft is another one.
+    if (conversation.id !== this.open.conversation.id) return false
+    // Why a model did not load is said where it was to come; where nobody can count, the engine says what is too long.
+    if (!counted.ok && counted.code !== 'context-full') return counted !== loaded
+    const positions = this.#positions
+    if (counted.ok && counted.value < positions) return true
+    const takes = counted.ok ? `This takes ${formatCount(counted.value)} tokens` : 'Nobody counts that many tokens'
+    const detail = `${takes}; the model reads ${formatCount(positions)}. Your text is still here.`
+    this.#trouble = fail('context-full', detail)
+    return false
   }
 
   get #draftKey(): string {
