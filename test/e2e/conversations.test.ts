@@ -8,7 +8,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { writeConversationFile } from '../../web/wire/conversation-file.ts'
 import { answerOf, conversationOf, questionOf } from '../support/conversation-records.ts'
 import { FAKE_USAGE } from '../support/fake-engine.ts'
-import { PHONE, type PlayedPage, usePlayedPage } from '../support/played-page.ts'
+import { mirror, PHONE, type PlayedPage, usePlayedPage } from '../support/played-page.ts'
 
 const used = usePlayedPage()
 let play: PlayedPage
@@ -92,6 +92,16 @@ describe('the list', () => {
     await expect.poll(() => play.list.getByRole('listitem').count()).toBe(2)
     await search.fill('nothing like it')
     await page.getByText('Nothing has these words.').waitFor()
+  })
+
+  it('can be read where nothing can be asked', async () => {
+    await play.open()
+    await play.ask('A question', 'An answer')
+    await play.open({ mirror: { ...mirror, models: [], defaultId: null } }, new URL(page.url()).hash)
+    await page.reload()
+    await page.getByText('No model yet').waitFor()
+    expect(await play.conversation.getByText('An answer').isVisible()).toBe(true)
+    expect(await play.message.count()).toBe(0)
   })
 
   it('is a sheet over the chat on a phone', async () => {
