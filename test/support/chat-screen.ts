@@ -41,7 +41,8 @@ export async function askByHand(page: Page, question: string): Promise<void> {
   const before = await answers(page).count()
   await composer(page).fill(question)
   await sendButton(page).click(PATIENT)
-  await expect.poll(() => answers(page).count(), PATIENT).toBe(before + 1)
+  await log(page).getByText(question, { exact: true }).first().waitFor(PATIENT)
+  await expect.poll(() => answers(page).count(), PATIENT).toBeGreaterThan(before)
 }
 
 /** What is drawn of the newest answer. */
@@ -82,12 +83,15 @@ export async function shownMessages(page: Page): Promise<readonly string[]> {
   return all.map((text) => text.trim())
 }
 
-/** All conversations as a person gets them, through the export of this page. */
+/** All conversations as a person gets them: by the offer on the chat, where there is one, else on the settings screen. */
 export async function exportAll(page: Page): Promise<readonly WholeConversation[]> {
-  const download = page.waitForEvent('download')
-  await page.getByRole('button', { name: 'Export all' }).first().click()
-  const parsed = parseConversationFile(await readFile(await (await download).path(), 'utf8'))
+  const button = page.getByRole('button', { name: 'Export all' })
+  const offered = (await button.count()) > 0
+  if (!offered) await page.getByRole('link', { name: 'Settings', exact: true }).click()
+  const [download] = await Promise.all([page.waitForEvent('download'), button.first().click()])
+  const parsed = parseConversationFile(await readFile(await download.path(), 'utf8'))
   assert(parsed.ok, 'an export can be read')
+  if (!offered) await page.goBack()
   return parsed.value
 }
 
