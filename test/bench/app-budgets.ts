@@ -2,6 +2,7 @@
  * What the built app costs before an engine is loaded, and what an answer costs the page: bytes counted from what a first
  * visit really fetches, times under Chromium's own throttling. Measures; whether it is too much is said elsewhere.
  */
+import { writeFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import type { Browser, Page, Response } from 'playwright'
 import { assert } from '../../web/wire/result.ts'
@@ -116,8 +117,15 @@ interface TraceEvent {
 /**
  * One long answer in the page, as fast as `TOKENS_PER_SECOND` says, by the fake engine: `url` is of a `serveFakePage`, so
  * that what is measured is the page and no engine beside it. Not throttled.
+ * `traceFile`: the whole trace, for Chromium's own viewer. `prepare`: what the page shows before it is asked.
  */
-export async function measureStreaming(browser: Browser, url: string, answer: string): Promise<StreamingCost> {
+export async function measureStreaming(
+  browser: Browser,
+  url: string,
+  answer: string,
+  traceFile: string | null,
+  prepare: (page: Page) => Promise<void> = async () => {},
+): Promise<StreamingCost> {
   const context = await browser.newContext()
   try {
     const page = await context.newPage()
@@ -131,6 +139,7 @@ export async function measureStreaming(browser: Browser, url: string, answer: st
       [fakeModel(1)],
     )
     await page.goto(url)
+    await prepare(page)
     await composer(page).fill('Tell me about warp and weft.')
     await page.getByRole('button', { name: 'Send', exact: true }).click()
     await page.evaluate(async () => {
@@ -141,7 +150,9 @@ export async function measureStreaming(browser: Browser, url: string, answer: st
     })
     await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] })
     await page.evaluate(STREAM, { answer, characters: TOKEN_CHARACTERS, everyMs: 1000 / TOKENS_PER_SECOND })
-    const trace = JSON.parse((await browser.stopTracing()).toString()) as { readonly traceEvents: TraceEvent[] }
+    const bytes = await browser.stopTracing()
+    if (traceFile !== null) await writeFile(traceFile, bytes)
+    const trace = JSON.parse(bytes.toString()) as { readonly traceEvents: TraceEvent[] }
     return { ...mainThreadOf(trace.traceEvents), answerCharacters: answer.length }
   } finally {
     await context.close()

@@ -13,6 +13,7 @@ import { median, provenance, round, table } from './report.ts'
 
 const SPEC: FlagSpec = {
   json: { type: 'boolean', words: 'one JSON object on the last line' },
+  trace: { type: 'string', words: 'file for the trace of the answer' },
   rounds: { type: 'string', words: 'first visits to take the median of (3)' },
 }
 const HELP = usage(
@@ -33,13 +34,14 @@ async function times<T>(count: number, measure: () => Promise<T>): Promise<T[]> 
 async function main(): Promise<void> {
   const flags = readFlags(ARGS, SPEC)
   const rounds = wholeNumber(flags, 'rounds', 3, 20)
+  const traceFile = typeof flags['trace'] === 'string' ? flags['trace'] : null
   const server = await startTestServer({ appDir: await buildApp() })
   const fake = await serveFakePage()
   const browser = await launchChromium()
   try {
     const { scripts, ...bytes } = await measureShell(browser, server.url)
     const interactive = await times(rounds, () => measureInteractive(browser, server.url))
-    const streaming = await measureStreaming(browser, fake.url, LONG_ANSWER.repeat(ANSWER_PARTS))
+    const streaming = await measureStreaming(browser, fake.url, LONG_ANSWER.repeat(ANSWER_PARTS), traceFile)
     const result = {
       ...bytes,
       shellGzipBytesMax: SHELL_GZIP_BYTES_MAX,

@@ -2,7 +2,8 @@
  * The app without its server: it starts, answers from a kept model on both engines, and stays under its policy. Weights
  * are in none of the service worker's caches. The server is really closed; nothing is simulated.
  */
-import { readdir, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -11,12 +12,19 @@ import { ENGINE_CACHE, SHELL_CACHE } from '../../web/wire/shell.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { type AppServer, ask, serveModels } from '../support/app-page.ts'
 import { cachedPaths, keptByBrowser } from '../support/app-versions.ts'
-import { launchChromium } from '../support/chromium.ts'
+import { askByHand, composer, lastAnswer, settingsOf, shownMessages, untilEnded } from '../support/chat-screen.ts'
+import { launchChromium, launchProfile } from '../support/chromium.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
 
 const HELLO = { content: 'Tell me about warp and weft.', maxTokens: 12 }
 
 const WAIT = { timeout: 30_000 }
+
+interface Manifest {
+  readonly icons: readonly { src: string; sizes: string; purpose: string }[]
+  readonly shortcuts: readonly { url: string }[]
+  readonly screenshots: readonly { src: string; sizes: string; form_factor: string }[]
+}
 
 let models: AppServer
 let server: TestServer
@@ -54,6 +62,8 @@ async function openKept(query = ''): Promise<void> {
   await page.goto(`${server.url}/${query}`)
   await keptByBrowser(page)
 }
+
+const offline = () => page.getByRole('banner').getByText('Offline', { exact: true })
 
 describe('the app without its server', () => {
   it.each([
@@ -95,15 +105,64 @@ describe('the app without its server', () => {
     await expect.poll(() => cachedPaths(page, ENGINE_CACHE), WAIT).toHaveLength(1)
   })
 
-  it('opens at any place, with what an address hands over', async () => {
+  it('shows what was said, says that the server is gone and answers by hand; once it is back, says nothing', async () => {
+    await settingsOf(context, { answerTokensMax: 12 })
+    await openKept('?engine=stage')
+    await askByHand(page, 'Hello.')
+    await untilEnded(page)
+    const before = await shownMessages(page)
+    expect(await offline().count()).toBe(0)
+    await server.close()
+    await page.reload()
+    await offline().waitFor()
+    await expect.poll(() => shownMessages(page), WAIT).toEqual(before)
+    await askByHand(page, 'And again.')
+    expect(await untilEnded(page)).not.toBe('')
+    await lastAnswer(page).getByText('Stage engine on').waitFor()
+    const port = Number(new URL(server.url).port)
+    server = await startTestServer({ dataDir: models.dataDir, appDir: await buildApp(), port })
+    // What a browser says when a cable is in again.
+    await page.evaluate(() => dispatchEvent(new Event('online')))
+    await offline().waitFor({ state: 'detached' })
+  })
+
+  it('opens at any place', async () => {
     await openKept()
     await server.close()
-    for (const place of ['some/place', '#/models', '?new', '?share-text=see%20a.txt', 'deep/er/?engine=cpu#/c/1']) {
+    for (const place of ['some/place', '#/models', '#/settings', '?new', 'deep/er/?engine=cpu#/c/1']) {
+      await page.goto(`${server.url}/${place}`)
+      await page.reload()
+      await page.getByRole('heading', { name: 'Weft', level: 1 }).waitFor()
+    }
+  })
+
+  it('opens where the shortcuts of the installed app point', async () => {
+    const text = await readFile(join(await buildApp(), 'manifest.webmanifest'), 'utf8')
+    const { shortcuts } = JSON.parse(text) as Manifest
+    await openKept()
+    await server.close()
+    const titles: string[] = []
+    for (const { url } of shortcuts) {
       const tab = await context.newPage()
-      await tab.goto(`${server.url}/${place}`)
-      await tab.getByRole('textbox', { name: 'Message' }).waitFor()
+      await tab.goto(server.url + url)
+      await tab.getByRole('heading', { name: 'Weft', level: 1 }).waitFor()
+      titles.push(await tab.title())
       await tab.close()
     }
+    expect(titles).toEqual(['Weft', 'Models · Weft'])
+  })
+
+  it('puts a shared text into the composer, once and unsent, beside what was being written', async () => {
+    await openKept()
+    await composer(page).fill('My own words')
+    await server.close()
+    await page.goto(`${server.url}/?share-title=A+page&share-text=See+a.txt&share-url=https%3A%2F%2Fa.example%2F`)
+    const draft = 'My own words\n\nA page\nSee a.txt\nhttps://a.example/'
+    await expect.poll(() => composer(page).inputValue(), WAIT).toBe(draft)
+    expect(new URL(page.url()).search).toBe('')
+    await page.reload()
+    await expect.poll(() => composer(page).inputValue(), WAIT).toBe(draft)
+    expect(await page.getByRole('article').count()).toBe(0)
   })
 
   it('is isolated and under the same policy', async () => {
@@ -115,6 +174,10 @@ describe('the app without its server', () => {
       expect(offline[name], name).toBe(online[name])
       expect(offline[name], name).toBeTruthy()
     }
+    const threads = (await cachedPaths(page, SHELL_CACHE)).find((path) => path.startsWith('/assets/cpu-worker-')) ?? ''
+    const ownPolicy = (path: string) =>
+      page.evaluate(async (file) => (await fetch(file)).headers.get('content-security-policy'), path)
+    expect(await ownPolicy(threads)).toMatch(/^default-src 'none'; .*worker-src 'self' blob:/)
     const seen = await page.evaluate(async () => {
       const refused = new Promise<string>((resolve) => {
         document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective))
@@ -175,23 +238,58 @@ describe('what is kept', () => {
 })
 
 describe('a browser', () => {
-  it('can install it', async () => {
+  it('draws the page before anything is registered', async () => {
     await openKept()
-    const session = await context.newCDPSession(page)
-    const { url, errors, data } = await session.send('Page.getAppManifest')
-    expect(url).toBe(`${server.url}/manifest.webmanifest`)
-    expect(errors).toEqual([])
-    const { installabilityErrors } = await session.send('Page.getInstallabilityErrors')
-    // A context of a test is private to the browser, which is the one thing that it may object to.
-    expect(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== 'in-incognito')).toEqual([])
-    const manifest = JSON.parse(data ?? '') as Record<'icons' | 'screenshots', { src: string; sizes: string }[]>
-    for (const { src, sizes } of [...manifest.icons, ...manifest.screenshots]) {
-      if (sizes === 'any') continue
-      const real = await page.evaluate(async (path) => {
-        const picture = await createImageBitmap(await (await fetch(path)).blob())
-        return `${picture.width}x${picture.height}`
-      }, src)
-      expect(real, src).toBe(sizes)
+    const loaded = await page.evaluate(() => {
+      const chunk = performance.getEntriesByType('resource').find(({ name }) => name.includes('workbox-window'))
+      const [navigation] = performance.getEntriesByType('navigation')
+      return { chunk: chunk?.startTime, load: (navigation as PerformanceNavigationTiming).loadEventStart }
+    })
+    expect(loaded.chunk).toBeGreaterThanOrEqual(loaded.load)
+  })
+
+  it('without locks gets an ordinary page', async () => {
+    await context.addInitScript(() => {
+      Reflect.deleteProperty(Navigator.prototype, 'locks')
+    })
+    await page.goto(server.url)
+    await composer(page).waitFor()
+    await page.waitForLoadState('networkidle')
+    expect(await page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length)).toBe(0)
+  })
+
+  it('can install it', async () => {
+    // A profile as a person has one: a private window cannot install anything.
+    const folder = await mkdtemp(join(tmpdir(), 'weft-profile-'))
+    const profile = await launchProfile(folder)
+    try {
+      const tab = await profile.newPage()
+      await tab.goto(server.url)
+      await keptByBrowser(tab)
+      const session = await profile.newCDPSession(tab)
+      const { url, errors, data } = await session.send('Page.getAppManifest')
+      expect(url).toBe(`${server.url}/manifest.webmanifest`)
+      expect(errors).toEqual([])
+      const { installabilityErrors } = await session.send('Page.getInstallabilityErrors')
+      expect(installabilityErrors).toEqual([])
+      const { icons, shortcuts, screenshots } = JSON.parse(data ?? '') as Manifest
+      for (const purpose of ['any', 'maskable']) {
+        const sizes = icons.filter((icon) => icon.purpose === purpose).map((icon) => icon.sizes)
+        expect(sizes, purpose).toEqual(expect.arrayContaining(['192x192', '512x512']))
+      }
+      expect(screenshots.map((picture) => picture.form_factor).sort()).toEqual(['narrow', 'wide'])
+      expect(shortcuts.length).toBeGreaterThan(0)
+      for (const { src, sizes } of [...icons, ...screenshots]) {
+        if (sizes === 'any') continue
+        const real = await tab.evaluate(async (path) => {
+          const picture = await createImageBitmap(await (await fetch(path)).blob())
+          return `${picture.width}x${picture.height}`
+        }, src)
+        expect(real, src).toBe(sizes)
+      }
+    } finally {
+      await profile.close()
+      await rm(folder, { recursive: true, force: true })
     }
   })
 })

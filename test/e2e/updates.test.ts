@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SHELL_CACHE } from '../../web/wire/shell.ts'
-import { tinyModel } from '../fixtures/tiny-model.ts'
+import { plainSpokenModel } from '../fixtures/spoken-model.ts'
 import { type AppServer, ask, serveModels, streamedAtLeast } from '../support/app-page.ts'
 import { buildVersion, cachedPaths, keptByBrowser } from '../support/app-versions.ts'
+import { answerAlone, askByHand, PATIENT, settingsOf, shownAtLeast, shownText } from '../support/chat-screen.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -26,9 +27,7 @@ let browser: Browser
 let context: BrowserContext
 
 beforeAll(async () => {
-  models = await serveModels({
-    tiny: tinyModel({ architecture: 'llama', types: 'Q4_1', seed: 5, contextLength: 1024 }),
-  })
+  models = await serveModels({ plain: plainSpokenModel() })
   one = await buildVersion('one')
   two = await buildVersion('two')
   browser = await launchChromium()
@@ -122,12 +121,34 @@ describe('a new version', () => {
     expect(names.filter((name) => name.startsWith(SHELL_CACHE))).toHaveLength(1)
   })
 
+  it('is offered beside an answer, waits for its end when told to start, and nothing of it is lost', async () => {
+    await settingsOf(context, { answerTokensMax: 250 })
+    const page = await openTab()
+    const whole = await answerAlone(page, LONG.content)
+    await deploy(two)
+    await askByHand(page, LONG.content)
+    await shownAtLeast(page, 20)
+    await lookForUpdate(page)
+    await page.getByText('It waits for the answer that is being written.').waitFor(PATIENT)
+    await page.getByRole('button', { name: 'Start it' }).click()
+    await page.getByText('The new version starts when the answer is written.').waitFor()
+    expect((await shownText(page)).length).toBeLessThan(whole.length)
+    expect(await versionOf(page)).toBe('one')
+    await runs(page, 'two')
+    await expect.poll(() => shownText(page), WAIT).toBe(whole)
+    expect(await page.getByText('Cut when its page was closed').count()).toBe(0)
+  })
+
   it('waits through a reload, and works without the server once it is there', async () => {
     const page = await openTab()
     await deploy(two)
     await lookForUpdate(page)
     await updateIs(page, 'ready')
+    const offer = page.getByText('A new version of Weft is here.')
+    await page.getByRole('button', { name: 'Later' }).click()
+    await offer.waitFor({ state: 'detached' })
     await page.reload()
+    await offer.waitFor()
     expect(await versionOf(page)).toBe('one')
     await updateIs(page, 'ready')
     await server.close()
