@@ -122,6 +122,18 @@ export class Shelf {
     void this.#inspect()
   }
 
+  /** It has answered here: what was measured goes before what was expected of it. Looks once a model. */
+  async measured(key: string): Promise<void> {
+    const entry = this.entries.find((one) => one.key === key)
+    if (!entry?.speed || entry.speed.basis === 'measured') return
+    const fit = toFit(await this.#runner.inspect(this.sourceOf(entry), this.#closed.signal))
+    if (fit.state !== 'known' || this.#closed.signal.aborted) return
+    const now = (one: ModelEntry) =>
+      one.key === key && one.fit.state === 'known' ? { ...one, fit, speed: speedOf(fit) } : one
+    this.entries = this.entries.map(now)
+    this.#changed()
+  }
+
   /** With the wish of the person. */
   sourceOf(entry: ModelEntry): ModelSource {
     return this.engineWish === null ? entry.source : { ...entry.source, engine: this.engineWish }

@@ -245,6 +245,7 @@ export class App {
       }
     } finally {
       left.abort()
+      if (this.#answering !== null) void this.#shelf.measured(this.#answering)
       this.#answering = null
       turn.value()
     }
