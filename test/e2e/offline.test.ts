@@ -9,11 +9,13 @@ import type { Browser, BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SHELL_FILE_BYTES_MAX } from '../../web/wire/limits.ts'
 import { ENGINE_CACHE, SHELL_CACHE } from '../../web/wire/shell.ts'
+import { mlcModel } from '../fixtures/mlc-model.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { type AppServer, ask, serveModels } from '../support/app-page.ts'
-import { cachedPaths, keptByBrowser } from '../support/app-versions.ts'
+import { buildVersion, cachedPaths, keptByBrowser } from '../support/app-versions.ts'
 import { askByHand, composer, lastAnswer, settingsOf, shownMessages, untilEnded } from '../support/chat-screen.ts'
 import { launchChromium, launchProfile } from '../support/chromium.ts'
+import { addMlcFolder } from '../support/mlc-folder.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
 
 const HELLO = { content: 'Tell me about warp and weft.', maxTokens: 12 }
@@ -27,6 +29,7 @@ interface Manifest {
 }
 
 let models: AppServer
+let mlcId: string
 let server: TestServer
 let browser: Browser
 let context: BrowserContext
@@ -35,6 +38,7 @@ let complaints: string[]
 
 beforeAll(async () => {
   models = await serveModels({ tiny: tinyModel({ architecture: 'llama', types: 'Q4_1', seed: 5, contextLength: 512 }) })
+  mlcId = await addMlcFolder(mlcModel(), models.dataDir)
   browser = await launchChromium()
 })
 
@@ -87,6 +91,22 @@ describe('the app without its server', () => {
     await server.close()
     await page.goto(`${server.url}/?engine=cpu`)
     expect(await ask(page, HELLO)).toMatchObject({ engine: 'cpu', code: null, completionTokens: 12 })
+  })
+
+  it('keeps what runs an MLC model as soon as such a model is kept', async () => {
+    // The made-up model runs nowhere, so that the page offers no button for it.
+    const built = await buildVersion('reachable')
+    await server.close()
+    server = await startTestServer({ dataDir: models.dataDir, appDir: built.appDir })
+    try {
+      await openKept()
+      await page.waitForFunction((id) => globalThis.testApp.view.entries.some(({ key }) => key === id), mlcId)
+      expect(await page.evaluate((id) => globalThis.testApp.models.download(id).ok, mlcId)).toBe(true)
+      const library = expect.stringMatching(/^\/assets\/webllm-/)
+      await expect.poll(() => cachedPaths(page, ENGINE_CACHE), WAIT).toEqual([library])
+    } finally {
+      await built.remove()
+    }
   })
 
   it('keeps an engine that was loaded before the service worker was there', async () => {
