@@ -96,8 +96,10 @@ const TOKEN_CHARACTERS = 4
 const TOKENS_PER_SECOND = 60
 
 export interface StreamingCost {
-  /** Of the page's main thread, from the first token to the last. */
+  /** Of the page's main thread, from the first token to the last, by the clock on the wall. */
   readonly longestTaskMs: number
+  /** The most that one task computed: what is left of it without the waits for a core. */
+  readonly longestTaskCpuMs: number
   readonly tasksOver50Ms: number
   /** Share of that time in which the main thread worked. */
   readonly busyShare: number
@@ -111,6 +113,8 @@ interface TraceEvent {
   readonly tid: number
   readonly ts: number
   readonly dur?: number
+  /** Of `dur`, what the thread ran. */
+  readonly tdur?: number
   readonly args?: { readonly name?: string }
 }
 
@@ -182,7 +186,7 @@ const STREAM = (given: { readonly answer: string; readonly characters: number; r
 function mainThreadOf(events: readonly TraceEvent[]): Omit<StreamingCost, 'answerCharacters'> {
   const threads = events.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain')
   const tasks = threads.map(({ pid, tid }) =>
-    events.filter((event) => event.pid === pid && event.tid === tid && event.name.endsWith('RunTask') && event.dur),
+    events.filter((event) => event.pid === pid && event.tid === tid && event.name === 'RunTask' && event.dur),
   )
   const worked = (list: readonly TraceEvent[]) => list.reduce((sum, { dur = 0 }) => sum + dur / 1000, 0)
   const [page = []] = tasks.sort((a, b) => worked(b) - worked(a))
@@ -191,6 +195,7 @@ function mainThreadOf(events: readonly TraceEvent[]): Omit<StreamingCost, 'answe
   const spanMs = (Math.max(...page.map(({ ts }) => ts)) - Math.min(...page.map(({ ts }) => ts))) / 1000
   return {
     longestTaskMs: Math.max(...times),
+    longestTaskCpuMs: Math.max(...page.map(({ tdur = 0 }) => tdur / 1000)),
     tasksOver50Ms: times.filter((ms) => ms > 50).length,
     busyShare: worked(page) / spanMs,
   }

@@ -47,6 +47,7 @@ async function main(): Promise<void> {
       shellGzipBytesMax: SHELL_GZIP_BYTES_MAX,
       interactiveMs: round(median(interactive)),
       longestTaskMs: round(streaming.longestTaskMs),
+      longestTaskCpuMs: round(streaming.longestTaskCpuMs),
       tasksOver50Ms: streaming.tasksOver50Ms,
       busyShare: round(streaming.busyShare),
       answerCharacters: streaming.answerCharacters,
