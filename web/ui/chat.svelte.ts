@@ -127,7 +127,7 @@ export class Chat {
   }
 
   get sendable(): boolean {
-    if (!this.usable || this.answering || this.#checking) return false
+    if (!this.usable || this.answering || this.#checking || this.#writtenElsewhere) return false
     return this.#draft.trim() !== '' || this.#attachments.length > 0
   }
 
@@ -237,6 +237,12 @@ export class Chat {
 
   async lookAgain(): Promise<void> {
     await this.#app.lookAgain()
+  }
+
+  /** Another tab is answering here: a question that is asked now would be read with half of an answer before it. */
+  get #writtenElsewhere(): boolean {
+    const last = this.open.branch.at(-1)
+    return !this.answering && last?.role === 'assistant' && last.state === 'writing'
   }
 
   /** Positions of the model that would answer, also before it is loaded. */

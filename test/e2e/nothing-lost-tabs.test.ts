@@ -1,0 +1,81 @@
+/**
+ * Two tabs of the real app on one conversation: each shows what the other does, both write, nothing is lost and nothing
+ * is there twice; one that is closed in the middle of its answer leaves it to the other.
+ */
+import type { Page } from 'playwright'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { plainSpokenModel } from '../fixtures/spoken-model.ts'
+import { useBrowser, useFiles } from '../support/app-hooks.ts'
+import {
+  allTexts,
+  askByHand,
+  composer,
+  exportAll,
+  goOnButton,
+  lastAnswer,
+  log,
+  PATIENT,
+  sendButton,
+  settingsOf,
+  shownAtLeast,
+  shownMessages,
+  shownText,
+  untilEnded,
+} from '../support/chat-screen.ts'
+
+const server = useFiles(() => ({ plain: plainSpokenModel() }))
+const browser = useBrowser({ prepare: (context) => settingsOf(context, { answerTokensMax: 60 }) })
+let one: Page
+let other: Page
+let first: string
+
+beforeEach(async () => {
+  one = await browser.open(`${server.url}/`)
+  await askByHand(one, 'First.')
+  first = await untilEnded(one)
+  other = await browser.open(one.url())
+  await expect.poll(() => shownMessages(other), PATIENT).toEqual(['First.', first])
+})
+
+describe('two tabs on one conversation', () => {
+  it('show each other’s questions and answers as they come', async () => {
+    await askByHand(other, 'Second.')
+    await shownAtLeast(other, 10)
+    await log(one).getByText('Second.', { exact: true }).waitFor(PATIENT)
+    await expect.poll(async () => (await shownMessages(one)).length, PATIENT).toBe(4)
+    const second = await untilEnded(other)
+    await expect.poll(() => shownMessages(one), PATIENT).toEqual(['First.', first, 'Second.', second])
+    await askByHand(one, 'Third.')
+    const third = await untilEnded(one)
+    const all = ['First.', first, 'Second.', second, 'Third.', third]
+    await expect.poll(() => shownMessages(other), PATIENT).toEqual(all)
+    expect(allTexts(await exportAll(other))).toEqual([...all].sort())
+  })
+
+  it('a question waits in its composer while the other tab answers', async () => {
+    await askByHand(other, 'Second.')
+    await log(one).getByText('Second.', { exact: true }).waitFor(PATIENT)
+    await composer(one).fill('Third.')
+    expect(await sendButton(one).isDisabled()).toBe(true)
+    const second = await untilEnded(other)
+    await sendButton(one).click(PATIENT)
+    await log(one).getByText('Third.', { exact: true }).waitFor(PATIENT)
+    const third = await untilEnded(one)
+    expect(await shownMessages(one)).toEqual(['First.', first, 'Second.', second, 'Third.', third])
+  })
+
+  it('one is closed in the middle of its answer: the other has it, cut, and goes on', async () => {
+    await askByHand(one, 'Second.')
+    await expect.poll(async () => (await shownMessages(other)).length, PATIENT).toBe(4)
+    const drawn = await shownAtLeast(other, 20)
+    await one.close()
+    await lastAnswer(other).getByText('Cut when its page was closed').waitFor(PATIENT)
+    const cut = await shownText(other)
+    expect(cut.startsWith(drawn)).toBe(true)
+    await goOnButton(other).click(PATIENT)
+    await shownAtLeast(other, cut.length + 10)
+    const whole = await untilEnded(other)
+    expect(whole.startsWith(cut)).toBe(true)
+    expect(allTexts(await exportAll(other))).toEqual(['First.', first, 'Second.', whole].sort())
+  })
+})
