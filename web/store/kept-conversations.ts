@@ -66,14 +66,16 @@ export class KeptConversations implements ConversationStore {
   write({ conversations = [], messages = [] }: Change): Promise<Result<null>> {
     return this.#try(async (database) => {
       const change = database.transaction(['conversations', 'messages'], 'readwrite')
-      // Each request rejects with the transaction; the transaction's own word is the one that is told.
       const puts = [
         ...conversations.map((value) => change.objectStore('conversations').put(value)),
         ...messages.map((value) => change.objectStore('messages').put(value)),
       ]
       // Without this a page that is closed right now would take back what it has asked for.
       change.commit()
-      await Promise.all([...puts, change.done])
+      const ends = await Promise.allSettled([...puts, change.done])
+      const failed = ends.flatMap((end): unknown[] => (end.status === 'rejected' ? [end.reason] : []))
+      // A want of room is told by one of them, in no fixed order; the others only say that they were given up.
+      if (failed.length > 0) throw failed.find(isWantOfRoom) ?? failed[0]
       this.#tell({
         conversationIds: [
           ...new Set([...conversations.map(({ id }) => id), ...messages.map((one) => one.conversationId)]),
@@ -154,7 +156,7 @@ export class KeptConversations implements ConversationStore {
       return ok(await work(this.#database))
     } catch (error) {
       if (!(error instanceof DOMException)) throw error
-      if (error.name === 'QuotaExceededError') return fail('conversations-full', '')
+      if (isWantOfRoom(error)) return fail('conversations-full', '')
       if (error.name === 'InvalidStateError') return fail('conversations-newer', '')
       return fail('conversations-denied', error.message)
     }
@@ -171,6 +173,10 @@ export async function openConversations(): Promise<ConversationStore> {
     const detail = error instanceof Error ? error.message : String(error)
     return new MemoryConversations(newer ? fail('conversations-newer', '') : fail('conversations-denied', detail))
   }
+}
+
+function isWantOfRoom(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'QuotaExceededError'
 }
 
 function readable<T>(values: readonly unknown[], parse: (value: unknown) => Result<T>): readonly T[] {
