@@ -37,6 +37,20 @@ beforeEach(async () => {
   await expect.poll(() => shownMessages(other), PATIENT).toEqual(['First.', first])
 })
 
+/** Clicks again where the other tab was faster: the question is still in the composer then. */
+async function insist(page: Page, question: string): Promise<void> {
+  await composer(page).fill(question)
+  const asked = async () => {
+    const waits = (await composer(page).inputValue()) === question
+    if (waits && (await sendButton(page).isEnabled()))
+      await sendButton(page)
+        .click({ timeout: 5_000 })
+        .catch(() => {})
+    return log(page).getByText(question, { exact: true }).count()
+  }
+  await expect.poll(asked, PATIENT).toBe(1)
+}
+
 describe('two tabs on one conversation', () => {
   it('show each other’s questions and answers as they come', async () => {
     await askByHand(other, 'Second.')
@@ -50,6 +64,29 @@ describe('two tabs on one conversation', () => {
     const all = ['First.', first, 'Second.', second, 'Third.', third]
     await expect.poll(() => shownMessages(other), PATIENT).toEqual(all)
     expect(allTexts(await exportAll(other))).toEqual([...all].sort())
+  })
+
+  it('ask at the same time: every question and every answer is there once, in both', async () => {
+    // Whoever is first makes the other wait or, where both are, begin a branch beside it: either is well.
+    await Promise.all([insist(one, 'From here.'), insist(other, 'From there.')])
+    await Promise.all([untilEnded(one), untilEnded(other)])
+    const writing = () => log(one).getByText('Writing', { exact: true }).count()
+    await expect.poll(writing, PATIENT).toBe(0)
+    const [mine, theirs] = [await exportAll(one), await exportAll(other)]
+    const messages = mine.flatMap((whole) => whole.messages)
+    const answersTo = (question: string) => {
+      const ids = messages.filter(({ text }) => text === question).map(({ id }) => id)
+      return ids.map((id) => messages.filter(({ parentId }) => parentId === id).map(({ text }) => text))
+    }
+    for (const question of ['First.', 'From here.', 'From there.']) {
+      expect(answersTo(question)).toEqual([[expect.stringMatching(/^[a-z]{20,}$/)]])
+    }
+    expect(messages.length).toBe(6)
+    expect(allTexts(theirs)).toEqual(allTexts(mine))
+    await one.reload()
+    await expect.poll(async () => (await shownMessages(one)).slice(0, 2), PATIENT).toEqual(['First.', first])
+    expect((await shownMessages(one)).length).toBeGreaterThanOrEqual(4)
+    expect(allTexts(await exportAll(one))).toEqual(allTexts(theirs))
   })
 
   it('a question waits in its composer while the other tab answers', async () => {
