@@ -21,7 +21,7 @@ const ANSWER_CHARACTERS = 260
 /** Pieces of the model that a slow line brings before the picture of loading is taken. */
 const PIECES_FETCHED = 6
 const PIECE_MS = 250
-const PATIENT = { timeout: 30_000 }
+const PATIENT = { timeout: 90_000 }
 
 export interface Screen {
   readonly name: string
