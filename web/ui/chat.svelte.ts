@@ -348,7 +348,9 @@ export class Chat {
       const { id, text } = running.answer
       if (this.#spoken?.id !== id) {
         this.announcer.clear()
-        this.#spoken = { id, length: 0 }
+        // One that goes on was spoken up to where it had come.
+        const begun = this.#kept.open.branch.find((message) => message.id === id)
+        this.#spoken = { id, length: begun?.text.length ?? 0 }
       }
       if (text.length > this.#spoken.length) this.announcer.add(text.slice(this.#spoken.length))
       this.#spoken = { id, length: text.length }
