@@ -87,8 +87,8 @@ describe('words', () => {
 
   it('of storage say only what the browser says', () => {
     const storage = { modelBytes: 94e6, usedBytes: 97e6, quotaBytes: 1e9, persisted: null }
-    expect(sayStorage(storage)).toEqual(['Models 94 MB', 'other data of Weft 3.0 MB', '903 MB free of 1.0 GB'])
-    expect(sayStorage({ ...storage, usedBytes: 94e6 })).toEqual(['Models 94 MB', '906 MB free of 1.0 GB'])
+    expect(sayStorage(storage)).toEqual(['Models 94 MB', 'other data of Weft 3.0 MB', '903 MB free'])
+    expect(sayStorage({ ...storage, usedBytes: 94e6 })).toEqual(['Models 94 MB', '906 MB free'])
     expect(sayStorage({ ...storage, quotaBytes: null })[1]).toBe('This browser does not say how much room there is')
   })
 

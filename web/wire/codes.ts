@@ -15,7 +15,7 @@ export const CODES = {
   ],
   'software-adapter': [
     'Only a software GPU is available here.',
-    'Answers would take minutes. Use a device with a GPU, or switch hardware acceleration on.',
+    'Use a device with a GPU, or switch hardware acceleration on.',
   ],
   'wasm-missing': [
     'This browser cannot run models on the CPU.',

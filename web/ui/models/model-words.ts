@@ -83,14 +83,14 @@ export function speakDownload(view: DownloadView): string {
   return `${view.name}: ${failure || sayDownload(view)}`
 }
 
-/** `Models 1.2 GB`, `9.5 GB free of 10.7 GB`: only what is known. */
+/** `Models 1.2 GB`, `9.5 GB free`: only what is known. */
 export function sayStorage({ modelBytes, usedBytes, quotaBytes }: StorageView): readonly string[] {
   const facts = [`Models ${formatBytes(modelBytes)}`]
   if (usedBytes === null || quotaBytes === null) return [...facts, 'This browser does not say how much room there is']
   const otherBytes = usedBytes - modelBytes
   // Browsers round: a difference of less than a MB is noise.
   if (otherBytes >= 1e6) facts.push(`other data of Weft ${formatBytes(otherBytes)}`)
-  return [...facts, `${formatBytes(Math.max(0, quotaBytes - usedBytes))} free of ${formatBytes(quotaBytes)}`]
+  return [...facts, `${formatBytes(Math.max(0, quotaBytes - usedBytes))} free`]
 }
 
 export interface Removal {
