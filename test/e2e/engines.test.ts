@@ -31,12 +31,12 @@ const facts = () => page.getByRole('log', { name: 'Conversation' })
 
 /** Sends, reads a little and stops: what is drawn may ramble until its length limit. */
 async function send(text: string): Promise<void> {
-  const turns = facts().locator('article')
-  const before = await turns.count()
+  const answers = facts().locator('article.assistant')
+  const before = await answers.count()
   await page.getByRole('textbox', { name: 'Message' }).fill(text)
   await page.getByRole('button', { name: 'Send' }).click()
   const again = page.getByRole('button', { name: 'Send' })
-  const answer = turns.nth(before).locator('.text')
+  const answer = answers.nth(before).locator('.text')
   const long = async () => (await answer.count()) > 0 && ((await answer.textContent()) ?? '').length > 24
   await expect.poll(async () => (await again.isVisible()) || (await long()), { timeout: 90_000 }).toBe(true)
   const stop = page.getByRole('button', { name: 'Stop' })
