@@ -1,34 +1,15 @@
 /**
  * One owner per browser, with real tabs of the real app: clients stream, abort and fail as the owner does; an owner that
- * is closed, crashes, freezes or loses its GPU in the middle of an answer costs a client no character.
+ * is closed, crashes or loses its GPU in the middle of an answer costs a client no character.
  */
-import type { Page } from 'playwright'
 import { describe, expect, it } from 'vitest'
 import { LONG, SHORT, useBrowser, useModels } from '../support/app-hooks.ts'
-import { ask, crashGpu, freezeTab, streamedAtLeast } from '../support/app-page.ts'
+import { ask, crashGpu, streamedAtLeast } from '../support/app-page.ts'
+import { clientOf, holds, openEngineTabs } from '../support/engine-tabs.ts'
 
 const server = useModels('llama', 'qwen3')
 const browser = useBrowser()
-const openTab = () => browser.open(`${server.url}/?engine=stage`)
-
-/** The tab whose engine worker runs. */
-function holds(page: Page): boolean {
-  return page.workers().some((worker) => worker.url().includes('/engine-worker-'))
-}
-
-/** An owner that has answered once, and so many clients. */
-async function openTabs(clients: number): Promise<[owner: Page, ...clients: Page[]]> {
-  const owner = await openTab()
-  expect(await ask(owner, SHORT)).toMatchObject({ engine: 'stage', code: null })
-  const others: Page[] = []
-  for (let count = 0; count < clients; count += 1) others.push(await openTab())
-  return [owner, ...others]
-}
-
-function clientOf([, client]: Page[]): Page {
-  if (!client) throw new Error('there is no client')
-  return client
-}
+const openTabs = (clients: number) => openEngineTabs(() => browser.open(`${server.url}/?engine=stage`), clients)
 
 describe('tabs of one browser', () => {
   it('share one engine: the second answers as the first and starts none', async () => {
@@ -98,31 +79,6 @@ describe('an answer in the middle of which the owner', () => {
     expect(mine).toMatchObject({ text: whole.text, finish: whole.finish, code: null })
     expect(other).toMatchObject({ code: null })
     expect(await ask(second, { ...LONG, seed: 12 })).toMatchObject({ text: other?.text })
-  })
-
-  it('freezes is stepped over, and the thawed tab is a client of the new owner', async () => {
-    const tabs = await openTabs(1)
-    const client = clientOf(tabs)
-    const whole = await ask(client, LONG)
-    const interrupted = ask(client, LONG)
-    await streamedAtLeast(client, 20)
-    const thaw = await freezeTab(tabs[0])
-    const answer = await interrupted
-    expect(answer.notices).toContain('owner-changed')
-    expect(answer).toMatchObject({ text: whole.text, finish: whole.finish, code: null })
-    expect(holds(client)).toBe(true)
-    thaw()
-    expect(await ask(tabs[0], LONG)).toMatchObject({ text: whole.text, code: null })
-    expect(await ask(client, SHORT)).toMatchObject({ code: null, notices: [] })
-  })
-
-  it('has long been frozen is not waited for', async () => {
-    const tabs = await openTabs(1)
-    const client = clientOf(tabs)
-    const whole = await ask(client, SHORT)
-    const thaw = await freezeTab(tabs[0])
-    expect(await ask(client, SHORT)).toMatchObject({ text: whole.text, code: null })
-    thaw()
   })
 
   it('loses its GPU goes on with the same text', async () => {

@@ -2,7 +2,7 @@
  * The set-up that end-to-end tests of the product share: one server with tiny models for a file, a browser for each of
  * its tests, and no complaint of a page left unread. Registers the test runner's hooks; what is asked stands in the tests.
  */
-import type { Browser, BrowserContext, Page } from 'playwright'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { type TinyModelSpec, tinyModel } from '../fixtures/tiny-model.ts'
 import { type AppServer, serveModels } from './app-page.ts'
@@ -53,6 +53,7 @@ export interface UsedBrowser {
 export interface BrowserWish {
   /** An error there fails the test too. Errors that nobody caught always do. */
   readonly console?: boolean
+  readonly context?: BrowserContextOptions
   /** Before the first page. */
   readonly prepare?: (context: BrowserContext) => Promise<void>
 }
@@ -65,7 +66,7 @@ export function useBrowser(wish: BrowserWish = {}): UsedBrowser {
     complaints = []
     // Of its own for each test: a crashed GPU process stays with the browser.
     browser = await launchChromium()
-    context = await browser.newContext()
+    context = await browser.newContext(wish.context)
     context.on('weberror', (found) => complaints.push(found.error().message))
     context.on('console', (message) => {
       if (wish.console && message.type() === 'error') complaints.push(message.text())
