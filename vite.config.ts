@@ -164,7 +164,19 @@ export default defineConfig(({ mode }) => {
           },
         },
         { extends: true, test: { name: 'oracle', ...prepared, ...files('oracle'), ...timeout(10) } },
-        { extends: true, test: { name: 'e2e', ...prepared, ...files('e2e'), ...timeout(4) } },
+        {
+          extends: true,
+          test: {
+            name: 'e2e',
+            ...prepared,
+            globalSetup: [...prepared.globalSetup, `${repository}/test/support/server.ts`],
+            // Two: a page waits for its software GPU most of the time.
+            fileParallelism: true,
+            maxWorkers: 2,
+            ...files('e2e'),
+            ...timeout(4),
+          },
+        },
       ],
     },
   }

@@ -38,7 +38,7 @@ async function send(text: string): Promise<void> {
   const again = page.getByRole('button', { name: 'Send' })
   const answer = answers.nth(before).locator('.text')
   const long = async () => (await answer.count()) > 0 && ((await answer.textContent()) ?? '').length > 24
-  await expect.poll(async () => (await again.isVisible()) || (await long()), { timeout: 90_000 }).toBe(true)
+  await expect.poll(async () => (await again.isVisible()) || (await long()), { timeout: 180_000 }).toBe(true)
   const stop = page.getByRole('button', { name: 'Stop' })
   if (await stop.isVisible()) await stop.click({ timeout: 2_000 }).catch(() => {})
   await again.waitFor()

@@ -20,10 +20,19 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-/** Builds the app as `npm start` does and returns the folder. Once in a run: later calls share the first. */
-export function buildApp(): Promise<string> {
-  built ??= buildForProduction({ logLevel: 'warn' }).then(() => join(root, 'dist'))
-  return built
+/** Builds the app as `npm start` does and returns the folder. Once in a run: later calls, and other files, share it. */
+export async function buildApp(): Promise<string> {
+  const folder = join(root, 'dist')
+  if (process.env[BUILT] === 'yes') return folder
+  built ??= buildForProduction({ logLevel: 'warn' })
+  await built
+  return folder
+}
+
+/** Vitest calls this once before the files of a project that serve the app: two of them at once would build over another. */
+export default async function setup(): Promise<void> {
+  await buildApp()
+  process.env[BUILT] = 'yes'
 }
 
 /**
@@ -41,7 +50,8 @@ export async function buildForProduction(settings: InlineConfig): Promise<void> 
   }
 }
 
-let built: Promise<string> | null = null
+const BUILT = 'WEFT_TEST_APP_BUILT'
+let built: Promise<void> | null = null
 
 export async function startTestServer(settings: Partial<Config> = {}, parts: ServerParts = {}): Promise<TestServer> {
   const own = settings.dataDir === undefined ? await mkdtemp(join(tmpdir(), 'weft-test-')) : null
