@@ -216,6 +216,8 @@ export const SCREENS: readonly Screen[] = [
       await server.close()
       await page.reload()
       await page.getByText('Offline').waitFor(PATIENT)
+      await page.getByRole('log', { name: 'Conversation' }).getByRole('article').nth(1).waitFor(PATIENT)
+      await page.locator('.composer').getByText(/on your CPU/).waitFor({ state: 'attached', ...PATIENT })
     },
   },
 ]

@@ -72,10 +72,7 @@ export class KeptConversations implements ConversationStore {
       ]
       // Without this a page that is closed right now would take back what it has asked for.
       change.commit()
-      const ends = await Promise.allSettled([...puts, change.done])
-      const failed = ends.flatMap((end): unknown[] => (end.status === 'rejected' ? [end.reason] : []))
-      // A want of room is told by one of them, in no fixed order; the others only say that they were given up.
-      if (failed.length > 0) throw failed.find(isWantOfRoom) ?? failed[0]
+      await ended(change, puts)
       this.#tell({
         conversationIds: [
           ...new Set([...conversations.map(({ id }) => id), ...messages.map((one) => one.conversationId)]),
@@ -122,7 +119,8 @@ export class KeptConversations implements ConversationStore {
 
   keepPreset(preset: Preset): Promise<Result<null>> {
     return this.#try(async (database) => {
-      await database.put('presets', preset)
+      const change = database.transaction('presets', 'readwrite')
+      await ended(change, [change.store.put(preset)])
       return null
     })
   }
@@ -173,6 +171,22 @@ export async function openConversations(): Promise<ConversationStore> {
     const detail = error instanceof Error ? error.message : String(error)
     return new MemoryConversations(newer ? fail('conversations-newer', '') : fail('conversations-denied', detail))
   }
+}
+
+/**
+ * The end of a change as the browser tells it: rejects with the reason of the abort. Where there is no room, Chromium may
+ * leave a request without any answer, and an error that a request does tell comes before the change knows its own: what is
+ * waited for is the change alone.
+ */
+function ended(
+  change: Pick<IDBTransaction, 'error' | 'oncomplete' | 'onabort'> & { readonly done: Promise<void> },
+  requests: readonly Promise<unknown>[],
+): Promise<void> {
+  for (const request of [...requests, change.done]) request.catch(() => {})
+  return new Promise((resolve, reject) => {
+    change.oncomplete = () => resolve()
+    change.onabort = () => reject(change.error ?? new DOMException('The browser gave no reason.', 'AbortError'))
+  })
 }
 
 function isWantOfRoom(error: unknown): boolean {

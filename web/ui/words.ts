@@ -42,7 +42,7 @@ export function sayChoice(fit: Fit): string {
   }[basis]
   const why = {
     picked: 'your choice',
-    only: 'the one that runs it here',
+    only: basis === 'assumed' ? 'the only one that runs it here' : speed,
     'fast-enough': speed,
     fastest: `fastest, ${speed}`,
   }
