@@ -8,6 +8,7 @@ import type { LayerRange, SamplerSpec } from '../../web/engine/stage.ts'
 import { StageCpu } from '../../web/engine/stage-cpu.ts'
 import { type GenerateRequest, Session, type SessionEvent } from '../../web/schedule/session.ts'
 import { readDirectory } from '../../web/weights/gguf.ts'
+import { DECODE_ROWS_MAX } from '../../web/wire/limits.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { FaultyHop } from '../support/faulty-hop.ts'
 import { MemorySource } from '../support/memory-source.ts'
@@ -160,17 +161,22 @@ describe('an answer that another session began', () => {
   const scheduleOf = ({ events }: Run) => events.flatMap((event) => (event.kind === 'schedule' ? event.frames : []))
 
   it('goes on with the same tokens, wherever it was cut', async () => {
-    const all = await run(new Session(61, [whole], POSITIONS))
+    // More tokens than one frame of a replay may have rows.
+    const maxTokens = DECODE_ROWS_MAX + 36
+    const all = await run(new Session(61, [whole], POSITIONS), { maxTokens })
+    expect(all.ids).toHaveLength(maxTokens)
     const schedule = scheduleOf(all)
     expect(schedule.reduce((sum, { count }) => sum + count, 0)).toBe(PROMPT.length)
-    for (const cut of [1, 2, 17, 39]) {
+    for (const cut of [1, 2, 17, DECODE_ROWS_MAX + 1, DECODE_ROWS_MAX + 2, maxTokens - 1]) {
       const begun = { tokens: all.ids.slice(0, cut), schedule }
-      const rest = await run(new Session(62, [await stage({ first: 0, last: LAYERS })], POSITIONS), { begun })
+      const rest = await run(new Session(62, [await stage({ first: 0, last: LAYERS })], POSITIONS), {
+        begun,
+        maxTokens,
+      })
       expect([...begun.tokens, ...rest.ids]).toEqual(all.ids)
     }
-    expect((await run(new Session(63, [whole], POSITIONS), { begun: { tokens: all.ids, schedule } })).events).toEqual([
-      { kind: 'end', reason: 'length' },
-    ])
+    const done = await run(new Session(63, [whole], POSITIONS), { begun: { tokens: all.ids, schedule }, maxTokens })
+    expect(done.events).toEqual([{ kind: 'end', reason: 'length' }])
   })
 
   it('survives a device that is lost while it is taken over, and stops when it is told to', async () => {

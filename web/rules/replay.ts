@@ -22,18 +22,26 @@ export function cutSchedule(schedule: readonly ScheduledFrame[], end: number): S
     .map((frame) => (frame.position + frame.count <= end ? frame : { ...frame, count: end - frame.position }))
 }
 
-/** The frames of a replay: decode runs merged up to `rowsMax` rows. */
+/**
+ * The frames of a replay: decode positions in runs of at most `rowsMax` rows, whatever runs they were recorded in. An
+ * answer that another session began is recorded as one run of any length.
+ */
 export function replayPlan(schedule: readonly ScheduledFrame[], rowsMax: number): ScheduledFrame[] {
   const plan: ScheduledFrame[] = []
   for (const frame of schedule) {
-    const last = plan.at(-1)
-    const joins =
-      last?.mode === 'decode' &&
-      frame.mode === 'decode' &&
-      last.count + frame.count <= rowsMax &&
-      last.position + last.count === frame.position
-    if (last && joins) plan[plan.length - 1] = { ...last, count: last.count + frame.count }
-    else plan.push(frame)
+    if (frame.mode !== 'decode') {
+      plan.push(frame)
+      continue
+    }
+    for (let done = 0; done < frame.count; ) {
+      const position = frame.position + done
+      const last = plan.at(-1)
+      const joins = last?.mode === 'decode' && last.count < rowsMax && last.position + last.count === position
+      const count = Math.min(frame.count - done, rowsMax - (joins ? last.count : 0))
+      if (joins) plan[plan.length - 1] = { ...last, count: last.count + count }
+      else plan.push({ position, count, mode: 'decode' })
+      done += count
+    }
   }
   return plan
 }
