@@ -18,7 +18,7 @@ beforeEach(() => {
 describe('a conversation', () => {
   it('loads the model, streams the answer and says how fast it was', async () => {
     await play.open()
-    await page.getByText('94 MB to fetch').waitFor()
+    await page.getByText('94 MB to download').waitFor()
     expect(await page.getByText('Apache-2.0').count()).toBe(1)
     expect(await page.getByText('Fits your GPU: needs 282 MB of 2.1 GB').count()).toBe(1)
     expect(await play.send.isDisabled()).toBe(true)
@@ -166,16 +166,16 @@ describe('a conversation', () => {
 describe('a model', () => {
   it('is shown while it loads, with bytes, and can be cancelled', async () => {
     await play.open()
-    await page.getByRole('button', { name: /^Fetch Small-Instruct/ }).click()
+    await page.getByRole('button', { name: /^Download Small-Instruct/ }).click()
     await play.untilLoading()
     await page.evaluate(() => window.fake.engine.progress('fetch', 23_500_000, 94_000_000))
-    const bar = page.getByRole('progressbar', { name: 'Fetching Small-Instruct' })
+    const bar = page.getByRole('progressbar', { name: 'Downloading Small-Instruct' })
     await bar.waitFor()
     expect(await bar.getAttribute('aria-valuenow')).toBe('25')
     expect(await bar.textContent()).toContain('23.5 of 94.0 MB')
     await play.expectAccessible()
     await page.getByRole('button', { name: 'Cancel' }).click()
-    await page.getByRole('button', { name: /^Fetch Small-Instruct/ }).waitFor()
+    await page.getByRole('button', { name: /^Download Small-Instruct/ }).waitFor()
   })
 
   it('loads by itself when this browser keeps it', async () => {
@@ -268,10 +268,10 @@ describe('where nothing can be asked', () => {
     await play.expectAccessible()
   })
 
-  it('shows what the server is fetching, then lets a person ask', async () => {
+  it('shows what the server is downloading, then lets a person ask', async () => {
     const adding = { name: 'Small-Instruct', source: 'hf:a/b', doneBytes: 47e6, totalBytes: 94e6, bytesPerSecond: 8e6 }
     await play.open({ mirror: { ...mirror, models: [], adding: [adding], defaultId: null } })
-    const bar = page.getByRole('progressbar', { name: 'The server is fetching Small-Instruct' })
+    const bar = page.getByRole('progressbar', { name: 'The server is downloading Small-Instruct' })
     await bar.waitFor()
     expect(await bar.getAttribute('aria-valuenow')).toBe('50')
     expect(await play.message.count()).toBe(0)

@@ -132,7 +132,7 @@ describe('with a fake engine', () => {
       await open()
       await group('In this browser').getByText('Nothing is kept here yet.').waitFor()
       const mine = group('At this server').getByRole('listitem', { name: 'Small-Instruct' })
-      for (const fact of ['94 MB', 'Apache-2.0', 'This server', '3fa9c21b', 'Suggested by this server'])
+      for (const fact of ['94 MB', 'Apache-2.0', 'This server', 'Suggested by this server'])
         expect(await mine.getByText(fact, { exact: true }).count(), fact).toBe(1)
       await mine.getByText('Fits your GPU: needs 282 MB of 2.1 GB').waitFor()
       await row('Large-Instruct').getByText('It needs 44 GB of GPU memory; your browser allows 2.0 GB.').waitFor()
@@ -356,10 +356,12 @@ describe('with a fake engine', () => {
       await expectNoSideways()
       await expectAccessible()
       await button('Choose noise-q8').click()
-      await page.getByText('On the list below, nothing fetched yet: noise-q8, 1.3 GB, MIT.').waitFor()
+      await page.getByText('On the list below, nothing downloaded yet: noise-q8, 1.3 GB, MIT.').waitFor()
       const mine = group('From elsewhere').getByRole('listitem', { name: 'noise-q8' })
-      for (const fact of ['1.3 GB', 'MIT', 'hub.test/weavers/noise-GGUF', 'bbbbbbbb'])
+      for (const fact of ['1.3 GB', 'MIT', 'hub.test/weavers/noise-GGUF'])
         expect(await mine.getByText(fact, { exact: true }).count(), fact).toBe(1)
+      await button('Details of noise-q8').click()
+      await mine.getByText('b'.repeat(64), { exact: true }).waitFor()
       expect(await page.evaluate(() => window.fake.store.downloading)).toBe(false)
       await expectNoSideways()
       await button('Download noise-q8').click()
@@ -440,11 +442,11 @@ describe('with a fake engine', () => {
       await expectAccessible()
     })
 
-    it('that is fetching one shows how far it is, and why another one failed', async () => {
+    it('that is downloading one shows how far it is, and why another one failed', async () => {
       const adding = { name: 'New', source: 'hf:a/b', doneBytes: 47e6, totalBytes: 94e6, bytesPerSecond: 8e6 }
       const failed = { source: 'hf:c/d', code: 'a-code-of-tomorrow', detail: 'Something new.' }
       await open({ mirror: { ok: true, value: { ...mirror, adding: [adding], failed: [failed] } } })
-      await page.getByRole('progressbar', { name: 'The server is fetching New' }).waitFor()
+      await page.getByRole('progressbar', { name: 'The server is downloading New' }).waitFor()
       await group('At this server').getByText('a-code-of-tomorrow').waitFor()
       await expectAccessible()
     })

@@ -80,7 +80,7 @@ export class Engines implements ModelRunner {
   async probe(): Promise<Result<AdapterFacts>> {
     const found = (await (await this.#door('stage'))?.probe()) ?? fail('no-webgpu', '')
     if (!found.ok || !found.value.software || (await this.#parts.allowSoftware())) return found
-    return fail('software-adapter', `It is ${found.value.adapter}.`)
+    return fail('software-adapter', `The browser simulates one on the CPU (${found.value.adapter}).`)
   }
 
   async inspect(source: ModelSource, signal: AbortSignal): Promise<Result<RunnerInspection>> {

@@ -64,7 +64,7 @@ export function sayFit(fit: Fit): string {
 
 const GPU_PHASES = {
   read: 'Reading from this browser',
-  fetch: 'Fetching',
+  fetch: 'Downloading',
   upload: 'Moving to the GPU',
   compile: 'Preparing the GPU for',
 } as const

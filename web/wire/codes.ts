@@ -115,7 +115,7 @@ export const CODES = {
     'Reload the page. If it happens again, pick another model and report this message.',
   ],
   'device-lost': ['The GPU was lost and came back.', 'Nothing is lost: the answer goes on.'],
-  'device-degraded': ['The GPU was lost and does not come back.', 'Reload the page. What is shown stays.'],
+  'device-degraded': ['The GPU was lost and did not come back.', 'After a reload the browser may give it back.'],
   'worker-lost': ['The engine stopped.', 'Load the model again. What is shown stays.'],
   'engine-failed': ['The engine failed.', 'Load the model again. If it happens again, pick another engine.'],
   'context-full': [
