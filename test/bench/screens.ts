@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
+import { DEFAULT_SETTINGS } from '../../web/app-conversations.ts'
 import { CODE_TITLE, FAILED_TITLE, shownConversations } from '../fixtures/shown-conversations.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { addModel } from '../support/add-model.ts'
@@ -19,7 +20,7 @@ const SHORT_QUESTION = 'What is the capital of France?'
 /** Of an answer, before its picture is taken while it goes on. */
 const ANSWER_CHARACTERS = 260
 /** Pieces of the model that a slow line brings before the picture of loading is taken. */
-const PIECES_FETCHED = 6
+const PIECES_SENT = 6
 const PIECE_MS = 250
 const PATIENT = { timeout: 90_000 }
 
@@ -27,7 +28,7 @@ export interface Screen {
   readonly name: string
   /** For the document that shows it. */
   readonly says: string
-  /** Pages that need the service worker keep it; the others have none, so that nothing is fetched behind a picture. */
+  /** Pages that need the service worker keep it; the others have none, so that nothing is loaded behind a picture. */
   readonly serviceWorker?: boolean
   /** From an empty browser to the state. `server` is this picture's own. */
   reach(page: Page, server: TestServer): Promise<void>
@@ -56,7 +57,21 @@ export async function serveScreens(dataDir: string): Promise<TestServer> {
 }
 
 const composer = (page: Page) => page.getByRole('textbox', { name: 'Message' })
-const fetchButton = (page: Page) => page.getByRole('button', { name: /^(Fetch|Load) / })
+const downloadButton = (page: Page) => page.getByRole('button', { name: /^(Download|Load) / })
+
+/** New conversations draw the likeliest word, so that a picture shows the same answer whenever it is taken. */
+async function answerGreedily(page: Page): Promise<void> {
+  const sampling = { ...DEFAULT_SETTINGS.sampling, temperature: 0 }
+  const preferences = JSON.stringify({ settings: { ...DEFAULT_SETTINGS, sampling } })
+  await page.addInitScript((text) => {
+    localStorage['weft-preferences'] ??= text
+  }, preferences)
+}
+
+/** A loaded model has counted what the next prompt takes. */
+async function counted(page: Page): Promise<void> {
+  await page.getByText(/ of 4,096 tokens$/).waitFor(PATIENT)
+}
 
 async function open(page: Page, url: string): Promise<void> {
   await page.goto(url)
@@ -93,7 +108,7 @@ async function visit(page: Page, name: 'Models' | 'Settings'): Promise<void> {
 }
 
 async function load(page: Page): Promise<void> {
-  await fetchButton(page).click()
+  await downloadButton(page).click()
   await page.getByText('Ready when you are').waitFor(PATIENT)
 }
 
@@ -120,7 +135,7 @@ async function slowLine(page: Page): Promise<{ readonly held: Promise<void> }> {
     turn = turn.then(async () => {
       await new Promise((resolve) => setTimeout(resolve, PIECE_MS))
       pieces += 1
-      if (pieces <= PIECES_FETCHED) return route.continue()
+      if (pieces <= PIECES_SENT) return route.continue()
       // The rest never comes: the picture stands still.
       return reached()
     })
@@ -131,10 +146,10 @@ async function slowLine(page: Page): Promise<{ readonly held: Promise<void> }> {
 export const SCREENS: readonly Screen[] = [
   {
     name: 'first-run',
-    says: 'The first visit. What the model costs is said before it is fetched.',
+    says: 'The first visit. What the model costs is said before it is downloaded.',
     async reach(page, server) {
       await open(page, server.url)
-      await fetchButton(page).waitFor()
+      await downloadButton(page).waitFor()
     },
   },
   {
@@ -143,7 +158,7 @@ export const SCREENS: readonly Screen[] = [
     async reach(page, server) {
       await open(page, server.url)
       const { held } = await slowLine(page)
-      await fetchButton(page).click()
+      await downloadButton(page).click()
       await held
     },
   },
@@ -151,6 +166,7 @@ export const SCREENS: readonly Screen[] = [
     name: 'answering',
     says: 'SmolLM2 with 135 million parameters answers in the tab, on the CPU of the machine that took the picture.',
     async reach(page, server) {
+      await answerGreedily(page)
       await openUsed(page, server)
       await load(page)
       await askAndRead(page, QUESTION, ANSWER_CHARACTERS)
@@ -199,6 +215,7 @@ export const SCREENS: readonly Screen[] = [
     says: 'The server is gone. The app started without it, and the model that this browser keeps goes on answering.',
     serviceWorker: true,
     async reach(page, server) {
+      await answerGreedily(page)
       await openUsed(page, server)
       await page.waitForFunction(() => navigator.serviceWorker.controller?.state === 'activated')
       await load(page)
@@ -217,7 +234,7 @@ export const SCREENS: readonly Screen[] = [
       await page.reload()
       await page.getByText('Offline').waitFor(PATIENT)
       await page.getByRole('log', { name: 'Conversation' }).getByRole('article').nth(1).waitFor(PATIENT)
-      await page.locator('.composer').getByText(/on your CPU/).waitFor({ state: 'attached', ...PATIENT })
+      await counted(page)
     },
   },
 ]
