@@ -64,7 +64,7 @@ describe('the GPU process dies in the middle of an answer', () => {
     await crashGpu(page)
     await untilEnded(page)
     const said = lastAnswer(page).locator('.trouble')
-    await said.getByText('The GPU was lost and does not come back.').waitFor()
+    await said.getByText('The GPU was lost and did not come back.').waitFor()
     await said.getByText('The conversation and this part of the answer are kept.').waitFor()
     await said.getByText('device-degraded', { exact: true }).waitFor()
     const cut = await shownText(page)
