@@ -188,6 +188,15 @@ export const UPDATE_CHECK_MS = 3_600_000
 /** WebGPU's guaranteed minimum; no binding is ever larger, so that a weak adapter can load what a strong one can. */
 export const BINDING_BYTES_MAX = 128 * MIB
 
+/** Positions that a frame may name: the longest context, and one more for a token that stands after it. */
+export const POSITION_MAX = CONTEXT_POSITIONS_MAX + 1
+/** Values of one hidden state; the largest known models have 16,384. */
+export const HIDDEN_WIDTH_MAX = 32_768
+/** A frame of a peer, header and all: the largest prefill of the widest model in f32. */
+export const PEER_FRAME_BYTES_MAX = 64 * MIB
+/** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
+export const MESSAGES_JOINING_MAX = 8
+
 assert(GGUF_HEADER_BYTES_MAX % CHUNK_BYTES === 0, 'a header ends on a chunk border at most')
 assert(CHUNK_DAMAGED_MAX <= CHUNK_TRIES_MAX, 'a damaged chunk is tried again at least once')
 assert(CHUNK_FETCHES_MAX <= CHUNKS_IN_MEMORY_MAX, 'chunks that arrive together do not push each other out')
