@@ -194,6 +194,15 @@ export const POSITION_MAX = CONTEXT_POSITIONS_MAX + 1
 export const HIDDEN_WIDTH_MAX = 32_768
 /** A frame of a peer, header and all: the largest prefill of the widest model in f32. */
 export const PEER_FRAME_BYTES_MAX = 64 * MIB
+/** A message that somebody waits for goes out in pieces of this size: larger ones wait a round trip more each. */
+export const URGENT_SLICE_BYTES = 4 * KIB
+/** Weights and long prefills: small messages halve the throughput of a far link. */
+export const BULK_SLICE_BYTES = 64 * KIB
+/** The browser's own buffer of a channel: filled up to the first, filled again from the second. Chromium closes at 16 MiB. */
+export const PIPE_BUFFER_HIGH_BYTES = 4 * MIB
+export const PIPE_BUFFER_LOW_BYTES = MIB
+/** Taken and not yet in that buffer: two of the largest messages. */
+export const PIPE_QUEUE_BYTES_MAX = 2 * PEER_FRAME_BYTES_MAX
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
 export const MESSAGES_JOINING_MAX = 8
 

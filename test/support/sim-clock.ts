@@ -1,0 +1,45 @@
+/**
+ * A clock that a test moves: what is due runs in order of time, then of asking, and promises that follow from it settle
+ * before the next. The same calls give the same run.
+ */
+interface Due {
+  readonly atMs: number
+  readonly order: number
+  readonly run: () => void
+}
+
+export class SimClock {
+  nowMs = 0
+  #order = 0
+  /** Sorted: the next is last. */
+  #due: Due[] = []
+
+  readonly later = (delayMs: number, run: () => void): void => {
+    const due = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#order++, run }
+    let at = this.#due.length
+    while (at > 0 && before(this.#due[at - 1], due)) at -= 1
+    this.#due.splice(at, 0, due)
+  }
+
+  /** Runs until the condition holds or nothing is due any more; true where it holds. */
+  async until(condition: () => boolean, limitMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    await settle()
+    while (!condition()) {
+      const next = this.#due.at(-1)
+      if (!next || next.atMs > limitMs) return false
+      this.#due.pop()
+      this.nowMs = next.atMs
+      next.run()
+      await settle()
+    }
+    return true
+  }
+}
+
+/** `a` runs before `b`. */
+function before(a: Due | undefined, b: Due): boolean {
+  return a !== undefined && (a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order))
+}
+
+/** After every microtask that follows. */
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
