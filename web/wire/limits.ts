@@ -203,6 +203,8 @@ export const PIPE_BUFFER_HIGH_BYTES = 4 * MIB
 export const PIPE_BUFFER_LOW_BYTES = MIB
 /** Taken and not yet in that buffer: two of the largest messages. */
 export const PIPE_QUEUE_BYTES_MAX = 2 * PEER_FRAME_BYTES_MAX
+/** Peers with the same span that a plan looks at: more would cost a server time and win nobody anything. */
+export const PLACEMENT_CANDIDATES_MAX = 16
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
 export const MESSAGES_JOINING_MAX = 8
 

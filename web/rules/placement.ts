@@ -1,0 +1,225 @@
+/**
+ * Which peers answer a request over layers: a chain of stages that covers the model, a standby for each, and why; or which
+ * of four things is missing. Pure and the same for the same snapshot and seed. What a peer is allowed to do and who it is
+ * were decided before: the snapshot holds only peers with a live lease.
+ *
+ * Order of wishes: fewest stages (each one is a trip a token), then the lowest predicted time of a token, then the draw of
+ * the seed, so that equal peers share the work. A stage runs its whole range, so ranges must meet exactly.
+ */
+import { PLACEMENT_CANDIDATES_MAX } from '../wire/limits.ts'
+import type { LayerSpan } from '../wire/presence.ts'
+import { mix } from './mix.ts'
+
+export interface PlacementPeer {
+  readonly id: string
+  /** What it holds of the model, loaded and ready. */
+  readonly span: LayerSpan
+  readonly numericClass: string
+  /** Measured; a token through one layer. */
+  readonly msPerLayer: number
+  /** KV positions it could reserve for one more request. */
+  readonly freePositions: number
+  /** Frames of others that go first, on average. */
+  readonly queued: number
+  readonly visible: boolean
+  /** Chance that it is gone within the hour, from its past. 0 to 1. */
+  readonly hazard: number
+}
+
+export interface PlacementRequest {
+  readonly layers: number
+  /** KV positions for prompt and answer. */
+  readonly positions: number
+  readonly asker: string
+  /** Peers that the asker's scope and rules allow; null for all. */
+  readonly allowed: ReadonlySet<string> | null
+  /** Round trip between two peers; null where no link can be made. */
+  readonly rttMs: (a: string, b: string) => number | null
+  readonly seed: number
+}
+
+export interface PlacedStage {
+  readonly peer: string
+  readonly span: LayerSpan
+  /** The same span, not in the route; null where nobody has it. */
+  readonly standby: string | null
+}
+
+export interface Placement {
+  readonly stages: readonly PlacedStage[]
+  /** Of one token: compute, queues and one way of every hop, back to the first stage. */
+  readonly predictedMs: number
+  /** All stages and standbys compute the same bits. */
+  readonly oneClass: boolean
+}
+
+/**
+ * `filter-empty`: peers could, but the asker's choice leaves too few. `no-holder`: some layer is held by nobody.
+ * `no-capacity`: all are held, but somewhere no memory is free. `unreachable`: no links lead all the way.
+ */
+export type PlacementRefusal = 'filter-empty' | 'no-holder' | 'no-capacity' | 'unreachable'
+
+export type PlacementResult =
+  | { readonly ok: true; readonly placement: Placement }
+  | { readonly ok: false; readonly refusal: PlacementRefusal; readonly missing: readonly LayerSpan[] }
+
+/** A hidden tab may be slowed at any time; a loaded one keeps a request waiting. */
+const HIDDEN_FACTOR = 2.7
+/** Of a stage's time: what a peer that is sure to leave would cost beside one that stays. */
+const HAZARD_FACTOR = 1
+
+interface Step {
+  readonly peer: PlacementPeer
+  readonly before: Step | null
+  readonly stages: number
+  readonly ms: number
+}
+
+export function place(peers: readonly PlacementPeer[], request: PlacementRequest): PlacementResult {
+  const allowed = peers.filter(({ id }) => request.allowed === null || request.allowed.has(id))
+  const roomy = allowed.filter(({ freePositions }) => freePositions >= request.positions)
+  const found = cheapest(roomy, request, request.rttMs)
+  if (found) return { ok: true, placement: placementOf(found, roomy, request) }
+  const anywhere = () => 0
+  const refusal = ((): PlacementRefusal => {
+    if (cheapest(roomy, request, anywhere)) return 'unreachable'
+    if (cheapest(allowed, request, anywhere)) return 'no-capacity'
+    return cheapest(peers, request, anywhere) ? 'filter-empty' : 'no-holder'
+  })()
+  const seen = refusal === 'no-capacity' ? roomy : refusal === 'no-holder' ? peers : allowed
+  return { ok: false, refusal, missing: refusal === 'unreachable' ? [] : holes(seen, request.layers) }
+}
+
+/** Predicted time of one token on a peer, with what makes a peer the worse choice. */
+function stageMs({ span, msPerLayer, queued, visible, hazard }: PlacementPeer): number {
+  const own = msPerLayer * (span.last - span.first) * (visible ? 1 : HIDDEN_FACTOR)
+  return own * (1 + queued) * (1 + HAZARD_FACTOR * hazard)
+}
+
+/** The best way through the layers: shortest first, then fastest. Null where there is none. */
+function cheapest(
+  peers: readonly PlacementPeer[],
+  { layers, asker, seed }: PlacementRequest,
+  rttMs: PlacementRequest['rttMs'],
+): Step | null {
+  const byFirst = candidates(peers, seed)
+  const ends = new Map<number, Step[]>()
+  const starts = [...byFirst.keys()].sort((a, b) => a - b)
+  for (const first of starts) {
+    const befores: readonly (Step | null)[] = first === 0 ? [null] : (ends.get(first) ?? [])
+    for (const peer of byFirst.get(first) ?? []) {
+      const step = best(befores.flatMap((before) => stepOver(before, peer, asker, rttMs) ?? []))
+      if (step) ends.set(peer.span.last, [...(ends.get(peer.span.last) ?? []), step])
+    }
+  }
+  const closed = (ends.get(layers) ?? []).flatMap((step) => {
+    const head = headOf(step)
+    // The tail sends the token to the asker and to the first stage, which the next token waits for.
+    const toAsker = rttMs(step.peer.id, asker)
+    const toHead = head.id === step.peer.id ? 0 : rttMs(step.peer.id, head.id)
+    return toAsker === null || toHead === null ? [] : [{ ...step, ms: step.ms + toHead / 2 }]
+  })
+  return best(closed)
+}
+
+function stepOver(
+  before: Step | null,
+  peer: PlacementPeer,
+  asker: string,
+  rttMs: PlacementRequest['rttMs'],
+): Step | null {
+  // The asker talks to every stage itself: it opens them, and tells them of a takeover.
+  if (peer.id !== asker && rttMs(asker, peer.id) === null) return null
+  if (!before) return { peer, before, stages: 1, ms: stageMs(peer) }
+  if (uses(before, peer.id)) return null
+  const rtt = rttMs(before.peer.id, peer.id)
+  return rtt === null ? null : { peer, before, stages: before.stages + 1, ms: before.ms + rtt / 2 + stageMs(peer) }
+}
+
+/** The first of the best: candidates stand in the order of the seed. */
+function best(steps: readonly Step[]): Step | null {
+  let found: Step | null = null
+  for (const step of steps) {
+    if (!found || step.stages < found.stages || (step.stages === found.stages && step.ms < found.ms)) found = step
+  }
+  return found
+}
+
+/** By first layer. Of peers with the same span only the best few are looked at, so that a plan's cost has a bound. */
+function candidates(peers: readonly PlacementPeer[], seed: number): ReadonlyMap<number, readonly PlacementPeer[]> {
+  const bySpan = new Map<string, PlacementPeer[]>()
+  for (const peer of peers) {
+    const key = `${peer.span.first}-${peer.span.last}`
+    bySpan.set(key, [...(bySpan.get(key) ?? []), peer])
+  }
+  const byFirst = new Map<number, PlacementPeer[]>()
+  for (const same of bySpan.values()) {
+    const few = inOrder(same, seed).slice(0, PLACEMENT_CANDIDATES_MAX)
+    const first = few[0]?.span.first ?? 0
+    byFirst.set(first, [...(byFirst.get(first) ?? []), ...few])
+  }
+  return byFirst
+}
+
+/** Fastest first; equals by a draw that is another for every seed. */
+function inOrder(peers: readonly PlacementPeer[], seed: number): readonly PlacementPeer[] {
+  const keyed = peers.map((peer) => ({ peer, ms: stageMs(peer), draw: mix(peer.id, seed) }))
+  return keyed
+    .sort((a, b) => a.ms - b.ms || a.draw - b.draw || (a.peer.id < b.peer.id ? -1 : 1))
+    .map(({ peer }) => peer)
+}
+
+function uses(step: Step | null, id: string): boolean {
+  for (let at = step; at; at = at.before) if (at.peer.id === id) return true
+  return false
+}
+
+function chainOf(step: Step): readonly PlacementPeer[] {
+  const chain: PlacementPeer[] = []
+  for (let at: Step | null = step; at; at = at.before) chain.unshift(at.peer)
+  return chain
+}
+
+function headOf(step: Step): PlacementPeer {
+  let at = step
+  while (at.before) at = at.before
+  return at.peer
+}
+
+function placementOf(step: Step, peers: readonly PlacementPeer[], request: PlacementRequest): Placement {
+  const chain = chainOf(step)
+  const taken = new Set(chain.map(({ id }) => id))
+  const stages = chain.map(({ id, span, numericClass }, index) => {
+    const neighbours = [request.asker, chain[index - 1]?.id, chain[index + 1]?.id]
+    const reachable = (other: string) =>
+      neighbours.every((near) => near === undefined || near === other || request.rttMs(near, other) !== null)
+    const able = peers.filter(
+      (peer) =>
+        peer.span.first === span.first && peer.span.last === span.last && !taken.has(peer.id) && reachable(peer.id),
+    )
+    const ordered = inOrder(able, request.seed)
+    const standby = ordered.find((peer) => peer.numericClass === numericClass) ?? ordered[0] ?? null
+    // One standby stands for one stage: two deaths at once must not ask for the same peer.
+    if (standby) taken.add(standby.id)
+    return { stage: { peer: id, span, standby: standby?.id ?? null }, standby }
+  })
+  const classes = new Set([
+    ...chain.map(({ numericClass }) => numericClass),
+    ...stages.flatMap(({ standby }) => (standby ? [standby.numericClass] : [])),
+  ])
+  return { stages: stages.map(({ stage }) => stage), predictedMs: step.ms, oneClass: classes.size === 1 }
+}
+
+/** Layers that none of these holds. */
+function holes(peers: readonly PlacementPeer[], layers: number): readonly LayerSpan[] {
+  const held = new Array<boolean>(layers).fill(false)
+  for (const { span } of peers) held.fill(true, span.first, Math.min(span.last, layers))
+  const found: LayerSpan[] = []
+  for (let layer = 0; layer < layers; layer += 1) {
+    if (held[layer]) continue
+    const last = found.at(-1)
+    if (last && last.last === layer) found[found.length - 1] = { first: last.first, last: layer + 1 }
+    else found.push({ first: layer, last: layer + 1 })
+  }
+  return found
+}
