@@ -17,17 +17,20 @@ import {
   type Question,
   type Summary,
 } from './conversation.ts'
+import { type Fields, readerOf } from './fields.ts'
 import {
   ATTACHMENTS_MAX,
   CONVERSATIONS_MAX,
-  ID_CHARACTERS_MAX,
   MESSAGES_KEPT_MAX,
   NAME_CHARACTERS_MAX,
   OUTPUT_TOKENS_MAX,
   PROMPT_CHARACTERS_MAX,
   VOCABULARY_MAX,
 } from './limits.ts'
-import { FailureError, fail, ok, type Result } from './result.ts'
+import type { Result } from './result.ts'
+
+const { attempt, refuse, parseJson, record, list, words, id, idOrNull, orNull, number, whole, oneOf } =
+  readerOf('import-invalid')
 
 const CONVERSATION_FORMAT = 'weft-conversations/1'
 
@@ -82,78 +85,6 @@ export function parsePreset(value: unknown): Result<Preset> {
 
 export function parseSettings(value: unknown): Result<ConversationSettings> {
   return attempt(() => readSettings(value))
-}
-
-type Fields = Readonly<Record<string, unknown>>
-
-function refuse(place: string, why: string): never {
-  throw new FailureError(fail('import-invalid', `${place} ${why}.`))
-}
-
-function attempt<T>(read: () => T): Result<T> {
-  try {
-    return ok(read())
-  } catch (error) {
-    if (error instanceof FailureError) return error.failure
-    throw error
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return refuse('The file', 'is not JSON')
-  }
-}
-
-function record(value: unknown, place: string): Fields {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) refuse(place, 'is missing or malformed')
-  return value as Fields
-}
-
-function list(value: unknown, place: string, max: number): readonly unknown[] {
-  if (!Array.isArray(value)) refuse(place, 'is no list')
-  if (value.length > max) refuse(place, `has ${value.length} entries; ${max} are allowed`)
-  return value
-}
-
-function words(fields: Fields, field: string, max: number): string {
-  const value = fields[field]
-  if (typeof value !== 'string') refuse(`\`${field}\``, 'is no text')
-  if (value.length > max) refuse(`\`${field}\``, `has ${value.length} characters; ${max} are allowed`)
-  return value
-}
-
-function id(fields: Fields, field: string): string {
-  const value = words(fields, field, ID_CHARACTERS_MAX)
-  return value === '' ? refuse(`\`${field}\``, 'is empty') : value
-}
-
-function orNull<T>(fields: Fields, field: string, read: (value: unknown) => T): T | null {
-  const value = fields[field]
-  return value === null || value === undefined ? null : read(value)
-}
-
-function idOrNull(fields: Fields, field: string): string | null {
-  return orNull(fields, field, () => id(fields, field))
-}
-
-function number(fields: Fields, field: string, min: number, max: number): number {
-  const value = fields[field]
-  if (typeof value !== 'number' || !(value >= min && value <= max)) {
-    refuse(`\`${field}\``, `is no number between ${min} and ${max}`)
-  }
-  return value
-}
-
-function whole(fields: Fields, field: string, max: number): number {
-  const value = number(fields, field, 0, max)
-  return Number.isSafeInteger(value) ? value : refuse(`\`${field}\``, 'is no whole number')
-}
-
-function oneOf<T extends string>(fields: Fields, field: string, allowed: readonly T[]): T {
-  return allowed.find((value) => value === fields[field]) ?? refuse(`\`${field}\``, `is none of ${allowed.join(', ')}`)
 }
 
 /** The end of JavaScript's calendar. */
