@@ -128,6 +128,11 @@ export const CODES = {
   'epoch-stale': ['The frame belongs to an older try.', 'It was refused; nothing was computed.'],
   'position-mismatch': ['The frame does not follow what the stage holds.', 'It was refused; nothing was computed.'],
   'frame-invalid': ['The frame is malformed.', 'It was refused; nothing was computed.'],
+  'control-invalid': ['A peer sent a message that means nothing.', 'The connection to it was closed.'],
+  'peer-refused': [
+    'A peer refused for a reason that this page does not know.',
+    'Reload the page to get its newest version.',
+  ],
   'link-closed': ['The connection to a peer ended.', 'The answer goes on with another one.'],
   'link-congested': ['A peer takes data too slowly.', 'Wait a moment, then try again.'],
   'message-too-large': ['The message is larger than any link carries.', 'Send a part of it.'],

@@ -203,6 +203,12 @@ export const PIPE_BUFFER_HIGH_BYTES = 4 * MIB
 export const PIPE_BUFFER_LOW_BYTES = MIB
 /** Taken and not yet in that buffer: two of the largest messages. */
 export const PIPE_QUEUE_BYTES_MAX = 2 * PEER_FRAME_BYTES_MAX
+/** A message on the control channel of a link, with a ticket in it. */
+export const CONTROL_BYTES_MAX = 16 * KIB
+/** A signed ticket; they have some 900. */
+export const TICKET_CHARACTERS_MAX = 4_096
+/** What exactly happened, in words of another peer. */
+export const DETAIL_CHARACTERS_MAX = 500
 /** Peers with the same span that a plan looks at: more would cost a server time and win nobody anything. */
 export const PLACEMENT_CANDIDATES_MAX = 16
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */

@@ -33,6 +33,8 @@ interface Rows extends Addressed {
   readonly mode: 'prefill' | 'decode'
   /** The tail draws a token after the last row. */
   readonly sample: boolean
+  /** Rows that a stage was without: it computes them for its KV and sends nothing on. */
+  readonly rebuild: boolean
 }
 
 /**
@@ -50,6 +52,7 @@ export type PeerFrame =
 const TYPES = ['tokens', 'chained', 'hidden', 'ids', 'token'] as const
 const PREFILL = 1
 const SAMPLE = 2
+const REBUILD = 4
 const ROWS_TYPES: readonly PeerFrame['type'][] = ['tokens', 'chained', 'hidden']
 
 assert(new Uint8Array(Uint32Array.of(1).buffer)[0] === 1, 'this machine is little-endian')
@@ -60,7 +63,10 @@ export function encodePeerFrame(frame: PeerFrame): Uint8Array {
   const view = new DataView(bytes.buffer)
   bytes[0] = PEER_FRAME_VERSION
   bytes[1] = TYPES.indexOf(frame.type) + 1
-  bytes[2] = 'mode' in frame ? (frame.mode === 'prefill' ? PREFILL : 0) | (frame.sample ? SAMPLE : 0) : 0
+  bytes[2] =
+    'mode' in frame
+      ? (frame.mode === 'prefill' ? PREFILL : 0) | (frame.sample ? SAMPLE : 0) | (frame.rebuild ? REBUILD : 0)
+      : 0
   view.setUint32(4, frame.epoch, true)
   writeRequest(bytes, frame.request)
   view.setUint32(24, frame.position, true)
@@ -82,7 +88,7 @@ export function decodePeerFrame(bytes: Uint8Array): Result<PeerFrame> {
   const type = TYPES[(bytes[1] ?? 0) - 1]
   if (!type) return invalid(`its type is ${bytes[1]}`)
   const flags = bytes[2] ?? 0
-  const flagsMax = ROWS_TYPES.includes(type) ? PREFILL | SAMPLE : 0
+  const flagsMax = ROWS_TYPES.includes(type) ? PREFILL | SAMPLE | REBUILD : 0
   if ((flags & ~flagsMax) !== 0 || bytes[3] !== 0) return invalid('it has flags that mean nothing')
   const [epoch, position, count] = [view.getUint32(4, true), view.getUint32(24, true), view.getUint32(28, true)]
   const [width, payloadBytes] = [view.getUint32(32, true), view.getUint32(36, true)]
@@ -98,7 +104,7 @@ export function decodePeerFrame(bytes: Uint8Array): Result<PeerFrame> {
     return invalid(`its payload has ${payloadBytes} bytes of ${wanted}`)
   }
   const at = { request: readRequest(bytes), epoch, position }
-  const rows = { ...at, count, mode, sample: (flags & SAMPLE) !== 0 } as const
+  const rows = { ...at, count, mode, sample: (flags & SAMPLE) !== 0, rebuild: (flags & REBUILD) !== 0 } as const
   switch (type) {
     case 'tokens':
       return ok({ ...rows, type, ids: words(bytes) })

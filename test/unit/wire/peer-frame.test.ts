@@ -16,7 +16,12 @@ const at = {
   epoch: word,
   position: fc.integer({ min: 0, max: POSITION_MAX - 256 }),
 }
-const rows = { ...at, mode: fc.constantFrom('prefill' as const, 'decode' as const), sample: fc.boolean() }
+const rows = {
+  ...at,
+  mode: fc.constantFrom('prefill' as const, 'decode' as const),
+  sample: fc.boolean(),
+  rebuild: fc.boolean(),
+}
 const ids = fc.array(word, { minLength: 1, maxLength: 64 }).map((list) => Uint32Array.from(list))
 const finite = fc.float({ noNaN: true, noDefaultInfinity: true })
 
@@ -82,7 +87,13 @@ describe('a frame', () => {
         count: 1,
         mode: 'decode',
       } as const
-      const bytes = encodePeerFrame({ ...frame, sample: false, width: 2, rows: Float32Array.of(1, value) })
+      const bytes = encodePeerFrame({
+        ...frame,
+        sample: false,
+        rebuild: false,
+        width: 2,
+        rows: Float32Array.of(1, value),
+      })
       expect(decodePeerFrame(bytes)).toMatchObject({ ok: false, code: 'frame-invalid' })
     }
   })

@@ -1,0 +1,185 @@
+/**
+ * What peers say on the control channel of a link: a request is opened at a stage, moved to another epoch, closed; a stage
+ * refuses, reports, and says goodbye. JSON, because it is rare and small; parsed once, where it arrives.
+ */
+
+import { CODES, type Code } from './codes.ts'
+import { type Fields, readerOf } from './fields.ts'
+import {
+  CONTEXT_POSITIONS_MAX,
+  CONTROL_BYTES_MAX,
+  DETAIL_CHARACTERS_MAX,
+  LAYERS_MAX,
+  POSITION_MAX,
+  TICKET_CHARACTERS_MAX,
+  VOCABULARY_MAX,
+} from './limits.ts'
+import type { RequestId } from './peer-frame.ts'
+import type { LayerSpan } from './presence.ts'
+import { fail, type Result } from './result.ts'
+
+/** As `SamplerSpec`; the seed travels as 16 hexadecimal digits. */
+export interface SamplerWire {
+  readonly temperature: number
+  readonly topK: number
+  readonly topP: number
+  readonly minP: number
+  readonly repetitionPenalty: number
+  readonly seed: string
+}
+
+interface About {
+  readonly request: RequestId
+  readonly epoch: number
+}
+
+/** Where a stage stands in the route: what it gets comes from `before`, what it makes goes to `after`. */
+export interface StagePlace {
+  readonly span: LayerSpan
+  /** A peer; null for the first stage, which takes tokens. */
+  readonly before: string | null
+  /** A peer; null for the tail, which draws tokens. */
+  readonly after: string | null
+  /** The first stage, to which the tail sends each token; null where it is the tail itself. */
+  readonly head: string | null
+}
+
+/**
+ * Said by the asker. `truncate` also tells a stage its new neighbours after a takeover; `feed` has a stage send what it has
+ * sent before, up to `position`, to the stage that now stands after it.
+ */
+export type AskerSays =
+  | (About & {
+      readonly says: 'open'
+      readonly ticket: string
+      readonly place: StagePlace
+      readonly positions: number
+      readonly sampler: SamplerWire
+    })
+  | (About & {
+      readonly says: 'truncate'
+      readonly position: number
+      readonly sampler: SamplerWire | null
+      readonly place: StagePlace | null
+    })
+  | (About & { readonly says: 'feed'; readonly position: number })
+  | { readonly says: 'close'; readonly request: RequestId }
+
+/** Said by a stage. `refused` answers any of these or a frame; `held` says how far the KV has come while it is fed. */
+export type StageSays =
+  | (About & { readonly says: 'opened' | 'truncated' })
+  | (About & { readonly says: 'held'; readonly position: number })
+  | (About & { readonly says: 'refused'; readonly code: Code; readonly detail: string })
+  | { readonly says: 'alive' }
+  | { readonly says: 'draining' }
+
+export type PeerSays = AskerSays | StageSays
+
+const SAYS = [
+  'open',
+  'truncate',
+  'feed',
+  'close',
+  'opened',
+  'truncated',
+  'held',
+  'refused',
+  'alive',
+  'draining',
+] as const
+const EPOCH_MAX = 0xffff_ffff
+const { attempt, refuse, parseJson, record, words, orNull, number, whole, oneOf, idOrNull } =
+  readerOf('control-invalid')
+
+export function writePeerSays(message: PeerSays): string {
+  return JSON.stringify(message)
+}
+
+/** Refusals: `control-invalid`. */
+export function readPeerSays(text: string): Result<PeerSays> {
+  if (text.length > CONTROL_BYTES_MAX) return fail('control-invalid', `It has ${text.length} characters.`)
+  return attempt(() => {
+    const fields = record(parseJson(text), 'The message')
+    const says = oneOf(fields, 'says', SAYS)
+    switch (says) {
+      case 'alive':
+      case 'draining':
+        return { says }
+      case 'close':
+        return { says, request: requestOf(fields) }
+      case 'opened':
+      case 'truncated':
+        return { says, ...aboutOf(fields) }
+      case 'feed':
+      case 'held':
+        return { says, ...aboutOf(fields), position: whole(fields, 'position', POSITION_MAX) }
+      case 'refused':
+        return {
+          says,
+          ...aboutOf(fields),
+          code: codeOf(fields),
+          detail: words(fields, 'detail', DETAIL_CHARACTERS_MAX),
+        }
+      case 'truncate':
+        return {
+          says,
+          ...aboutOf(fields),
+          position: whole(fields, 'position', POSITION_MAX),
+          sampler: orNull(fields, 'sampler', samplerOf),
+          place: orNull(fields, 'place', placeOf),
+        }
+      case 'open':
+        return {
+          says,
+          ...aboutOf(fields),
+          ticket: words(fields, 'ticket', TICKET_CHARACTERS_MAX),
+          place: placeOf(fields['place']),
+          positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
+          sampler: samplerOf(fields['sampler']),
+        }
+      default:
+        return says satisfies never
+    }
+  })
+}
+
+function aboutOf(fields: Fields): About {
+  return { request: requestOf(fields), epoch: whole(fields, 'epoch', EPOCH_MAX) }
+}
+
+function requestOf(fields: Fields): RequestId {
+  const request = words(fields, 'request', 32)
+  return /^[0-9a-f]{32}$/.test(request) ? request : refuse('`request`', 'is no request id')
+}
+
+/** A newer peer may know more codes than this page. */
+function codeOf(fields: Fields): Code {
+  const code = words(fields, 'code', 64)
+  return Object.hasOwn(CODES, code) ? (code as Code) : 'peer-refused'
+}
+
+function placeOf(value: unknown): StagePlace {
+  const fields = record(value, '`place`')
+  const span = record(fields['span'], '`span`')
+  const [first, last] = [whole(span, 'first', LAYERS_MAX), whole(span, 'last', LAYERS_MAX)]
+  if (first >= last) refuse('`span`', 'is empty')
+  return {
+    span: { first, last },
+    before: idOrNull(fields, 'before'),
+    after: idOrNull(fields, 'after'),
+    head: idOrNull(fields, 'head'),
+  }
+}
+
+function samplerOf(value: unknown): SamplerWire {
+  const fields = record(value, '`sampler`')
+  const seed = words(fields, 'seed', 16)
+  return {
+    temperature: number(fields, 'temperature', 0, 100),
+    topK: whole(fields, 'topK', VOCABULARY_MAX),
+    topP: number(fields, 'topP', 0, 1),
+    minP: number(fields, 'minP', 0, 1),
+    repetitionPenalty: number(fields, 'repetitionPenalty', 0.1, 10),
+    seed: /^[0-9a-f]{16}$/.test(seed) ? seed : refuse('`seed`', 'is no seed'),
+  }
+}
