@@ -133,6 +133,8 @@ export const CODES = {
     'A peer refused for a reason that this page does not know.',
     'Reload the page to get its newest version.',
   ],
+  'journal-short': ['A stage no longer has what it sent.', 'It is computed again from the tokens.'],
+  'route-broken': ['A peer left and nobody can take its place.', 'Send again to look for other peers.'],
   'link-closed': ['The connection to a peer ended.', 'The answer goes on with another one.'],
   'link-congested': ['A peer takes data too slowly.', 'Wait a moment, then try again.'],
   'message-too-large': ['The message is larger than any link carries.', 'Send a part of it.'],

@@ -209,6 +209,14 @@ export const CONTROL_BYTES_MAX = 16 * KIB
 export const TICKET_CHARACTERS_MAX = 4_096
 /** What exactly happened, in words of another peer. */
 export const DETAIL_CHARACTERS_MAX = 500
+/** Takeovers of one request before it gives up: each costs what was computed, and somebody pays for it. */
+export const TAKEOVERS_MAX = 16
+/** Requests of others that one stage serves at once; each has KV of its own. */
+export const SERVED_REQUESTS_MAX = 8
+/** Frames of one request that wait at a stage for what belongs to them: a token on its way, ids of a prompt. */
+export const FRAMES_WAITING_MAX = 64
+/** Hidden states of one request that a stage keeps to feed a successor of its neighbour: 8B at 4,096 positions has 64 MiB. */
+export const JOURNAL_BYTES_MAX = 128 * MIB
 /** Peers with the same span that a plan looks at: more would cost a server time and win nobody anything. */
 export const PLACEMENT_CANDIDATES_MAX = 16
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */

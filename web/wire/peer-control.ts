@@ -40,8 +40,9 @@ export interface StagePlace {
   readonly before: string | null
   /** A peer; null for the tail, which draws tokens. */
   readonly after: string | null
-  /** The first stage, to which the tail sends each token; null where it is the tail itself. */
-  readonly head: string | null
+  /** The first stage, to which the tail sends each token; and the tail, from which the first stage takes it. */
+  readonly head: string
+  readonly tail: string
 }
 
 /**
@@ -88,7 +89,7 @@ const SAYS = [
   'draining',
 ] as const
 const EPOCH_MAX = 0xffff_ffff
-const { attempt, refuse, parseJson, record, words, orNull, number, whole, oneOf, idOrNull } =
+const { attempt, refuse, parseJson, record, words, orNull, number, whole, oneOf, id, idOrNull } =
   readerOf('control-invalid')
 
 export function writePeerSays(message: PeerSays): string {
@@ -167,7 +168,8 @@ function placeOf(value: unknown): StagePlace {
     span: { first, last },
     before: idOrNull(fields, 'before'),
     after: idOrNull(fields, 'after'),
-    head: idOrNull(fields, 'head'),
+    head: id(fields, 'head'),
+    tail: id(fields, 'tail'),
   }
 }
 

@@ -1,0 +1,58 @@
+/**
+ * Peers in one process: each has links to the others over channels in memory, under one clock that the test moves, and may
+ * serve a stage. What a test kills is dead at once: its channels close, and it says nothing more.
+ */
+import type { StageEngine } from '../../web/engine/stage.ts'
+import { PipeLink } from '../../web/mesh/link.ts'
+import { ChannelPipe } from '../../web/mesh/pipe.ts'
+import { Exchange } from '../../web/schedule/exchange.ts'
+import { Provider } from '../../web/schedule/provider.ts'
+import { fail, ok } from '../../web/wire/result.ts'
+import { MemoryChannel } from './memory-channel.ts'
+import { SimClock } from './sim-clock.ts'
+
+export interface MemoryPeer {
+  readonly name: string
+  readonly exchange: Exchange
+  readonly provider: Provider | null
+}
+
+export class MemoryMesh {
+  readonly clock = new SimClock()
+  readonly #peers = new Map<string, MemoryPeer>()
+  readonly #links = new Map<string, PipeLink[]>()
+  readonly #delayMs: (a: string, b: string) => number
+
+  constructor(delayMs: (a: string, b: string) => number = () => 5) {
+    this.#delayMs = delayMs
+  }
+
+  /** Linked to everybody who is there. `stage`: what it serves. */
+  join(name: string, stage: StageEngine | null = null): MemoryPeer {
+    let exchange: Exchange | null = null
+    const linkTo = (peer: string) => exchange?.linkTo(peer) ?? null
+    const provider = stage && new Provider({ stage, linkTo, admit: async () => ok(null) })
+    exchange = new Exchange(provider)
+    const peer = { name, exchange, provider }
+    for (const other of this.#peers.values()) this.#link(peer, other)
+    this.#peers.set(name, peer)
+    return peer
+  }
+
+  kill(name: string): void {
+    for (const link of this.#links.get(name) ?? []) link.close(fail('link-closed', 'The test ended it.'))
+    this.#peers.delete(name)
+  }
+
+  #link(a: MemoryPeer, b: MemoryPeer): void {
+    const line = { later: this.clock.later, delayMs: this.#delayMs(a.name, b.name), bytesPerMs: 5_000 }
+    const [controlA, controlB] = MemoryChannel.pair(line)
+    const [tensorsA, tensorsB] = MemoryChannel.pair(line)
+    const toB = new PipeLink(b.name, new ChannelPipe(controlA), new ChannelPipe(tensorsA))
+    const toA = new PipeLink(a.name, new ChannelPipe(controlB), new ChannelPipe(tensorsB))
+    this.#links.set(a.name, [...(this.#links.get(a.name) ?? []), toB])
+    this.#links.set(b.name, [...(this.#links.get(b.name) ?? []), toA])
+    a.exchange.add(toB)
+    b.exchange.add(toA)
+  }
+}

@@ -1,0 +1,400 @@
+/**
+ * A route of stages on other peers as one hop: what the session sends goes to the first stage, what the tail draws comes
+ * back. When a stage dies its standby takes its place, is brought to where the others are, and the frames that were on their
+ * way go out again: the session waits a little longer and notices nothing. No token that came back is ever taken back.
+ *
+ * The asker counts takeovers (`epoch`); a stage refuses what belongs to an older one. Source: docs/MESH.md, "Failover".
+ */
+import type { Frame, FrameOutput, OpenRequest, SamplerSpec } from '../engine/stage.ts'
+import type { Link } from '../mesh/link.ts'
+import { TAKEOVERS_MAX } from '../wire/limits.ts'
+import type { StagePlace, StageSays } from '../wire/peer-control.ts'
+import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
+import type { LayerSpan } from '../wire/presence.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import type { Exchange, Route } from './exchange.ts'
+import type { Hop } from './hop.ts'
+import { RouteJournal, type TokensFrame } from './route-journal.ts'
+import { samplerToWire } from './served-request.ts'
+
+export interface RouteStage {
+  readonly span: LayerSpan
+  readonly peer: string
+  readonly standby: string | null
+}
+
+export type RouteEvent =
+  | { readonly kind: 'lost'; readonly peer: string; readonly span: LayerSpan; readonly reason: Failure }
+  /** `fed`: from its neighbour's journal; else the whole route began anew from the tokens. */
+  | { readonly kind: 'replaced'; readonly peer: string; readonly span: LayerSpan; readonly fed: boolean }
+  /** The answer goes on; `position` is what was committed. */
+  | { readonly kind: 'recovered'; readonly position: number }
+
+export interface RouteParts {
+  readonly request: RequestId
+  readonly stages: readonly RouteStage[]
+  /** By peer, standbys too. */
+  readonly tickets: ReadonlyMap<string, string>
+  readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
+  readonly onEvent: (event: RouteEvent) => void
+}
+
+interface InFlight {
+  readonly frame: Frame
+  readonly settle: (result: Result<FrameOutput>) => void
+}
+
+/** Something every stage of a set has to say before it goes on. */
+interface Awaited {
+  readonly from: Set<string>
+  readonly matches: (message: StageSays) => boolean
+  readonly settle: (result: Result<null>) => void
+}
+
+export class RouteHop implements Hop, Route {
+  readonly #parts: RouteParts
+  readonly #journal = new RouteJournal()
+  #leave: () => void = () => {}
+  readonly #dead = new Map<string, Failure>()
+  #peers: string[]
+  #epoch = 0
+  #open: { readonly positions: number; sampler: SamplerSpec } | null = null
+  #inFlight: InFlight[] = []
+  #awaited: Awaited[] = []
+  #recovering: Promise<void> | null = null
+  #takeovers = 0
+
+  constructor(parts: RouteParts) {
+    this.#parts = parts
+    this.#peers = parts.stages.map(({ peer }) => peer)
+  }
+
+  /** The peers that stand in the route now, first to tail. */
+  get peers(): readonly string[] {
+    return this.#peers
+  }
+
+  async open({ positions, sampler }: OpenRequest): Promise<Result<null>> {
+    this.#open = { positions, sampler }
+    this.#leave = this.#parts.exchange.join(this.#parts.request, this)
+    this.#journal.cut(0)
+    this.#inFlight = []
+    return this.#until(() => this.#openAll())
+  }
+
+  /** Takes its place in the order of calls before it returns. */
+  run(frame: Frame): Promise<Result<FrameOutput>> {
+    if (frame.input.kind === 'hidden') return Promise.resolve(fail('frame-invalid', 'A route begins with tokens.'))
+    return new Promise((settle) => {
+      this.#journal.sent(frame)
+      const entry = { frame, settle }
+      this.#inFlight.push(entry)
+      if (!this.#recovering) this.#send(frame)
+    })
+  }
+
+  async truncate(_session: number, _epoch: number, position: number, sampler?: SamplerSpec): Promise<Result<null>> {
+    if (!this.#open) return fail('session-unknown', 'The route is not open.')
+    if (sampler) this.#open.sampler = sampler
+    this.#journal.cut(position)
+    this.#inFlight = []
+    return this.#until(() => this.#truncateAll(position))
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return
+    this.#open = null
+    this.#leave()
+    const { request, stages } = this.#parts
+    const all = new Set([
+      ...this.#peers,
+      ...stages.flatMap(({ peer, standby }) => [peer, ...(standby ? [standby] : [])]),
+    ])
+    await Promise.all([...all].map((peer) => this.#link(peer)?.say({ says: 'close', request })))
+    this.#failAll(fail('aborted', ''))
+  }
+
+  hear(from: string, message: StageSays): void {
+    if (!this.#peers.includes(from) || message.says === 'alive') return
+    if (message.says === 'draining') this.gone(from, fail('link-closed', 'The peer is leaving.'))
+    else if (message.epoch !== this.#epoch) return
+    else if (message.says === 'refused') this.#refused(from, fail(message.code, message.detail))
+    else this.#acknowledged(from, message)
+  }
+
+  #acknowledged(from: string, message: Extract<StageSays, { readonly epoch: number }>): void {
+    for (const awaited of [...this.#awaited]) {
+      if (!awaited.from.has(from) || !awaited.matches(message)) continue
+      awaited.from.delete(from)
+      if (awaited.from.size === 0) this.#settleAwaited(awaited, ok(null))
+    }
+    if (message.says === 'held' && from === this.#peers.at(-1)) this.#arrived(message.position, { kind: 'none' })
+  }
+
+  take(from: string, frame: PeerFrame): void {
+    if (frame.type !== 'token' || frame.epoch !== this.#epoch || from !== this.#peers.at(-1)) return
+    this.#journal.drawn(frame.position, frame.id)
+    this.#arrived(frame.position, { kind: 'token', id: frame.id })
+  }
+
+  gone(peer: string, reason: Failure): void {
+    if (!this.#peers.includes(peer) || this.#dead.has(peer) || !this.#open) return
+    this.#dead.set(peer, reason)
+    this.#parts.onEvent({ kind: 'lost', peer, span: this.#spanOf(peer), reason })
+    for (const awaited of [...this.#awaited]) this.#settleAwaited(awaited, reason)
+    void this.#recover()
+  }
+
+  /** Losses of a stage are answered by its standby; anything else ends the request. */
+  #refused(from: string, failure: Failure): void {
+    const [awaited] = this.#awaited
+    if (LOSSES.includes(failure.code)) this.gone(from, failure)
+    else if (awaited) this.#settleAwaited(awaited, failure)
+    else this.#failAll(failure)
+  }
+
+  /** The frame that ends there is done, and so is everything before it. */
+  #arrived(position: number, output: FrameOutput): void {
+    const entry = this.#inFlight[0]
+    if (!entry || entry.frame.position + entry.frame.count !== position) return
+    if (entry.frame.sample !== (output.kind === 'token')) return
+    this.#inFlight.shift()
+    entry.settle(ok(output))
+  }
+
+  #send(frame: Frame): void {
+    const { position, count, mode, sample, input } = frame
+    const rows = { ...this.#about, position, count, mode, sample, rebuild: false } as const
+    if (input.kind === 'chained') this.#to(0, { type: 'chained', ...rows })
+    else if (input.kind === 'tokens') {
+      this.#tellTail(position, input.ids)
+      this.#to(0, { type: 'tokens', ...rows, ids: input.ids })
+    }
+  }
+
+  /** The tail needs to know which tokens its rows are; the stages in the middle do not. */
+  #tellTail(position: number, ids: Uint32Array): void {
+    if (this.#peers.length > 1) this.#to(this.#peers.length - 1, { type: 'ids', ...this.#about, position, ids })
+  }
+
+  #to(index: number, frame: PeerFrame): void {
+    void this.#link(this.#peers[index] ?? '')?.send(frame, 'count' in frame && frame.count > 1 ? 'bulk' : 'now')
+  }
+
+  #recover(): Promise<void> {
+    this.#recovering ??= this.#takeOver().finally(() => {
+      this.#recovering = null
+    })
+    return this.#recovering
+  }
+
+  /** Again and again until all stages of the route are alive and hold the same, or somebody cannot be replaced. */
+  async #takeOver(): Promise<void> {
+    for (;;) {
+      this.#takeovers += 1
+      const fresh = this.#promote()
+      if (!fresh || this.#takeovers > TAKEOVERS_MAX) return this.#break()
+      const held = this.#inFlight[0]?.frame.position ?? this.#journal.end
+      const rebuilt = await this.#rebuild(fresh, held)
+      if (this.#dead.size > 0) continue
+      if (!rebuilt.ok) return this.#break(rebuilt)
+      this.#parts.onEvent({ kind: 'recovered', position: held })
+      this.#sendAgain()
+      return
+    }
+  }
+
+  /** Standbys step into the places of the dead. The places that changed; null where somebody has no standby. */
+  #promote(): ReadonlySet<number> | null {
+    const fresh = new Set<number>()
+    for (const peer of [...this.#dead.keys()]) {
+      const index = this.#peers.indexOf(peer)
+      const standby = this.#parts.stages[index]?.standby ?? null
+      if (standby === null || standby === peer || !this.#link(standby)) return null
+      this.#peers[index] = standby
+      fresh.add(index)
+    }
+    this.#dead.clear()
+    return fresh
+  }
+
+  /** Brings every stage to hold exactly `[0, held)` in a new epoch. */
+  async #rebuild(fresh: ReadonlySet<number>, held: number): Promise<Result<null>> {
+    this.#epoch += 1
+    const opened = await this.#all(
+      (index) => (fresh.has(index) ? this.#openAt(index) : this.#truncateAt(index, held)),
+      (message) => message.says === 'opened' || message.says === 'truncated',
+    )
+    if (!opened.ok) return opened
+    const fed = held === 0 ? opened : await this.#feed(fresh, held)
+    if (fed.ok || fed.code !== 'journal-short') {
+      if (fed.ok) this.#tellReplaced(fresh, true)
+      return fed
+    }
+    const anew = await this.#beginAnew(held)
+    if (anew.ok) this.#tellReplaced(fresh, false)
+    return anew
+  }
+
+  /** Each new stage is fed by the one before it, the first by the asker, from first to tail. */
+  async #feed(fresh: ReadonlySet<number>, held: number): Promise<Result<null>> {
+    for (const index of [...fresh].sort((a, b) => a - b)) {
+      // A neighbour that is new itself has nothing to give.
+      if (index > 0 && fresh.has(index - 1)) return fail('journal-short', 'Two neighbours were replaced at once.')
+      const peer = this.#peers[index] ?? ''
+      const reached = this.#await(new Set([peer]), (message) => message.says === 'held' && message.position === held)
+      const frames = this.#journal.upTo(held)
+      if (index === this.#peers.length - 1) for (const { position, ids } of frames) this.#tellTail(position, ids)
+      if (index === 0) for (const frame of frames) this.#to(0, { type: 'tokens', ...this.#about, ...frame, ...QUIET })
+      else await this.#link(this.#peers[index - 1] ?? '')?.say({ says: 'feed', ...this.#about, position: held })
+      const result = await reached
+      if (!result.ok) return result
+    }
+    return ok(null)
+  }
+
+  /** All stages forget everything and compute it again from the tokens, in the recorded frames. */
+  async #beginAnew(held: number): Promise<Result<null>> {
+    this.#epoch += 1
+    const cut = await this.#truncateAll(0, false)
+    if (!cut.ok) return cut
+    for (const frame of this.#journal.upTo(held)) {
+      const done = await this.#runAgain(frame)
+      if (!done.ok) return done
+    }
+    return ok(null)
+  }
+
+  #runAgain({ position, count, mode, ids }: TokensFrame): Promise<Result<null>> {
+    const end = position + count
+    const done = this.#await(
+      new Set([this.#peers.at(-1) ?? '']),
+      (message) => message.says === 'held' && message.position === end,
+    )
+    this.#tellTail(position, ids)
+    this.#to(0, { type: 'tokens', ...this.#about, position, count, mode, ids, sample: false, rebuild: false })
+    return done
+  }
+
+  /** What was on its way. The first frame's token came back before the loss, so it goes by its id. */
+  #sendAgain(): void {
+    for (const [index, { frame }] of this.#inFlight.entries()) {
+      const id = index === 0 && frame.input.kind === 'chained' ? this.#journal.idAt(frame.position) : undefined
+      this.#send(id === undefined ? frame : { ...frame, input: { kind: 'tokens', ids: Uint32Array.of(id) } })
+    }
+  }
+
+  get #about() {
+    return { request: this.#parts.request, epoch: this.#epoch }
+  }
+
+  #link(peer: string): Link | null {
+    return this.#parts.exchange.linkTo(peer)
+  }
+
+  #spanOf(peer: string): LayerSpan {
+    return this.#parts.stages[this.#peers.indexOf(peer)]?.span ?? { first: 0, last: 0 }
+  }
+
+  #placeOf(index: number): StagePlace {
+    const last = this.#peers.length - 1
+    return {
+      span: this.#parts.stages[index]?.span ?? { first: 0, last: 0 },
+      before: index === 0 ? null : (this.#peers[index - 1] ?? null),
+      after: index === last ? null : (this.#peers[index + 1] ?? null),
+      head: this.#peers[0] ?? '',
+      tail: this.#peers[last] ?? '',
+    }
+  }
+
+  async #openAll(): Promise<Result<null>> {
+    this.#epoch += 1
+    return this.#all(
+      (index) => this.#openAt(index),
+      (message) => message.says === 'opened',
+    )
+  }
+
+  async #truncateAll(position: number, next = true): Promise<Result<null>> {
+    if (next) this.#epoch += 1
+    return this.#all(
+      (index) => this.#truncateAt(index, position),
+      (message) => message.says === 'truncated',
+    )
+  }
+
+  async #openAt(index: number): Promise<Result<null> | undefined> {
+    const peer = this.#peers[index] ?? ''
+    const { positions, sampler } = this.#open ?? { positions: 0, sampler: null }
+    if (!sampler) return fail('session-unknown', 'The route is not open.')
+    const ticket = this.#parts.tickets.get(peer) ?? ''
+    const place = this.#placeOf(index)
+    return this.#link(peer)?.say({
+      says: 'open',
+      ...this.#about,
+      ticket,
+      place,
+      positions,
+      sampler: samplerToWire(sampler),
+    })
+  }
+
+  async #truncateAt(index: number, position: number): Promise<Result<null> | undefined> {
+    const sampler = this.#open ? samplerToWire(this.#open.sampler) : null
+    const place = this.#placeOf(index)
+    return this.#link(this.#peers[index] ?? '')?.say({ says: 'truncate', ...this.#about, position, sampler, place })
+  }
+
+  /** Says something to every stage and waits until all have answered. */
+  async #all(
+    say: (index: number) => Promise<Result<null> | undefined>,
+    matches: (message: StageSays) => boolean,
+  ): Promise<Result<null>> {
+    const answered = this.#await(new Set(this.#peers), matches)
+    for (const index of this.#peers.keys()) {
+      const said = await say(index)
+      if (!said) this.gone(this.#peers[index] ?? '', fail('link-closed', 'There is no link to it.'))
+    }
+    return answered
+  }
+
+  #await(from: Set<string>, matches: (message: StageSays) => boolean): Promise<Result<null>> {
+    return new Promise((settle) => {
+      this.#awaited.push({ from, matches, settle })
+    })
+  }
+
+  #settleAwaited(awaited: Awaited, result: Result<null>): void {
+    this.#awaited = this.#awaited.filter((other) => other !== awaited)
+    awaited.settle(result)
+  }
+
+  /** A step that a death in its middle does not end: the takeover does what the step was about to do. */
+  async #until(step: () => Promise<Result<null>>): Promise<Result<null>> {
+    const result = await step()
+    if (result.ok || !this.#recovering) return result
+    await this.#recovering
+    return this.#open ? ok(null) : fail('route-broken', '')
+  }
+
+  #tellReplaced(fresh: ReadonlySet<number>, fed: boolean): void {
+    for (const index of fresh) {
+      const peer = this.#peers[index] ?? ''
+      this.#parts.onEvent({ kind: 'replaced', peer, span: this.#spanOf(peer), fed })
+    }
+  }
+
+  #break(reason: Failure = fail('route-broken', '')): void {
+    this.#open = null
+    this.#failAll(reason)
+  }
+
+  #failAll(failure: Failure): void {
+    for (const { settle } of this.#inFlight.splice(0)) settle(failure)
+    for (const awaited of [...this.#awaited]) this.#settleAwaited(awaited, failure)
+  }
+}
+
+const QUIET = { sample: false, rebuild: true } as const
+/** What a stage says when its own KV is gone: for the route it is dead. */
+const LOSSES: readonly string[] = ['device-lost', 'device-degraded', 'session-unknown', 'worker-lost']

@@ -1,0 +1,254 @@
+/**
+ * One request at one stage of a route: takes frames from the peer before, computes them in order, sends what comes out to
+ * the peer after. It believes a frame only from whom the place in the route says, only of this epoch, and only where the
+ * stage's KV is exactly what the frame continues. What is wrong is refused to the asker by code; nobody else is harmed.
+ */
+import type { Frame, FrameInput, FrameOutput, SamplerSpec, StageEngine } from '../engine/stage.ts'
+import type { Link } from '../mesh/link.ts'
+import { FRAMES_WAITING_MAX } from '../wire/limits.ts'
+import type { AskerSays, SamplerWire, StagePlace } from '../wire/peer-control.ts'
+import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
+import { type Failure, fail, type Result } from '../wire/result.ts'
+import { StageJournal } from './stage-journal.ts'
+
+type RowsFrame = Extract<PeerFrame, { readonly type: 'tokens' | 'chained' | 'hidden' }>
+type Open = Extract<AskerSays, { readonly says: 'open' }>
+
+export interface ServedParts {
+  readonly stage: StageEngine
+  readonly asker: Link
+  /** Null where there is no link to that peer now. */
+  readonly linkTo: (peer: string) => Link | null
+  /** Of the stage; no other request has it. */
+  readonly session: number
+}
+
+export class ServedRequest {
+  readonly #parts: ServedParts
+  readonly #request: RequestId
+  readonly #positions: number
+  readonly #journal: StageJournal
+  #sampler: SamplerSpec
+  #place: StagePlace
+  #epoch: number
+  /** Frames that wait for their turn, or for a token or ids that belong to them. */
+  #waiting: RowsFrame[] = []
+  /** Ids by position: what the tail has drawn, and what the asker told it of a prompt. */
+  readonly #ids = new Map<number, number>()
+  /** Sends what came out in the order in which it went in. */
+  #sending: Promise<void> = Promise.resolve()
+
+  constructor(parts: ServedParts, open: Open) {
+    this.#parts = parts
+    this.#request = open.request
+    this.#positions = open.positions
+    this.#place = open.place
+    this.#epoch = open.epoch
+    this.#sampler = samplerOf(open.sampler)
+    this.#journal = new StageJournal(parts.stage.facts.width)
+  }
+
+  /** Reserves the KV. Refusals: those of `StageEngine.open`; `frame-invalid` where this stage is not what was asked for. */
+  async open(): Promise<Result<null>> {
+    const { range } = this.#parts.stage.facts
+    const { span } = this.#place
+    if (range.first !== span.first || range.last !== span.last) {
+      return fail('frame-invalid', `This stage has layers ${range.first} to ${range.last}.`)
+    }
+    const opened = await this.#parts.stage.open({
+      session: this.#parts.session,
+      epoch: this.#epoch,
+      positions: this.#positions,
+      sampler: this.#sampler,
+    })
+    if (opened.ok) await this.#tell({ says: 'opened', ...this.#about })
+    return opened
+  }
+
+  async hear(message: Exclude<AskerSays, Open | { readonly says: 'close' }>): Promise<void> {
+    if (message.epoch < this.#epoch) return
+    if (message.says === 'truncate') await this.#truncate(message)
+    else if (message.epoch === this.#epoch) await this.#feed(message.position)
+  }
+
+  take(from: string, frame: PeerFrame): void {
+    if (frame.epoch < this.#epoch) return
+    const wrong = this.#whyNot(from, frame)
+    if (wrong !== null) {
+      void this.#refuse(fail('frame-invalid', wrong))
+      return
+    }
+    if (frame.type === 'ids') for (const [index, id] of frame.ids.entries()) this.#ids.set(frame.position + index, id)
+    else if (frame.type === 'token') this.#ids.set(frame.position, frame.id)
+    else this.#waiting.push(frame)
+    this.#pump()
+  }
+
+  close(): Promise<void> {
+    this.#waiting = []
+    return this.#parts.stage.close(this.#parts.session)
+  }
+
+  get #about() {
+    return { request: this.#request, epoch: this.#epoch }
+  }
+
+  get #first(): boolean {
+    return this.#place.before === null
+  }
+
+  get #tail(): boolean {
+    return this.#place.after === null
+  }
+
+  #whyNot(from: string, frame: PeerFrame): string | null {
+    if (frame.epoch !== this.#epoch) return `epoch ${frame.epoch} was never announced`
+    if (this.#waiting.length >= FRAMES_WAITING_MAX) return `${FRAMES_WAITING_MAX} frames wait already`
+    const asker = this.#parts.asker.peer
+    switch (frame.type) {
+      case 'tokens':
+      case 'chained':
+        return this.#first && from === asker ? null : 'tokens come from the asker to the first stage'
+      case 'hidden':
+        if (from !== this.#place.before) return 'hidden states come from the stage before'
+        return frame.width === this.#parts.stage.facts.width ? null : `rows have ${frame.width} values`
+      case 'ids':
+        return this.#tail && from === asker ? null : 'ids come from the asker to the tail'
+      case 'token':
+        return this.#first && from === this.#place.tail ? null : 'tokens come from the tail to the first stage'
+      default:
+        return frame satisfies never
+    }
+  }
+
+  #pump(): void {
+    for (let frame = this.#waiting[0]; frame; frame = this.#waiting[0]) {
+      const input = this.#inputOf(frame)
+      if (!input) return
+      this.#waiting.shift()
+      this.#run(frame, input)
+    }
+  }
+
+  /** Null while something that belongs to the frame is still on its way. */
+  #inputOf(frame: RowsFrame): { readonly input: FrameInput; readonly ids?: Uint32Array } | null {
+    if (frame.type === 'tokens') return { input: { kind: 'tokens', ids: frame.ids } }
+    if (frame.type === 'chained') {
+      if (this.#tail) return { input: { kind: 'chained' } }
+      const id = this.#ids.get(frame.position)
+      return id === undefined ? null : { input: { kind: 'tokens', ids: Uint32Array.of(id) } }
+    }
+    const input = { kind: 'hidden', rows: frame.rows } as const
+    if (!this.#tail) return { input }
+    const ids = Array.from({ length: frame.count }, (_, index) => this.#ids.get(frame.position + index))
+    return ids.every((id) => id !== undefined) ? { input, ids: Uint32Array.from(ids) } : null
+  }
+
+  #run(frame: RowsFrame, input: { readonly input: FrameInput; readonly ids?: Uint32Array }): void {
+    const { position, count, mode } = frame
+    const epoch = this.#epoch
+    const work: Frame = {
+      session: this.#parts.session,
+      epoch,
+      position,
+      count,
+      mode,
+      sample: this.#tail && frame.sample,
+      ...input,
+    }
+    const output = this.#parts.stage.run(work)
+    this.#sending = this.#sending.then(async () => {
+      const made = await output
+      // The asker has moved on: what came out belongs to nobody.
+      if (epoch !== this.#epoch) return
+      if (made.ok) await this.#pass(frame, made.value)
+      else await this.#refuse(made)
+    })
+  }
+
+  async #pass(frame: RowsFrame, made: FrameOutput): Promise<void> {
+    const { position, count, mode, sample, rebuild } = frame
+    const end = position + count
+    if (made.kind === 'token') {
+      this.#ids.set(end, made.id)
+      const token = { type: 'token', ...this.#about, position: end, id: made.id } as const
+      if (!this.#first) await this.#to(this.#place.head)?.send(token, 'now')
+      await this.#parts.asker.send(token, 'now')
+      return
+    }
+    if (made.kind === 'hidden') {
+      this.#journal.add({ position, count, mode, rows: made.rows })
+      if (!rebuild) {
+        const { width } = this.#parts.stage.facts
+        const hidden = { type: 'hidden', ...this.#about, position, count, mode, sample, rebuild, width } as const
+        const after = this.#place.after === null ? null : this.#to(this.#place.after)
+        // A neighbour that is gone is for the asker to replace; it learns of it by itself.
+        await after?.send({ ...hidden, rows: made.rows }, count > 1 ? 'bulk' : 'now')
+        return
+      }
+    }
+    await this.#tell({ says: 'held', ...this.#about, position: end })
+  }
+
+  async #truncate({ epoch, position, sampler, place }: Extract<AskerSays, { says: 'truncate' }>): Promise<void> {
+    this.#epoch = epoch
+    this.#waiting = []
+    if (sampler) this.#sampler = samplerOf(sampler)
+    if (place) {
+      const moved = place.span.first !== this.#place.span.first || place.span.last !== this.#place.span.last
+      if (moved) return this.#refuse(fail('frame-invalid', 'A stage cannot change its layers.'))
+      this.#place = place
+    }
+    this.#journal.cut(position)
+    // The token that stands at `position` is known still: the next frame begins with it.
+    for (const at of [...this.#ids.keys()]) if (at > position) this.#ids.delete(at)
+    const cut = await this.#parts.stage.truncate(this.#parts.session, epoch, position, this.#sampler)
+    if (epoch !== this.#epoch) return
+    if (cut.ok) await this.#tell({ says: 'truncated', ...this.#about })
+    else await this.#refuse(cut)
+  }
+
+  async #feed(position: number): Promise<void> {
+    const epoch = this.#epoch
+    const frames = this.#journal.upTo(position)
+    if (!frames.ok) return this.#refuse(frames)
+    const after = this.#place.after === null ? null : this.#to(this.#place.after)
+    const { width } = this.#parts.stage.facts
+    for (const { position: at, count, mode, rows } of frames.value) {
+      if (epoch !== this.#epoch) return
+      const hidden = {
+        type: 'hidden',
+        ...this.#about,
+        position: at,
+        count,
+        mode,
+        sample: false,
+        rebuild: true,
+      } as const
+      // The journal keeps its rows: encoding copies them.
+      const sent = await after?.send({ ...hidden, width, rows }, 'bulk')
+      if (!sent?.ok) return
+    }
+  }
+
+  #to(peer: string): Link | null {
+    return this.#parts.linkTo(peer)
+  }
+
+  #refuse({ code, detail }: Failure): Promise<void> {
+    return this.#tell({ says: 'refused', ...this.#about, code, detail })
+  }
+
+  async #tell(message: Parameters<Link['say']>[0]): Promise<void> {
+    await this.#parts.asker.say(message)
+  }
+}
+
+/** The seed has 64 bits, which JSON has not. */
+export function samplerOf({ seed, ...rest }: SamplerWire): SamplerSpec {
+  return { ...rest, seed: BigInt(`0x${seed}`) }
+}
+
+export function samplerToWire({ seed, ...rest }: SamplerSpec): SamplerWire {
+  return { ...rest, seed: seed.toString(16).padStart(16, '0') }
+}
