@@ -190,10 +190,11 @@ export class RouteHop implements Hop, Route {
 
   /** Again and again until all stages of the route are alive and hold the same, or somebody cannot be replaced. */
   async #takeOver(): Promise<void> {
+    // Whoever stepped in and was not brought up before the next death still has to be.
+    const fresh = new Set<number>()
     for (;;) {
       this.#takeovers += 1
-      const fresh = this.#promote()
-      if (!fresh || this.#takeovers > TAKEOVERS_MAX) return this.#break()
+      if (!this.#promote(fresh) || this.#takeovers > TAKEOVERS_MAX) return this.#break()
       const held = this.#inFlight[0]?.frame.position ?? this.#journal.end
       const rebuilt = await this.#rebuild(fresh, held)
       if (this.#dead.size > 0) continue
@@ -204,18 +205,17 @@ export class RouteHop implements Hop, Route {
     }
   }
 
-  /** Standbys step into the places of the dead. The places that changed; null where somebody has no standby. */
-  #promote(): ReadonlySet<number> | null {
-    const fresh = new Set<number>()
+  /** Standbys step into the places of the dead, which are added to `fresh`. False where somebody has no standby. */
+  #promote(fresh: Set<number>): boolean {
     for (const peer of [...this.#dead.keys()]) {
       const index = this.#peers.indexOf(peer)
       const standby = this.#parts.stages[index]?.standby ?? null
-      if (standby === null || standby === peer || !this.#link(standby)) return null
+      if (standby === null || standby === peer || !this.#link(standby)) return false
       this.#peers[index] = standby
       fresh.add(index)
     }
     this.#dead.clear()
-    return fresh
+    return true
   }
 
   /** Brings every stage to hold exactly `[0, held)` in a new epoch. */
