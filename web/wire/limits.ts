@@ -219,6 +219,8 @@ export const FRAMES_WAITING_MAX = 64
 export const JOURNAL_BYTES_MAX = 128 * MIB
 /** Peers with the same span that a plan looks at: more would cost a server time and win nobody anything. */
 export const PLACEMENT_CANDIDATES_MAX = 16
+/** From the first offer until both channels are open; a relay far away takes some three seconds. */
+export const CONNECT_MS_MAX = 20_000
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
 export const MESSAGES_JOINING_MAX = 8
 
