@@ -135,6 +135,7 @@ export const CODES = {
   ],
   'journal-short': ['A stage no longer has what it sent.', 'It is computed again from the tokens.'],
   'route-broken': ['A peer left and nobody can take its place.', 'Send again to look for other peers.'],
+  'key-invalid': ['This is not the key of a device.', 'Ask for a new link or code.'],
   'link-failed': ['No connection to a peer could be made.', 'Another one is tried. A firewall may stand in the way.'],
   'link-closed': ['The connection to a peer ended.', 'The answer goes on with another one.'],
   'link-congested': ['A peer takes data too slowly.', 'Wait a moment, then try again.'],
