@@ -219,6 +219,25 @@ export const FRAMES_WAITING_MAX = 64
 export const JOURNAL_BYTES_MAX = 128 * MIB
 /** Peers with the same span that a plan looks at: more would cost a server time and win nobody anything. */
 export const PLACEMENT_CANDIDATES_MAX = 16
+/** A key, a slash and an id of a run; keys over P-256 are the longest. */
+export const PEER_ID_CHARACTERS_MAX = 128
+/** Ranges of models that one tab may hold: one is usual. */
+export const RANGES_HELD_MAX = 16
+/** An offer with all its candidates has some two thousand. */
+export const SDP_CHARACTERS_MAX = 16 * KIB
+/** Any event to the signalling server, as it lies on the wire. */
+export const EVENT_BYTES_MAX = 64 * KIB
+/** What one socket may say: heartbeats and the candidates of a few links at once. */
+export const EVENTS_PER_SECOND_MAX = 20
+export const EVENTS_BURST_MAX = 200
+/** A socket that has not proved who it is by then is closed. */
+export const PROVE_MS_MAX = 10_000
+/** A peer says that it is there this often, and is gone when it has not for the second. */
+export const HEARTBEAT_MS = 5_000
+export const LEASE_MS = 15_000
+/** A socket that closed without a word may be back within this. */
+export const RESUME_MS = 2_000
+export const LEASE_SWEEP_MS = 500
 /** From the first offer until both channels are open; a relay far away takes some three seconds. */
 export const CONNECT_MS_MAX = 20_000
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
@@ -231,5 +250,6 @@ assert(DOWNLOAD_RETRY_MS <= DOWNLOAD_RETRY_MS_MAX, 'a wait that doubles has an e
 assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
 assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
 assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')
+assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
 assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
 assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')

@@ -1,0 +1,71 @@
+/**
+ * Who is there: peers by their leases. A peer that says nothing for `LEASE_MS` is gone; one whose socket closed is gone
+ * unless it comes back within `RESUME_MS`. The lease decides, never a claim of the tab. Pure: the time comes in.
+ */
+import { LEASE_MS, RESUME_MS } from '../wire/limits.ts'
+import type { PeerId, Presence } from '../wire/signal-events.ts'
+
+export interface RosterPeer {
+  readonly id: PeerId
+  /** Null until it has said what it holds. */
+  readonly presence: Presence | null
+  readonly resume: string
+  readonly untilMs: number
+  readonly connected: boolean
+}
+
+export class Roster {
+  readonly #peers = new Map<PeerId, RosterPeer>()
+
+  get size(): number {
+    return this.#peers.size
+  }
+
+  peer(id: PeerId): RosterPeer | null {
+    return this.#peers.get(id) ?? null
+  }
+
+  all(): readonly RosterPeer[] {
+    return [...this.#peers.values()]
+  }
+
+  /** A proven peer. `resume`: what it was given when it was here before; the right one keeps what it had said. */
+  join(id: PeerId, resume: string | null, fresh: string, nowMs: number): RosterPeer {
+    const known = this.#peers.get(id)
+    const back = known && resume !== null && known.resume === resume
+    const peer = {
+      id,
+      presence: back ? known.presence : null,
+      resume: back ? known.resume : fresh,
+      untilMs: nowMs + LEASE_MS,
+      connected: true,
+    }
+    this.#peers.set(id, peer)
+    return peer
+  }
+
+  /** Also renews the lease. False for a peer that is not here. */
+  hear(id: PeerId, presence: Presence, nowMs: number): boolean {
+    const peer = this.#peers.get(id)
+    if (!peer) return false
+    this.#peers.set(id, { ...peer, presence, untilMs: nowMs + LEASE_MS })
+    return true
+  }
+
+  /** Its socket closed without a word. */
+  lose(id: PeerId, nowMs: number): void {
+    const peer = this.#peers.get(id)
+    if (peer) this.#peers.set(id, { ...peer, connected: false, untilMs: Math.min(peer.untilMs, nowMs + RESUME_MS) })
+  }
+
+  leave(id: PeerId): boolean {
+    return this.#peers.delete(id)
+  }
+
+  /** Takes out whose lease has ended and says who. */
+  sweep(nowMs: number): readonly PeerId[] {
+    const gone = this.all().filter(({ untilMs }) => untilMs <= nowMs)
+    for (const { id } of gone) this.#peers.delete(id)
+    return gone.map(({ id }) => id)
+  }
+}
