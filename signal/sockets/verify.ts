@@ -24,7 +24,9 @@ export async function verifyText(
   if (!parsed.ok || !bytes) return false
   const { algorithm } = parsed.value
   try {
-    const imported = await crypto.subtle.importKey('raw', plain(parsed.value.bytes), IMPORT[algorithm], true, ['verify'])
+    const imported = await crypto.subtle.importKey('raw', plain(parsed.value.bytes), IMPORT[algorithm], true, [
+      'verify',
+    ])
     return await crypto.subtle.verify(VERIFY[algorithm], imported, plain(bytes), plain(signedBytes(purpose, fields)))
   } catch {
     return false

@@ -135,6 +135,7 @@ export const CODES = {
   ],
   'journal-short': ['A stage no longer has what it sent.', 'It is computed again from the tokens.'],
   'route-broken': ['A peer left and nobody can take its place.', 'Send again to look for other peers.'],
+  'signal-away': ['The signalling server does not answer.', 'It is tried again by itself. Your own model answers meanwhile.'],
   'event-invalid': ['The server or a peer sent something malformed.', 'Reload the page to get its newest version.'],
   'not-proven': ['The server does not know this tab yet.', 'Connect again.'],
   'protocol-unknown': ['This page and the server speak different versions.', 'Reload the page.'],

@@ -238,6 +238,11 @@ export const LEASE_MS = 15_000
 /** A socket that closed without a word may be back within this. */
 export const RESUME_MS = 2_000
 export const LEASE_SWEEP_MS = 500
+/** The signalling server has so long to answer an event; then it counts as away. */
+export const ANSWER_EVENT_MS_MAX = 10_000
+/** Tries to reach it again: the first wait, and the longest; each is jittered by half. */
+export const RECONNECT_MS = 500
+export const RECONNECT_MS_MAX = 10_000
 /** From the first offer until both channels are open; a relay far away takes some three seconds. */
 export const CONNECT_MS_MAX = 20_000
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */

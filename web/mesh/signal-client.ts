@@ -1,0 +1,164 @@
+/**
+ * This tab at the signalling server: proves its device key, says what it holds, carries sealed words to other peers and back.
+ * Comes back by itself after a cut, as the same peer. What the server says is parsed here, once.
+ */
+import { io, type Socket } from 'socket.io-client'
+import type { DeviceKey } from '../account/device-key.ts'
+import { CODES, type Code } from '../wire/codes.ts'
+import { toBase64Url } from '../wire/device-keys.ts'
+import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import {
+  type PeerId,
+  type Presence,
+  parseChallenge,
+  parseRelayed,
+  parseWelcome,
+  peerIdOf,
+  type Relayed,
+  type Sealed,
+  type ServerSays,
+  SIGNAL_PROTOCOLS,
+  type TabSays,
+} from '../wire/signal-events.ts'
+
+export type SignalState =
+  | { readonly state: 'connecting' }
+  /** `aheadMs`: the server's clock less this one's; tickets go by the server's. */
+  | { readonly state: 'here'; readonly aheadMs: number }
+  /** It comes back by itself, unless `final`. */
+  | { readonly state: 'away'; readonly reason: Failure; readonly final: boolean }
+
+/** The part of `DeviceKey` that is used. */
+export type Signer = Pick<DeviceKey, 'name' | 'sign'>
+
+export interface SignalParts {
+  readonly url: string
+  readonly key: Signer
+  /** Random, of this run of the tab: 22 characters of base64url. */
+  readonly run: string
+  readonly nowMs: () => number
+  readonly onState: (state: SignalState) => void
+  readonly onRelayed: (relayed: Relayed) => void
+}
+
+type TabSocket = Socket<ServerSays, TabSays>
+/** Whose calls reject where no answer comes in time. */
+type PatientSocket = ReturnType<TabSocket['timeout']>
+
+export class SignalClient {
+  readonly peer: PeerId
+  readonly #parts: SignalParts
+  readonly #socket: TabSocket
+  #resume: string | null = null
+  #presence: Presence | null = null
+  #beating: ReturnType<typeof setInterval> | null = null
+
+  constructor(parts: SignalParts) {
+    this.#parts = parts
+    this.peer = peerIdOf(parts.key.name, parts.run)
+    this.#socket = io(parts.url, {
+      transports: ['websocket'],
+      reconnectionDelay: RECONNECT_MS,
+      reconnectionDelayMax: RECONNECT_MS_MAX,
+      randomizationFactor: 0.5,
+    })
+    this.#socket.on('challenge', (value) => void this.#prove(value))
+    this.#socket.on('relayed', (value) => {
+      const relayed = parseRelayed(value)
+      if (relayed.ok) parts.onRelayed(relayed.value)
+    })
+    this.#socket.on('disconnect', (reason) => this.#away(fail('signal-away', reason), false))
+    this.#socket.on('connect_error', ({ message }) => this.#away(fail('signal-away', message), false))
+    parts.onState({ state: 'connecting' })
+  }
+
+  /** Told at once and with every heartbeat from now on. */
+  say(presence: Presence): void {
+    this.#presence = presence
+    void this.#beat()
+  }
+
+  /** Refusals: `peer-unknown`, `signal-away`, and what the server refuses. */
+  relay(to: PeerId, sealed: Sealed): Promise<Result<null>> {
+    return done(this.#answer((socket) => socket.emitWithAck('relay', { to, sealed })))
+  }
+
+  /** Gone for everybody at once. */
+  async leave(): Promise<void> {
+    await this.#answer((socket) => socket.emitWithAck('leave', null))
+    this.close()
+  }
+
+  close(): void {
+    this.#rest()
+    this.#socket.disconnect()
+  }
+
+  async #prove(value: unknown): Promise<void> {
+    const challenge = parseChallenge(value)
+    if (!challenge.ok) return this.#giveUp(challenge)
+    const { nonce, server, protocols } = challenge.value
+    const protocol = Math.min(protocols.max, SIGNAL_PROTOCOLS.max)
+    if (protocol < Math.max(protocols.min, SIGNAL_PROTOCOLS.min)) {
+      return this.#giveUp(fail('protocol-unknown', `The server speaks ${protocols.min} to ${protocols.max}.`))
+    }
+    const { key, run, nowMs, onState } = this.#parts
+    const signature = toBase64Url(await key.sign('connect', [server, nonce, run]))
+    const asked = nowMs()
+    const proof = { protocol, key: key.name, run, signature, resume: this.#resume }
+    const answer = await this.#answer((socket) => socket.emitWithAck('prove', proof))
+    const welcome = answer.ok ? parseWelcome(answer.value) : answer
+    if (!welcome.ok) return this.#giveUp(welcome)
+    this.#resume = welcome.value.resume
+    // The answer was made somewhere between asking and hearing it.
+    onState({ state: 'here', aheadMs: welcome.value.timeMs - (asked + nowMs()) / 2 })
+    this.#rest()
+    this.#beating = setInterval(() => void this.#beat(), HEARTBEAT_MS)
+    await this.#beat()
+  }
+
+  async #beat(): Promise<void> {
+    const presence = this.#presence
+    if (presence && this.#beating) await this.#answer((socket) => socket.emitWithAck('presence', presence))
+  }
+
+  /** What the server answers to an event. Refusals: `signal-away`, and its own. */
+  async #answer(ask: (socket: PatientSocket) => Promise<unknown>): Promise<Result<unknown>> {
+    if (!this.#socket.connected) return fail('signal-away', '')
+    try {
+      return readAnswer(await ask(this.#socket.timeout(ANSWER_EVENT_MS_MAX)))
+    } catch {
+      return fail('signal-away', 'It did not answer in time.')
+    }
+  }
+
+  #away(reason: Failure, final: boolean): void {
+    this.#rest()
+    this.#parts.onState({ state: 'away', reason, final })
+  }
+
+  #giveUp(reason: Failure): void {
+    this.#socket.disconnect()
+    this.#away(reason, true)
+  }
+
+  #rest(): void {
+    if (this.#beating !== null) clearInterval(this.#beating)
+    this.#beating = null
+  }
+}
+
+async function done(answer: Promise<Result<unknown>>): Promise<Result<null>> {
+  const result = await answer
+  return result.ok ? ok(null) : result
+}
+
+/** A server that answers anything else is none of ours. */
+function readAnswer(value: unknown): Result<unknown> {
+  if (value === null || typeof value !== 'object') return fail('event-invalid', '')
+  const { ok: good, value: inner, code, detail } = value as Record<string, unknown>
+  if (good === true) return ok(inner)
+  if (typeof code !== 'string' || typeof detail !== 'string') return fail('event-invalid', '')
+  return fail(Object.hasOwn(CODES, code) ? (code as Code) : 'peer-refused', detail)
+}
