@@ -5,6 +5,7 @@
 import { resolve } from 'node:path'
 import { KIB, MIB, SOURCE_ANSWER_MS_MAX } from '../web/wire/limits.ts'
 import { assert, fail, ok, type Result } from '../web/wire/result.ts'
+import type { IceConfig } from './sockets/turn.ts'
 
 /** A source that stops sending for this long was cut; the fetch goes on where it stopped. */
 export const SOURCE_IDLE_MS_MAX = 30_000
@@ -53,6 +54,7 @@ export interface Config {
   readonly allowSoftwareAdapter: boolean
   /** Add the default model in the background when the mirror is empty. */
   readonly addDefault: boolean
+  readonly ice: IceConfig
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -65,7 +67,30 @@ export function readConfig(environment: Environment = process.env): Result<Confi
   if (!/^\d{1,5}$/.test(portText) || port > 65_535) return fail('request-invalid', `PORT is "${portText}", not a port.`)
   const dataDir = resolve(environment['WEFT_DATA'] || resolve(REPOSITORY, 'data'))
   const allowSoftwareAdapter = environment['WEFT_ALLOW_SOFTWARE_ADAPTER'] === '1'
-  return ok({ port, host: null, dataDir, appDir: resolve(REPOSITORY, 'dist'), allowSoftwareAdapter, addDefault: true })
+  const ice = readIce(environment)
+  if (!ice.ok) return ice
+  return ok({
+    ice: ice.value,
+    port,
+    host: null,
+    dataDir,
+    appDir: resolve(REPOSITORY, 'dist'),
+    allowSoftwareAdapter,
+    addDefault: true,
+  })
+}
+
+/** `STUN_URL`, and `TURN_URL` with `TURN_SECRET`. */
+function readIce(environment: Environment): Result<IceConfig> {
+  const stunUrl = environment['STUN_URL'] || null
+  const url = environment['TURN_URL'] || null
+  const secret = environment['TURN_SECRET'] || null
+  if (stunUrl !== null && !/^stuns?:/.test(stunUrl)) return fail('request-invalid', `STUN_URL is "${stunUrl}".`)
+  if (url !== null && !/^turns?:/.test(url)) return fail('request-invalid', `TURN_URL is "${url}".`)
+  if ((url === null) !== (secret === null)) {
+    return fail('request-invalid', 'TURN_URL and TURN_SECRET are set together or not at all.')
+  }
+  return ok({ stunUrl, turn: url !== null && secret !== null ? { url, secret } : null })
 }
 
 /** What a child process inherits, with its own additions. */

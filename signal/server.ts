@@ -4,6 +4,7 @@
  */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { PeerId } from '../web/wire/peers.ts'
 import { appFiles } from './app-files.ts'
 import type { Config } from './config.ts'
 import { type AppHandler, createHandler } from './http.ts'
@@ -11,11 +12,15 @@ import { type Catalogue, readCatalogue } from './models/catalogue.ts'
 import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
 import { SOURCE_TOOLS, type SourceTools } from './models/tools.ts'
+import { Hub } from './sockets/hub.ts'
+import { TicketMint } from './sockets/tickets.ts'
+import { iceServersFor } from './sockets/turn.ts'
 
 export interface RunningServer {
   /** `http://localhost:<port>`, without a slash at the end. */
   readonly url: string
   readonly mirror: Mirror
+  readonly hub: Hub
   /** The only exit; idempotent. Ends open answers and the background add. */
   close(): Promise<void>
 }
@@ -40,15 +45,19 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     ? await parts.app(server)
     : { handler: await appFiles(config.appDir), close: () => Promise.resolve() }
   server.on('request', createHandler(mirror, { allowSoftwareAdapter: config.allowSoftwareAdapter }, app.handler))
+  const mint = await TicketMint.create(Date.now)
+  const iceServers = (peer: PeerId) => iceServersFor(config.ice, peer, Date.now())
+  const hub = new Hub({ server, mint, iceServers, nowMs: Date.now })
   const port = await listen(server, config)
   if (config.addDefault) mirror.addDefaultWhenEmpty()
   let closing: Promise<void> | null = null
   const close = async () => {
-    await Promise.all([mirror.close(), app.close(), stop(server)])
+    await Promise.all([hub.close(), mirror.close(), app.close(), stop(server)])
   }
   return {
     url: `http://localhost:${port}`,
     mirror,
+    hub,
     close() {
       closing ??= close()
       return closing

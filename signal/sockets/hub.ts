@@ -7,29 +7,32 @@ import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer } from 'node:http'
 import { Server, type Socket } from 'socket.io'
 import { Roster } from '../../web/rules/roster.ts'
-import { EVENT_BYTES_MAX, LEASE_SWEEP_MS, PROVE_MS_MAX } from '../../web/wire/limits.ts'
+import { EVENT_BYTES_MAX, LEASE_SWEEP_MS, PROVE_MS_MAX, TICKET_ROTATE_LOOK_MS } from '../../web/wire/limits.ts'
+import { type PeerId, peerIdOf } from '../../web/wire/peers.ts'
+import { parseAssignWish, parsePlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import {
-  type PeerId,
+  type IceServer,
   type Proof,
   parsePresence,
   parseProof,
   parseRelayWish,
-  peerIdOf,
   type Reply,
   type ServerSays,
   SIGNAL_PROTOCOLS,
   type TabSays,
 } from '../../web/wire/signal-events.ts'
+import { Planner } from './planner.ts'
 import { EventRate } from './rate.ts'
+import type { TicketMint } from './tickets.ts'
 import { verifyText } from './verify.ts'
 
 type TabSocket = Socket<TabSays, ServerSays>
 
 export interface HubParts {
   readonly server: HttpServer
-  /** Names this server in what tabs sign: its public address. */
-  readonly name: string
+  readonly mint: TicketMint
+  readonly iceServers: (peer: PeerId) => readonly IceServer[]
   readonly nowMs: () => number
 }
 
@@ -38,10 +41,13 @@ export class Hub {
   readonly #parts: HubParts
   readonly #io: Server<TabSays, ServerSays>
   readonly #sockets = new Map<PeerId, TabSocket>()
+  readonly #planner: Planner
   readonly #sweeping: ReturnType<typeof setInterval>
+  readonly #rotating: ReturnType<typeof setInterval>
 
   constructor(parts: HubParts) {
     this.#parts = parts
+    this.#planner = new Planner(this.roster, parts.mint)
     this.#io = new Server(parts.server, {
       transports: ['websocket'],
       maxHttpBufferSize: EVENT_BYTES_MAX,
@@ -51,15 +57,26 @@ export class Hub {
     this.#io.on('connection', (socket) => this.#meet(socket))
     this.#sweeping = setInterval(() => this.roster.sweep(parts.nowMs()), LEASE_SWEEP_MS)
     this.#sweeping.unref()
+    this.#rotating = setInterval(() => void this.rotateTickets(), TICKET_ROTATE_LOOK_MS)
+    this.#rotating.unref()
+  }
+
+  /** Tells everybody where the keys are others now. */
+  async rotateTickets(): Promise<void> {
+    const { mint } = this.#parts
+    if (await mint.rotate()) this.#io.emit('ticketKeys', mint.keys)
   }
 
   async close(): Promise<void> {
     clearInterval(this.#sweeping)
+    clearInterval(this.#rotating)
     await this.#io.close()
   }
 
   #meet(socket: TabSocket): void {
     const nonce = randomBytes(24).toString('base64url')
+    // What the tab asked for: it compares before it signs, so that no other server can pass a signature on to this one.
+    const name = socket.handshake.headers.host ?? ''
     const rate = new EventRate(this.#parts.nowMs())
     const late = setTimeout(() => socket.disconnect(true), PROVE_MS_MAX)
     let peer: PeerId | null = null
@@ -84,7 +101,7 @@ export class Hub {
       if (proving || typeof reply !== 'function') return
       proving = true
       const proof = parseProof(value)
-      const checked = proof.ok ? await this.#check(proof.value, nonce) : proof
+      const checked = proof.ok ? await this.#check(proof.value, name, nonce) : proof
       if (!checked.ok) {
         reply(checked)
         socket.disconnect(true)
@@ -97,7 +114,14 @@ export class Hub {
       const fresh = randomBytes(24).toString('base64url')
       const resume = proof.ok ? proof.value.resume : null
       const joined = this.roster.join(peer, resume, fresh, this.#parts.nowMs())
-      reply(ok({ resume: joined.resume, timeMs: this.#parts.nowMs() }))
+      reply(
+        ok({
+          resume: joined.resume,
+          timeMs: this.#parts.nowMs(),
+          ticketKeys: this.#parts.mint.keys,
+          iceServers: this.#parts.iceServers(peer),
+        }),
+      )
     })
     socket.on('presence', (value, reply) =>
       proven(reply, (own) => {
@@ -117,20 +141,32 @@ export class Hub {
         return ok(null)
       }),
     )
+    socket.on('plan', async (value, reply) => {
+      if (typeof reply !== 'function') return
+      const wish = parsePlanWish(value)
+      if (peer === null) reply(fail('not-proven', ''))
+      else reply(wish.ok ? await this.#planner.plan(peer, wish.value) : wish)
+    })
+    socket.on('assign', (value, reply) =>
+      proven(reply, (own) => {
+        const wish = parseAssignWish(value)
+        return wish.ok ? ok(this.#planner.assign(own, wish.value)) : wish
+      }),
+    )
     socket.on('leave', (_, reply) =>
       proven(reply, (own) => {
         this.roster.leave(own)
         return ok(null)
       }),
     )
-    socket.emit('challenge', { nonce, server: this.#parts.name, protocols: SIGNAL_PROTOCOLS })
+    socket.emit('challenge', { nonce, server: name, protocols: SIGNAL_PROTOCOLS })
   }
 
-  async #check({ protocol, key, run, signature }: Proof, nonce: string): Promise<Result<PeerId>> {
+  async #check({ protocol, key, run, signature }: Proof, name: string, nonce: string): Promise<Result<PeerId>> {
     if (protocol < SIGNAL_PROTOCOLS.min || protocol > SIGNAL_PROTOCOLS.max) {
       return fail('protocol-unknown', `This server speaks ${SIGNAL_PROTOCOLS.min} to ${SIGNAL_PROTOCOLS.max}.`)
     }
-    const holds = await verifyText(key, 'connect', [this.#parts.name, nonce, run], signature)
+    const holds = await verifyText(key, 'connect', [name, nonce, run], signature)
     return holds ? ok(peerIdOf(key, run)) : fail('proof-invalid', '')
   }
 }

@@ -57,6 +57,7 @@ export async function startTestServer(settings: Partial<Config> = {}, parts: Ser
   const own = settings.dataDir === undefined ? await mkdtemp(join(tmpdir(), 'weft-test-')) : null
   const config: Config = {
     port: 0,
+    ice: { stunUrl: null, turn: null },
     host: '127.0.0.1',
     dataDir: own ?? '',
     appDir: join(root, 'dist'),

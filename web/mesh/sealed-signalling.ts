@@ -4,8 +4,9 @@
  */
 import type { Purpose } from '../wire/device-keys.ts'
 import { fromBase64Url, type PublicKey, parsePublicKey, toBase64Url } from '../wire/device-keys.ts'
+import { keyOfPeer, type PeerId } from '../wire/peers.ts'
 import type { Result } from '../wire/result.ts'
-import { keyOfPeer, type PeerId, type Relayed, type Sealed } from '../wire/signal-events.ts'
+import type { Relayed, Sealed } from '../wire/signal-events.ts'
 import type { Description, Signalling } from './link-webrtc.ts'
 
 const PURPOSE: Purpose = 'fingerprint'

@@ -7,25 +7,26 @@ import type { DeviceKey } from '../account/device-key.ts'
 import { CODES, type Code } from '../wire/codes.ts'
 import { toBase64Url } from '../wire/device-keys.ts'
 import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits.ts'
+import { type LayerSpan, type PeerId, peerIdOf } from '../wire/peers.ts'
+import { type AssignWish, type Plan, type PlanWish, parseAssigned, parsePlan } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import {
-  type PeerId,
+  type IceServer,
   type Presence,
   parseChallenge,
   parseRelayed,
   parseWelcome,
-  peerIdOf,
   type Relayed,
   type Sealed,
   type ServerSays,
   SIGNAL_PROTOCOLS,
   type TabSays,
 } from '../wire/signal-events.ts'
+import { parseTicketKeys, type TicketKey } from '../wire/tickets.ts'
 
 export type SignalState =
   | { readonly state: 'connecting' }
-  /** `aheadMs`: the server's clock less this one's; tickets go by the server's. */
-  | { readonly state: 'here'; readonly aheadMs: number }
+  | { readonly state: 'here' }
   /** It comes back by itself, unless `final`. */
   | { readonly state: 'away'; readonly reason: Failure; readonly final: boolean }
 
@@ -52,6 +53,9 @@ export class SignalClient {
   readonly #socket: TabSocket
   #resume: string | null = null
   #presence: Presence | null = null
+  #aheadMs = 0
+  #ticketKeys: readonly TicketKey[] = []
+  #iceServers: readonly IceServer[] = []
   #beating: ReturnType<typeof setInterval> | null = null
 
   constructor(parts: SignalParts) {
@@ -68,9 +72,27 @@ export class SignalClient {
       const relayed = parseRelayed(value)
       if (relayed.ok) parts.onRelayed(relayed.value)
     })
+    this.#socket.on('ticketKeys', (value) => {
+      const keys = parseTicketKeys(value)
+      if (keys.ok) this.#ticketKeys = keys.value
+    })
     this.#socket.on('disconnect', (reason) => this.#away(fail('signal-away', reason), false))
     this.#socket.on('connect_error', ({ message }) => this.#away(fail('signal-away', message), false))
     parts.onState({ state: 'connecting' })
+  }
+
+  /** The server's clock, as well as this tab knows it. Tickets go by it. */
+  serverNowMs(): number {
+    return this.#parts.nowMs() + this.#aheadMs
+  }
+
+  /** As the server last told; they are good for tickets while it is away. */
+  get ticketKeys(): readonly TicketKey[] {
+    return this.#ticketKeys
+  }
+
+  get iceServers(): readonly IceServer[] {
+    return this.#iceServers
   }
 
   /** Told at once and with every heartbeat from now on. */
@@ -82,6 +104,17 @@ export class SignalClient {
   /** Refusals: `peer-unknown`, `signal-away`, and what the server refuses. */
   relay(to: PeerId, sealed: Sealed): Promise<Result<null>> {
     return done(this.#answer((socket) => socket.emitWithAck('relay', { to, sealed })))
+  }
+
+  /** Refusals: `no-holder`, `no-capacity`, `unreachable`, `filter-empty`, `signal-away`, and what the server refuses. */
+  async plan(wish: PlanWish): Promise<Result<Plan>> {
+    const answer = await this.#answer((socket) => socket.emitWithAck('plan', wish))
+    return answer.ok ? parsePlan(answer.value) : answer
+  }
+
+  async assign(wish: AssignWish): Promise<Result<LayerSpan>> {
+    const answer = await this.#answer((socket) => socket.emitWithAck('assign', wish))
+    return answer.ok ? parseAssigned(answer.value) : answer
   }
 
   /** Gone for everybody at once. */
@@ -99,6 +132,8 @@ export class SignalClient {
     const challenge = parseChallenge(value)
     if (!challenge.ok) return this.#giveUp(challenge)
     const { nonce, server, protocols } = challenge.value
+    if (server !== new URL(this.#parts.url).host)
+      return this.#giveUp(fail('server-other', `It calls itself ${server}.`))
     const protocol = Math.min(protocols.max, SIGNAL_PROTOCOLS.max)
     if (protocol < Math.max(protocols.min, SIGNAL_PROTOCOLS.min)) {
       return this.#giveUp(fail('protocol-unknown', `The server speaks ${protocols.min} to ${protocols.max}.`))
@@ -112,7 +147,10 @@ export class SignalClient {
     if (!welcome.ok) return this.#giveUp(welcome)
     this.#resume = welcome.value.resume
     // The answer was made somewhere between asking and hearing it.
-    onState({ state: 'here', aheadMs: welcome.value.timeMs - (asked + nowMs()) / 2 })
+    this.#aheadMs = welcome.value.timeMs - (asked + nowMs()) / 2
+    this.#ticketKeys = welcome.value.ticketKeys
+    this.#iceServers = welcome.value.iceServers
+    onState({ state: 'here' })
     this.#rest()
     this.#beating = setInterval(() => void this.#beat(), HEARTBEAT_MS)
     await this.#beat()

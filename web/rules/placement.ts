@@ -7,7 +7,7 @@
  * the seed, so that equal peers share the work. A stage runs its whole range, so ranges must meet exactly.
  */
 import { PLACEMENT_CANDIDATES_MAX } from '../wire/limits.ts'
-import type { LayerSpan } from '../wire/presence.ts'
+import type { LayerSpan } from '../wire/peers.ts'
 import { mix } from './mix.ts'
 
 export interface PlacementPeer {

@@ -3,7 +3,8 @@
  * unless it comes back within `RESUME_MS`. The lease decides, never a claim of the tab. Pure: the time comes in.
  */
 import { LEASE_MS, RESUME_MS } from '../wire/limits.ts'
-import type { PeerId, Presence } from '../wire/signal-events.ts'
+import type { PeerId } from '../wire/peers.ts'
+import type { Presence } from '../wire/signal-events.ts'
 
 export interface RosterPeer {
   readonly id: PeerId

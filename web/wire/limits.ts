@@ -207,6 +207,23 @@ export const PIPE_QUEUE_BYTES_MAX = 2 * PEER_FRAME_BYTES_MAX
 export const CONTROL_BYTES_MAX = 16 * KIB
 /** A signed ticket; they have some 900. */
 export const TICKET_CHARACTERS_MAX = 4_096
+/** Public keys of the server that a tab is told of: one in use, one before it, one that comes. */
+export const TICKET_KEYS_MAX = 4
+/** A request has so long to start with its ticket, on the server's clock, give or take the skew of what a tab knows of it. */
+export const TICKET_START_MS = 5 * 60_000
+export const TICKET_SKEW_MS = 30_000
+/** A key signs for a day; tickets of the one before it may still start. */
+export const TICKET_KEY_MS = 24 * 3_600_000
+export const TICKET_ROTATE_LOOK_MS = 60_000
+/** Used tickets that a worker remembers until they expire; past it new requests are refused. */
+export const TICKETS_USED_MAX = 10_000
+/** A TURN credential works for a day of tabs left open. */
+export const TURN_CREDENTIAL_MS = 24 * 3_600_000
+/** A stage says this often that it is alive, and is taken for dead when it has not for the second. */
+export const ALIVE_MS = 250
+export const ALIVE_MS_MAX = 1_000
+/** Links that one tab holds: neighbours of the requests it serves, and a route of its own with standbys. */
+export const LINKS_MAX = 64
 /** What exactly happened, in words of another peer. */
 export const DETAIL_CHARACTERS_MAX = 500
 /** Takeovers of one request before it gives up: each costs what was computed, and somebody pays for it. */

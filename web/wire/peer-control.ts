@@ -4,18 +4,18 @@
  */
 
 import { CODES, type Code } from './codes.ts'
-import { type Fields, readerOf } from './fields.ts'
+import type { Fields } from './fields.ts'
 import {
   CONTEXT_POSITIONS_MAX,
   CONTROL_BYTES_MAX,
   DETAIL_CHARACTERS_MAX,
-  LAYERS_MAX,
+  PEER_ID_CHARACTERS_MAX,
   POSITION_MAX,
   TICKET_CHARACTERS_MAX,
   VOCABULARY_MAX,
 } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
-import type { LayerSpan } from './presence.ts'
+import { type LayerSpan, peerReaderOf } from './peers.ts'
 import { fail, type Result } from './result.ts'
 
 /** As `SamplerSpec`; the seed travels as 16 hexadecimal digits. */
@@ -89,8 +89,8 @@ const SAYS = [
   'draining',
 ] as const
 const EPOCH_MAX = 0xffff_ffff
-const { attempt, refuse, parseJson, record, words, orNull, number, whole, oneOf, id, idOrNull } =
-  readerOf('control-invalid')
+const { attempt, refuse, parseJson, record, words, orNull, number, whole, oneOf, span, requestId } =
+  peerReaderOf('control-invalid')
 
 export function writePeerSays(message: PeerSays): string {
   return JSON.stringify(message)
@@ -107,7 +107,7 @@ export function readPeerSays(text: string): Result<PeerSays> {
       case 'draining':
         return { says }
       case 'close':
-        return { says, request: requestOf(fields) }
+        return { says, request: requestId(fields, 'request') }
       case 'opened':
       case 'truncated':
         return { says, ...aboutOf(fields) }
@@ -145,12 +145,7 @@ export function readPeerSays(text: string): Result<PeerSays> {
 }
 
 function aboutOf(fields: Fields): About {
-  return { request: requestOf(fields), epoch: whole(fields, 'epoch', EPOCH_MAX) }
-}
-
-function requestOf(fields: Fields): RequestId {
-  const request = words(fields, 'request', 32)
-  return /^[0-9a-f]{32}$/.test(request) ? request : refuse('`request`', 'is no request id')
+  return { request: requestId(fields, 'request'), epoch: whole(fields, 'epoch', EPOCH_MAX) }
 }
 
 /** A newer peer may know more codes than this page. */
@@ -161,16 +156,18 @@ function codeOf(fields: Fields): Code {
 
 function placeOf(value: unknown): StagePlace {
   const fields = record(value, '`place`')
-  const span = record(fields['span'], '`span`')
-  const [first, last] = [whole(span, 'first', LAYERS_MAX), whole(span, 'last', LAYERS_MAX)]
-  if (first >= last) refuse('`span`', 'is empty')
   return {
-    span: { first, last },
-    before: idOrNull(fields, 'before'),
-    after: idOrNull(fields, 'after'),
-    head: id(fields, 'head'),
-    tail: id(fields, 'tail'),
+    span: span(fields, 'span'),
+    before: orNull(fields, 'before', () => named(fields, 'before')),
+    after: orNull(fields, 'after', () => named(fields, 'after')),
+    head: named(fields, 'head'),
+    tail: named(fields, 'tail'),
   }
+}
+
+/** Whoever it is, there is a proven link to it or not. */
+function named(fields: Fields, field: string): string {
+  return words(fields, field, PEER_ID_CHARACTERS_MAX)
 }
 
 function samplerOf(value: unknown): SamplerWire {

@@ -3,34 +3,15 @@
  * from outside. The server introduces peers; no field here can carry a prompt, an answer or an activation.
  */
 import { type PublicKeyText, parsePublicKey, SIGNATURE_BYTES } from './device-keys.ts'
-import { type Fields, readerOf } from './fields.ts'
-import {
-  LAYERS_MAX,
-  NAME_CHARACTERS_MAX,
-  PEER_ID_CHARACTERS_MAX,
-  RANGES_HELD_MAX,
-  SDP_CHARACTERS_MAX,
-} from './limits.ts'
-import type { LayerSpan } from './presence.ts'
+import type { Fields } from './fields.ts'
+import { NAME_CHARACTERS_MAX, PEER_ID_CHARACTERS_MAX, RANGES_HELD_MAX, SDP_CHARACTERS_MAX } from './limits.ts'
+import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
+import type { AssignWish, Plan, PlanWish } from './plan-events.ts'
 import type { Result } from './result.ts'
+import { parseTicketKeys, type TicketKey } from './tickets.ts'
 
 /** Both sides name the versions they speak; the highest common one is used. */
 export const SIGNAL_PROTOCOLS = { min: 1, max: 1 } as const
-
-/** `<key>/<run>`: a device key and a random id of this run, so that everybody can check what the peer signs. */
-export type PeerId = string
-
-const RUN = /^[A-Za-z0-9_-]{22}$/
-
-export function peerIdOf(key: PublicKeyText, run: string): PeerId {
-  return `${key}/${run}`
-}
-
-/** Null for what is no peer id. */
-export function keyOfPeer(peer: PeerId): PublicKeyText | null {
-  const [key = '', run = '', ...more] = peer.split('/')
-  return more.length === 0 && RUN.test(run) && parsePublicKey(key).ok ? key : null
-}
 
 /** The server's first word. */
 export interface Challenge {
@@ -54,6 +35,15 @@ export interface Welcome {
   readonly resume: string
   /** The server's clock, which tickets go by. */
   readonly timeMs: number
+  readonly ticketKeys: readonly TicketKey[]
+  readonly iceServers: readonly IceServer[]
+}
+
+/** As WebRTC takes it. Credentials of a TURN server last for hours, not for ever. */
+export interface IceServer {
+  readonly urls: string
+  readonly username?: string
+  readonly credential?: string
 }
 
 /** A model's layers, loaded and ready. */
@@ -97,18 +87,27 @@ export interface TabSays {
   prove: (proof: Proof, reply: Reply<Welcome>) => void
   presence: (presence: Presence, reply: Reply<null>) => void
   relay: (wish: RelayWish, reply: Reply<null>) => void
+  /** Who could answer a request over layers. */
+  plan: (wish: PlanWish, reply: Reply<Plan>) => void
+  /** Which layers a tab that wants to serve is needed for. */
+  assign: (wish: AssignWish, reply: Reply<LayerSpan>) => void
   leave: (nothing: null, reply: Reply<null>) => void
 }
 
 export interface ServerSays {
   challenge: (challenge: Challenge) => void
   relayed: (relayed: Relayed) => void
+  /** They were rotated. */
+  ticketKeys: (keys: readonly TicketKey[]) => void
 }
 
-const { attempt, record, refuse, list, words, orNull, number, whole, flag, oneOf } = readerOf('event-invalid')
+const { attempt, record, refuse, list, words, orNull, number, whole, flag, oneOf, peer, span, modelId, run } =
+  peerReaderOf('event-invalid')
 
 const SIGNATURE_CHARACTERS = Math.ceil((SIGNATURE_BYTES * 4) / 3)
 const TOKEN_CHARACTERS_MAX = 64
+const ICE_SERVERS_MAX = 8
+const URL_CHARACTERS_MAX = 256
 const MS_PER_LAYER_MAX = 60_000
 const QUEUED_MAX = 10_000
 
@@ -128,18 +127,29 @@ export function parseProof(value: unknown): Result<Proof> {
   return attempt(() => {
     const fields = record(value, 'A proof')
     const key = words(fields, 'key', PEER_ID_CHARACTERS_MAX)
-    const run = words(fields, 'run', 22)
     if (!parsePublicKey(key).ok) refuse('`key`', 'is no key of a device')
-    if (!RUN.test(run)) refuse('`run`', 'is no id of a run')
     const resume = orNull(fields, 'resume', () => words(fields, 'resume', TOKEN_CHARACTERS_MAX))
-    return { protocol: whole(fields, 'protocol', 1_000), key, run, signature: signatureOf(fields), resume }
+    return {
+      protocol: whole(fields, 'protocol', 1_000),
+      key,
+      run: run(fields, 'run'),
+      signature: signatureOf(fields),
+      resume,
+    }
   })
 }
 
 export function parseWelcome(value: unknown): Result<Welcome> {
   return attempt(() => {
     const fields = record(value, 'A welcome')
-    return { resume: words(fields, 'resume', TOKEN_CHARACTERS_MAX), timeMs: number(fields, 'timeMs', 0, 8.64e15) }
+    const keys = parseTicketKeys(fields['ticketKeys'])
+    if (!keys.ok) return refuse('`ticketKeys`', keys.detail)
+    return {
+      resume: words(fields, 'resume', TOKEN_CHARACTERS_MAX),
+      timeMs: number(fields, 'timeMs', 0, 8.64e15),
+      ticketKeys: keys.value,
+      iceServers: list(fields['iceServers'], '`iceServers`', ICE_SERVERS_MAX).map(readIceServer),
+    }
   })
 }
 
@@ -157,27 +167,31 @@ export function parsePresence(value: unknown): Result<Presence> {
 export function parseRelayWish(value: unknown): Result<RelayWish> {
   return attempt(() => {
     const fields = record(value, 'A relay')
-    return { to: peerOf(fields, 'to'), sealed: readSealed(fields['sealed']) }
+    return { to: peer(fields, 'to'), sealed: readSealed(fields['sealed']) }
   })
 }
 
 export function parseRelayed(value: unknown): Result<Relayed> {
   return attempt(() => {
     const fields = record(value, 'A relayed word')
-    return { from: peerOf(fields, 'from'), sealed: readSealed(fields['sealed']) }
+    return { from: peer(fields, 'from'), sealed: readSealed(fields['sealed']) }
   })
+}
+
+function readIceServer(value: unknown): IceServer {
+  const fields = record(value, 'An ICE server')
+  const urls = words(fields, 'urls', URL_CHARACTERS_MAX)
+  if (!/^(stuns?|turns?):/.test(urls)) refuse('`urls`', 'names neither STUN nor TURN')
+  const username = orNull(fields, 'username', () => words(fields, 'username', PEER_ID_CHARACTERS_MAX * 2))
+  const credential = orNull(fields, 'credential', () => words(fields, 'credential', TOKEN_CHARACTERS_MAX))
+  return { urls, ...(username === null ? {} : { username }), ...(credential === null ? {} : { credential }) }
 }
 
 function readHeld(value: unknown): HeldRange {
   const fields = record(value, 'A range')
-  const span = record(fields['span'], '`span`')
-  const [first, last] = [whole(span, 'first', LAYERS_MAX), whole(span, 'last', LAYERS_MAX)]
-  if (first >= last) refuse('`span`', 'is empty')
-  const modelId = words(fields, 'modelId', 64)
-  if (!/^[0-9a-f]{64}$/.test(modelId)) refuse('`modelId`', 'is no model id')
   return {
-    modelId,
-    span: { first, last },
+    modelId: modelId(fields, 'modelId'),
+    span: span(fields, 'span'),
     msPerLayer: number(fields, 'msPerLayer', 0, MS_PER_LAYER_MAX),
     freePositions: whole(fields, 'freePositions', Number.MAX_SAFE_INTEGER),
     queued: number(fields, 'queued', 0, QUEUED_MAX),
@@ -191,11 +205,6 @@ function readSealed(value: unknown): Sealed {
     text: words(fields, 'text', SDP_CHARACTERS_MAX),
     signature: signatureOf(fields),
   }
-}
-
-function peerOf(fields: Fields, field: string): PeerId {
-  const peer = words(fields, field, PEER_ID_CHARACTERS_MAX)
-  return keyOfPeer(peer) === null ? refuse(`\`${field}\``, 'is no peer') : peer
 }
 
 function signatureOf(fields: Fields): string {

@@ -4,8 +4,9 @@ import { DeviceKey, makeKey, verifySigned } from '../../../web/account/device-ke
 import type { Description } from '../../../web/mesh/link-webrtc.ts'
 import { SealedSignalling } from '../../../web/mesh/sealed-signalling.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
+import { type PeerId, peerIdOf } from '../../../web/wire/peers.ts'
 import { ok } from '../../../web/wire/result.ts'
-import { type PeerId, peerIdOf, type Relayed, type Sealed } from '../../../web/wire/signal-events.ts'
+import type { Relayed, Sealed } from '../../../web/wire/signal-events.ts'
 
 interface Side {
   readonly peer: PeerId

@@ -4,13 +4,14 @@ import type { AddressInfo } from 'node:net'
 import { io } from 'socket.io-client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Hub } from '../../../signal/sockets/hub.ts'
+import { TicketMint } from '../../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey } from '../../../web/account/device-key.ts'
 import { SignalClient, type SignalState, type Signer } from '../../../web/mesh/signal-client.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import { EVENTS_BURST_MAX, LEASE_MS, RESUME_MS } from '../../../web/wire/limits.ts'
 import type { Presence, Relayed } from '../../../web/wire/signal-events.ts'
 
-const NAME = 'weft.test'
+const ICE = [{ urls: 'turn:weft.test:3478', username: 'u', credential: 'c' }]
 const PRESENCE: Presence = {
   numericClass: 'a',
   visible: true,
@@ -20,6 +21,7 @@ const SEALED = { kind: 'offer' as const, text: 'v=0', signature: 'A'.repeat(86) 
 
 let server: Server
 let hub: Hub
+let mint: TicketMint
 let url: string
 let nowMs: number
 const clients: SignalClient[] = []
@@ -27,7 +29,8 @@ const clients: SignalClient[] = []
 beforeEach(async () => {
   nowMs = 1_000_000
   server = createServer()
-  hub = new Hub({ server, name: NAME, nowMs: () => nowMs })
+  mint = await TicketMint.create(() => nowMs)
+  hub = new Hub({ server, mint, iceServers: () => ICE, nowMs: () => nowMs })
   await new Promise<void>((done) => server.listen(0, done))
   url = `http://localhost:${(server.address() as AddressInfo).port}`
 })

@@ -1,0 +1,102 @@
+/** Tickets from the server's mint to a worker's check: who may, for what, until when, how often. */
+import { SignJWT } from 'jose'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { TicketMint } from '../../../signal/sockets/tickets.ts'
+import { TicketCheck, type TicketUse } from '../../../web/account/ticket-check.ts'
+import { toBase64Url } from '../../../web/wire/device-keys.ts'
+import { TICKET_KEY_MS, TICKET_SKEW_MS, TICKET_START_MS } from '../../../web/wire/limits.ts'
+import { peerIdOf } from '../../../web/wire/peers.ts'
+
+const peer = (byte: number) =>
+  peerIdOf(`ed25519:${toBase64Url(new Uint8Array(32).fill(byte))}`, toBase64Url(new Uint8Array(16).fill(byte)))
+const [ASKER, WORKER, OTHER] = [peer(1), peer(2), peer(3)]
+const USE: TicketUse = {
+  request: '0123456789abcdef0123456789abcdef',
+  asker: ASKER,
+  modelId: 'a'.repeat(64),
+  span: { first: 2, last: 5 },
+  positions: 512,
+}
+
+let nowMs: number
+let mint: TicketMint
+let check: TicketCheck
+beforeEach(async () => {
+  nowMs = 1_700_000_000_000
+  mint = await TicketMint.create(() => nowMs)
+  check = new TicketCheck({ self: WORKER, keys: () => mint.keys, nowMs: () => nowMs })
+})
+
+const sign = (worker = WORKER) => mint.sign({ ...USE, worker })
+
+describe('a ticket', () => {
+  it('lets its asker start what it says, once', async () => {
+    const ticket = await sign()
+    expect(await check.admit(ticket, { ...USE, positions: 100 })).toMatchObject({ ok: true })
+    expect(await check.admit(ticket, USE)).toMatchObject({ code: 'ticket-invalid', detail: 'It was used before.' })
+  })
+
+  it.each([
+    ['request', { request: 'f'.repeat(32) }],
+    ['asker', { asker: OTHER }],
+    ['model', { modelId: 'b'.repeat(64) }],
+    ['range', { span: { first: 2, last: 6 } }],
+    ['number of positions', { positions: 513 }],
+  ])('is refused for another %s, and is not used up by that', async (what, other) => {
+    const ticket = await sign()
+    const refused = await check.admit(ticket, { ...USE, ...other })
+    expect(refused).toMatchObject({ code: 'ticket-invalid', detail: `It is for another ${what}.` })
+    expect(await check.admit(ticket, USE)).toMatchObject({ ok: true })
+  })
+
+  it('is refused at another worker, and where it was changed, unsigned or signed by somebody else', async () => {
+    const ticket = await sign()
+    const [head = '', body = '', signature = ''] = ticket.split('.')
+    const changed = toBase64Url(
+      new TextEncoder().encode(JSON.stringify({ ...JSON.parse(atob(body)), positions: 9_999 })),
+    )
+    const unsigned = toBase64Url(new TextEncoder().encode(JSON.stringify({ alg: 'none' })))
+    const stranger = await TicketMint.create(() => nowMs)
+    const secret = new TextEncoder().encode(mint.keys[0]?.x ?? '')
+    const bySecret = await new SignJWT(JSON.parse(atob(body)))
+      .setProtectedHeader({ alg: 'HS256', kid: mint.keys[0]?.kid ?? '' })
+      .sign(secret)
+    const forged = [
+      await sign(OTHER),
+      `${head}.${changed}.${signature}`,
+      `${unsigned}.${body}.`,
+      await stranger.sign({ ...USE, worker: WORKER }),
+      bySecret,
+      '',
+      'x.y.z',
+    ]
+    for (const one of forged) expect(await check.admit(one, USE), one).toMatchObject({ code: 'ticket-invalid' })
+    expect(await check.admit(ticket, USE)).toMatchObject({ ok: true })
+  })
+
+  it('has five minutes to start, by the clock of the server and half a minute more or less', async () => {
+    const [early, late, tooLate] = [await sign(), await sign(), await sign()]
+    nowMs -= TICKET_SKEW_MS
+    expect(await check.admit(early, USE)).toMatchObject({ ok: true })
+    nowMs += TICKET_SKEW_MS + TICKET_START_MS + TICKET_SKEW_MS - 1_000
+    expect(await check.admit(late, USE)).toMatchObject({ ok: true })
+    nowMs += 2_000
+    expect(await check.admit(tooLate, USE)).toMatchObject({ code: 'ticket-invalid' })
+    // What was used is remembered until it has expired for good, and then forgotten.
+    expect(await check.admit(late, USE)).toMatchObject({ code: 'ticket-invalid' })
+  })
+
+  it('outlives the key that signed it, and no longer', async () => {
+    nowMs += TICKET_KEY_MS - 1_000
+    const ticket = await sign()
+    nowMs += 1_000
+    expect(await mint.rotate()).toBe(true)
+    expect(mint.keys).toHaveLength(2)
+    expect(await check.admit(ticket, USE)).toMatchObject({ ok: true })
+    expect(await check.admit(await sign(), USE)).toMatchObject({ ok: true })
+    expect(await mint.rotate()).toBe(false)
+    nowMs += TICKET_START_MS + TICKET_SKEW_MS
+    expect(await mint.rotate()).toBe(true)
+    expect(mint.keys).toHaveLength(1)
+  })
+})

@@ -1,0 +1,88 @@
+/** What a tab asks the planner and what it gets: a route with standbys and tickets, or the layers to serve. */
+import { CONTEXT_POSITIONS_MAX, LAYERS_MAX, TICKET_CHARACTERS_MAX } from './limits.ts'
+import type { RequestId } from './peer-frame.ts'
+import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
+import type { Result } from './result.ts'
+
+export interface PlanWish {
+  readonly request: RequestId
+  readonly modelId: string
+  readonly layers: number
+  /** KV positions for prompt and answer. */
+  readonly positions: number
+}
+
+export interface PlannedStage {
+  readonly span: LayerSpan
+  readonly peer: PeerId
+  readonly ticket: string
+  /** Has its ticket from the start, so that it can take over while the server is away. */
+  readonly standby: { readonly peer: PeerId; readonly ticket: string } | null
+}
+
+export interface Plan {
+  readonly stages: readonly PlannedStage[]
+  /** Of one token: compute, queues and one way of every hop. */
+  readonly predictedMs: number
+  /** All stages and standbys compute the same bits. */
+  readonly oneClass: boolean
+}
+
+export interface AssignWish {
+  readonly modelId: string
+  readonly layers: number
+  /** What the tab has room for. */
+  readonly layersMax: number
+}
+
+const { attempt, record, refuse, list, words, orNull, number, whole, flag, peer, span, modelId, requestId } =
+  peerReaderOf('event-invalid')
+
+export function parsePlanWish(value: unknown): Result<PlanWish> {
+  return attempt(() => {
+    const fields = record(value, 'A request for a plan')
+    return {
+      request: requestId(fields, 'request'),
+      modelId: modelId(fields, 'modelId'),
+      layers: whole(fields, 'layers', LAYERS_MAX),
+      positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
+    }
+  })
+}
+
+export function parsePlan(value: unknown): Result<Plan> {
+  return attempt(() => {
+    const fields = record(value, 'A plan')
+    const stages = list(fields['stages'], '`stages`', LAYERS_MAX).map(readStage)
+    let next = 0
+    for (const { span: own } of stages) {
+      if (own.first !== next) refuse('`stages`', 'leave layers out')
+      next = own.last
+    }
+    if (stages.length === 0) refuse('`stages`', 'is empty')
+    return { stages, predictedMs: number(fields, 'predictedMs', 0, 1e9), oneClass: flag(fields, 'oneClass') }
+  })
+}
+
+export function parseAssignWish(value: unknown): Result<AssignWish> {
+  return attempt(() => {
+    const fields = record(value, 'A wish to serve')
+    const [layers, layersMax] = [whole(fields, 'layers', LAYERS_MAX), whole(fields, 'layersMax', LAYERS_MAX)]
+    if (layers < 1 || layersMax < 1) refuse('`layers`', 'is zero')
+    return { modelId: modelId(fields, 'modelId'), layers, layersMax }
+  })
+}
+
+export function parseAssigned(value: unknown): Result<LayerSpan> {
+  return attempt(() => span(record({ span: value }, 'The answer'), 'span'))
+}
+
+function readStage(value: unknown): PlannedStage {
+  const fields = record(value, 'A stage')
+  const ticket = words(fields, 'ticket', TICKET_CHARACTERS_MAX)
+  const standby = orNull(fields, 'standby', (one) => {
+    const inner = record(one, '`standby`')
+    return { peer: peer(inner, 'peer'), ticket: words(inner, 'ticket', TICKET_CHARACTERS_MAX) }
+  })
+  return { span: span(fields, 'span'), peer: peer(fields, 'peer'), ticket, standby }
+}
