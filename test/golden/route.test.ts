@@ -67,7 +67,14 @@ async function route(
   }
   const events: RouteEvent[] = []
   const onEvent = (event: RouteEvent) => events.push(event)
-  const hop = new RouteHop({ request: REQUEST, stages, tickets: new Map(), exchange: asker.exchange, onEvent })
+  const hop = new RouteHop({
+    request: REQUEST,
+    stages,
+    tickets: new Map(),
+    exchange: asker.exchange,
+    onEvent,
+    clock: { nowMs: () => mesh.clock.nowMs, every: mesh.clock.every },
+  })
   const session = new Session(1, [hop], POSITIONS)
   const request = { prompt: PROMPT, sampler, maxTokens: TOKENS, endTokens: new Set<number>() }
   const tokens: number[] = []

@@ -31,7 +31,15 @@ export class MemoryMesh {
   join(name: string, stage: StageEngine | null = null): MemoryPeer {
     let exchange: Exchange | null = null
     const linkTo = (peer: string) => exchange?.linkTo(peer) ?? null
-    const provider = stage && new Provider({ stage, linkTo, admit: async () => ok(null) })
+    const provider =
+      stage &&
+      new Provider({
+        stage,
+        linkTo,
+        connect: async (other) => (linkTo(other) ? ok(null) : fail('link-failed', '')),
+        every: this.clock.every,
+        admit: async () => ok(null),
+      })
     exchange = new Exchange(provider)
     const peer = { name, exchange, provider }
     for (const other of this.#peers.values()) this.#link(peer, other)

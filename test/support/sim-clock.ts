@@ -21,6 +21,19 @@ export class SimClock {
     this.#due.splice(at, 0, due)
   }
 
+  readonly every = (ms: number, run: () => void): (() => void) => {
+    let stopped = false
+    const next = () => {
+      if (stopped) return
+      run()
+      this.later(ms, next)
+    }
+    this.later(ms, next)
+    return () => {
+      stopped = true
+    }
+  }
+
   /** Runs until the condition holds or nothing is due any more; true where it holds. */
   async until(condition: () => boolean, limitMs = Number.POSITIVE_INFINITY): Promise<boolean> {
     await settle()

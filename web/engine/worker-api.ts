@@ -4,13 +4,13 @@
  */
 
 import type { VocabularyBytes } from '../tokens/codec.ts'
-import type { ModelWorkerApi } from '../weights/model-load.ts'
+import type { ModelWorkerApi, OnProgress } from '../weights/model-load.ts'
 import type { ModelSpec } from '../weights/open-model.ts'
 import type { ChatMessage } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import type { Failure, Result } from '../wire/result.ts'
 import type { GpuSpeed } from './gpu/self-test.ts'
-import type { StageEngine, StageFacts } from './stage.ts'
+import type { LayerRange, StageEngine, StageFacts } from './stage.ts'
 
 export interface WorkerProbe {
   readonly adapter: string
@@ -34,9 +34,22 @@ export interface WorkerModel {
   readonly notice: Failure | null
 }
 
+/** A model whose words are known here and whose layers are elsewhere. */
+export interface WorkerHead {
+  readonly id: string
+  readonly name: string
+  readonly layers: number
+  readonly contextPositions: number
+  readonly vocabulary: VocabularyBytes
+}
+
 export interface EngineWorkerApi
   extends ModelWorkerApi<WorkerModel>,
     Pick<StageEngine, 'open' | 'run' | 'truncate' | 'close'> {
+  /** As `load`, of these layers only: nothing else of the file is fetched. */
+  loadRange(spec: ModelSpec, range: LayerRange, onProgress: OnProgress): Promise<Result<WorkerModel>>
+  /** Only what turns messages into tokens and back. */
+  loadHead(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerHead>>
   probe(): Promise<Result<WorkerProbe>>
   inspect(spec: ModelSpec): Promise<Result<WorkerInspection>>
   /** On a device of its own, beside what is loaded. */

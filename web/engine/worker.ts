@@ -18,15 +18,16 @@ import { tryRoom } from './gpu/room.ts'
 import { type GpuSpeed, measureGpu } from './gpu/self-test.ts'
 import { KERNEL_SOURCES } from './kernels/sources.ts'
 import { planStage, type StagePlan } from './plan.ts'
-import type { Frame, FrameOutput, OpenRequest, SamplerSpec } from './stage.ts'
+import type { Frame, FrameOutput, LayerRange, OpenRequest, SamplerSpec } from './stage.ts'
 import { StageGpu } from './stage-gpu.ts'
 import { keepTuning, recallTuning, tuningKey } from './tuning-store.ts'
-import type { EngineWorkerApi, WorkerInspection, WorkerModel, WorkerProbe } from './worker-api.ts'
+import type { EngineWorkerApi, WorkerHead, WorkerInspection, WorkerModel, WorkerProbe } from './worker-api.ts'
 
 interface Loaded {
   readonly opened: OpenedModel
   readonly codec: TokenCodec
-  readonly stage: StageGpu
+  /** Null where only the words of the model are here. */
+  readonly stage: StageGpu | null
 }
 
 const NOT_LOADED = fail('not-loaded', '')
@@ -65,16 +66,37 @@ class EngineWorker implements EngineWorkerApi {
 
   async load(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerModel>> {
     await this.unload()
-    return this.loads.run(spec, onProgress, (opened, signal) => this.prepare(opened, onProgress, signal))
+    return this.loads.run(spec, onProgress, (opened, signal) => this.prepare(opened, null, onProgress, signal))
+  }
+
+  async loadRange(spec: ModelSpec, range: LayerRange, onProgress: OnProgress): Promise<Result<WorkerModel>> {
+    await this.unload()
+    return this.loads.run(spec, onProgress, (opened, signal) => this.prepare(opened, range, onProgress, signal))
+  }
+
+  async loadHead(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerHead>> {
+    await this.unload()
+    return this.loads.run(spec, onProgress, async (opened) => {
+      const planned = planStage(opened.directory)
+      if (!planned.ok) return planned
+      const codec = createCodec(opened.directory.metadata)
+      if (!codec.ok) return codec
+      this.loaded = { opened, codec: codec.value, stage: null }
+      const { layers, contextLength } = planned.value.shape
+      const { vocabulary } = codec.value
+      const { id, manifest } = opened
+      return ok({ id, name: manifest.name, layers, contextPositions: contextOf(contextLength), vocabulary })
+    })
   }
 
   private async prepare(
     opened: OpenedModel,
+    range: LayerRange | null,
     onProgress: OnProgress,
     signal: AbortSignal,
   ): Promise<Result<WorkerModel>> {
     const { directory, manifest, id } = opened
-    const planned = planStage(directory)
+    const planned = range ? planStage(directory, range) : planStage(directory)
     if (!planned.ok) return planned
     const codec = createCodec(directory.metadata)
     if (!codec.ok) return codec
@@ -146,7 +168,7 @@ class EngineWorker implements EngineWorkerApi {
   async unload(): Promise<void> {
     const { loaded } = this
     this.loaded = null
-    await loaded?.stage.dispose()
+    await loaded?.stage?.dispose()
     loaded?.opened.close()
   }
 
@@ -156,20 +178,20 @@ class EngineWorker implements EngineWorkerApi {
   }
 
   async open(request: OpenRequest): Promise<Result<null>> {
-    return this.loaded?.stage.open(request) ?? NOT_LOADED
+    return this.loaded?.stage?.open(request) ?? NOT_LOADED
   }
 
   async run(frame: Frame): Promise<Result<FrameOutput>> {
-    const output = await (this.loaded?.stage.run(frame) ?? NOT_LOADED)
+    const output = await (this.loaded?.stage?.run(frame) ?? NOT_LOADED)
     return output.ok && output.value.kind === 'hidden' ? Comlink.transfer(output, [output.value.rows.buffer]) : output
   }
 
   async truncate(session: number, epoch: number, position: number, sampler?: SamplerSpec): Promise<Result<null>> {
-    return this.loaded?.stage.truncate(session, epoch, position, sampler) ?? NOT_LOADED
+    return this.loaded?.stage?.truncate(session, epoch, position, sampler) ?? NOT_LOADED
   }
 
   async close(session: number): Promise<void> {
-    await this.loaded?.stage.close(session)
+    await this.loaded?.stage?.close(session)
   }
 }
 

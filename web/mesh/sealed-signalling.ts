@@ -14,6 +14,7 @@ const PURPOSE: Purpose = 'fingerprint'
 export interface SealedParts {
   readonly self: PeerId
   readonly other: PeerId
+  readonly call: string
   readonly sign: (purpose: Purpose, fields: readonly string[]) => Promise<Uint8Array>
   readonly verify: (
     key: PublicKey,
@@ -38,10 +39,10 @@ export class SealedSignalling implements Signalling {
   }
 
   async send(description: Description): Promise<void> {
-    const { self, other, sign, relay } = this.#parts
+    const { self, other, call, sign, relay } = this.#parts
     const text = description.type === 'candidate' ? JSON.stringify(description.candidate) : description.sdp
-    const signature = toBase64Url(await sign(PURPOSE, [self, other, description.type, text]))
-    await relay(other, { kind: description.type, text, signature })
+    const signature = toBase64Url(await sign(PURPOSE, [self, other, call, description.type, text]))
+    await relay(other, { call, kind: description.type, text, signature })
   }
 
   onDescription(listener: (description: Description) => void): void {
@@ -56,11 +57,11 @@ export class SealedSignalling implements Signalling {
   }
 
   async #open(from: PeerId, { kind, text, signature }: Sealed): Promise<void> {
-    const { self, other, verify, onForged } = this.#parts
+    const { self, other, call, verify, onForged } = this.#parts
     const key = parsePublicKey(keyOfPeer(other) ?? '')
     const bytes = fromBase64Url(signature)
     const signed =
-      from === other && key.ok && bytes && (await verify(key.value, PURPOSE, [other, self, kind, text], bytes))
+      from === other && key.ok && bytes && (await verify(key.value, PURPOSE, [other, self, call, kind, text], bytes))
     const description = signed ? describe(kind, text) : null
     if (!description) onForged()
     else if (this.#listener) this.#listener(description)

@@ -3,9 +3,8 @@
  * means, one load that can be stopped, what is kept. What is done with a loaded model is the engine's own.
  */
 import * as Comlink from 'comlink'
-import type { ModelWorkerApi } from '../weights/model-load.ts'
+import type { ModelWorkerApi, OnProgress } from '../weights/model-load.ts'
 import type { ModelSpec } from '../weights/open-model.ts'
-import type { LoadProgress } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ModelSource } from './engine-door.ts'
@@ -45,11 +44,18 @@ export class GgufWorker<Api extends ModelWorkerApi<unknown>> {
   }
 
   /** Unloads first. Refusals: `engine-mismatch`, `aborted`, those of the worker. */
-  async load(
+  load(source: ModelSource, onProgress: OnProgress, signal: AbortSignal): Promise<Result<ModelOf<Api>>> {
+    const load = (api: Comlink.Remote<Api>, spec: ModelSpec, said: OnProgress) => shared(api).load(spec, said)
+    return this.loadBy(load, source, onProgress, signal) as Promise<Result<ModelOf<Api>>>
+  }
+
+  /** The same by another call of the worker, which also ends with `cancelLoad`. */
+  async loadBy<Loaded>(
+    load: (api: Comlink.Remote<Api>, spec: ModelSpec, onProgress: OnProgress) => Promise<Result<Loaded>>,
     source: ModelSource,
-    onProgress: (progress: LoadProgress) => void,
+    onProgress: OnProgress,
     signal: AbortSignal,
-  ): Promise<Result<ModelOf<Api>>> {
+  ): Promise<Result<Loaded>> {
     const spec = this.specOf(source)
     if (!spec.ok) return spec
     if (signal.aborted) return fail('aborted', '')
@@ -58,10 +64,10 @@ export class GgufWorker<Api extends ModelWorkerApi<unknown>> {
     this.#asked = true
     const cancel = () => this.door.tell((api) => shared(api).cancelLoad())
     signal.addEventListener('abort', cancel)
-    const answer = await this.door.call((api) => shared(api).load(spec.value, Comlink.proxy(onProgress)))
+    const answer = await this.door.call((api) => load(api, spec.value, Comlink.proxy(onProgress)))
     signal.removeEventListener('abort', cancel)
     this.#holds = answer.ok
-    return answer as Result<ModelOf<Api>>
+    return answer
   }
 
   async unload(): Promise<void> {

@@ -4,4 +4,7 @@
  */
 import type { StageEngine } from '../engine/stage.ts'
 
+/** What of a stage other peers use. */
+export type ServedStage = Hop & Pick<StageEngine, 'facts'>
+
 export type Hop = Pick<StageEngine, 'open' | 'run' | 'truncate' | 'close'>

@@ -2,36 +2,58 @@
  * Serves one stage to other peers: lets in requests that have a valid ticket and room, and hands each what belongs to it.
  * Several askers at once; the stage computes their frames in the order in which they come.
  */
-import type { StageEngine } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
-import { SERVED_REQUESTS_MAX } from '../wire/limits.ts'
+import { ALIVE_MS, SERVED_REQUESTS_MAX } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
-import type { fail, Result } from '../wire/result.ts'
+import { type fail, ok, type Result } from '../wire/result.ts'
 import type { Server } from './exchange.ts'
+import type { ServedStage } from './hop.ts'
 import { ServedRequest } from './served-request.ts'
 
 type Open = Extract<AskerSays, { readonly says: 'open' }>
 
 export interface ProviderParts {
-  readonly stage: StageEngine
+  readonly stage: ServedStage
   readonly linkTo: (peer: string) => Link | null
+  /** Makes a link where there is none. */
+  readonly connect: (peer: string) => Promise<Result<unknown>>
+  /** Calls again and again until told to stop; also while the tab is hidden. */
+  readonly every: (ms: number, run: () => void) => () => void
   /** Whether the ticket allows this asker exactly this. */
   readonly admit: (asker: string, open: Open) => Promise<Result<null>>
 }
 
 interface Served {
   readonly asker: string
+  readonly ticket: string
   readonly work: ServedRequest
 }
 
 export class Provider implements Server {
   readonly #parts: ProviderParts
   readonly #served = new Map<RequestId, Served>()
+  readonly #askers = new Map<string, Link>()
+  readonly #rest: () => void
   #sessions = 0
 
   constructor(parts: ProviderParts) {
     this.#parts = parts
+    this.#rest = parts.every(ALIVE_MS, () => {
+      for (const asker of this.#askers.values()) void asker.say({ says: 'alive' })
+    })
+  }
+
+  /** Tells all askers that this tab is leaving, while it still can. */
+  drain(): void {
+    for (const asker of this.#askers.values()) void asker.say({ says: 'draining' })
+  }
+
+  /** Ends all that is open. Those who asked look for somebody else. */
+  async close(): Promise<void> {
+    this.drain()
+    this.#rest()
+    await Promise.all([...this.#served.keys()].map((request) => this.#end(request)))
   }
 
   /** Requests that are open. */
@@ -64,24 +86,28 @@ export class Provider implements Server {
     const known = this.#served.get(open.request)
     if (known && known.asker !== from.peer)
       return refuse(from, open, 'session-exists', 'Somebody else has this request.')
-    if (known) await this.#end(open.request)
+    if (known) await this.#end(open.request, known)
     if (this.#served.size >= SERVED_REQUESTS_MAX)
       return refuse(from, open, 'kv-full', `${SERVED_REQUESTS_MAX} are served.`)
-    const admitted = await this.#parts.admit(from.peer, open)
+    // The same request may begin anew; a ticket is used up by the first time.
+    const admitted = known?.ticket === open.ticket ? ok(null) : await this.#parts.admit(from.peer, open)
     if (!admitted.ok) return refuse(from, open, admitted.code, admitted.detail)
     this.#sessions += 1
-    const { stage, linkTo } = this.#parts
-    const work = new ServedRequest({ stage, asker: from, linkTo, session: this.#sessions }, open)
-    this.#served.set(open.request, { asker: from.peer, work })
+    const { stage, linkTo, connect } = this.#parts
+    const work = new ServedRequest({ stage, asker: from, linkTo, connect, session: this.#sessions }, open)
+    this.#served.set(open.request, { asker: from.peer, ticket: open.ticket, work })
+    this.#askers.set(from.peer, from)
     const opened = await work.open()
     if (opened.ok) return
-    this.#served.delete(open.request)
+    await this.#end(open.request)
     await refuse(from, open, opened.code, opened.detail)
   }
 
-  async #end(request: RequestId): Promise<void> {
-    const served = this.#served.get(request)
-    this.#served.delete(request)
+  async #end(request: RequestId, served = this.#served.get(request)): Promise<void> {
+    if (served && this.#served.get(request) === served) this.#served.delete(request)
+    if (served && ![...this.#served.values()].some(({ asker }) => asker === served.asker)) {
+      this.#askers.delete(served.asker)
+    }
     await served?.work.close()
   }
 }

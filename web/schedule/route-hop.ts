@@ -7,7 +7,7 @@
  */
 import type { Frame, FrameOutput, OpenRequest, SamplerSpec } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
-import { TAKEOVERS_MAX } from '../wire/limits.ts'
+import { ALIVE_MS, ALIVE_MS_MAX, TAKEOVERS_MAX } from '../wire/limits.ts'
 import type { StagePlace, StageSays } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
 import type { LayerSpan } from '../wire/peers.ts'
@@ -37,6 +37,13 @@ export interface RouteParts {
   readonly tickets: ReadonlyMap<string, string>
   readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
   readonly onEvent: (event: RouteEvent) => void
+  readonly clock: RouteClock
+}
+
+export interface RouteClock {
+  readonly nowMs: () => number
+  /** Calls again and again until told to stop; also while the tab is hidden. */
+  readonly every: (ms: number, run: () => void) => () => void
 }
 
 interface InFlight {
@@ -55,6 +62,8 @@ export class RouteHop implements Hop, Route {
   readonly #parts: RouteParts
   readonly #journal = new RouteJournal()
   #leave: () => void = () => {}
+  /** When each stage of the route was last heard of. */
+  readonly #heardMs = new Map<string, number>()
   readonly #dead = new Map<string, Failure>()
   #peers: string[]
   #epoch = 0
@@ -76,7 +85,13 @@ export class RouteHop implements Hop, Route {
 
   async open({ positions, sampler }: OpenRequest): Promise<Result<null>> {
     this.#open = { positions, sampler }
-    this.#leave = this.#parts.exchange.join(this.#parts.request, this)
+    this.#leave()
+    const leave = this.#parts.exchange.join(this.#parts.request, this)
+    const rest = this.#parts.clock.every(ALIVE_MS, () => this.#look())
+    this.#leave = () => {
+      leave()
+      rest()
+    }
     this.#journal.cut(0)
     this.#inFlight = []
     return this.#until(() => this.#openAll())
@@ -115,6 +130,7 @@ export class RouteHop implements Hop, Route {
   }
 
   hear(from: string, message: StageSays): void {
+    this.#heardMs.set(from, this.#parts.clock.nowMs())
     if (!this.#peers.includes(from) || message.says === 'alive') return
     if (message.says === 'draining') this.gone(from, fail('link-closed', 'The peer is leaving.'))
     else if (message.epoch !== this.#epoch) return
@@ -132,6 +148,7 @@ export class RouteHop implements Hop, Route {
   }
 
   take(from: string, frame: PeerFrame): void {
+    this.#heardMs.set(from, this.#parts.clock.nowMs())
     if (frame.type !== 'token' || frame.epoch !== this.#epoch || from !== this.#peers.at(-1)) return
     this.#journal.drawn(frame.position, frame.id)
     this.#arrived(frame.position, { kind: 'token', id: frame.id })
@@ -143,6 +160,16 @@ export class RouteHop implements Hop, Route {
     this.#parts.onEvent({ kind: 'lost', peer, span: this.#spanOf(peer), reason })
     for (const awaited of [...this.#awaited]) this.#settleAwaited(awaited, reason)
     void this.#recover()
+  }
+
+  /** A stage that has said nothing for too long is dead: a frozen tab keeps its links. */
+  #look(): void {
+    const now = this.#parts.clock.nowMs()
+    for (const peer of [...this.#peers]) {
+      if (now - (this.#heardMs.get(peer) ?? now) > ALIVE_MS_MAX) {
+        this.gone(peer, fail('link-closed', `It has said nothing for ${ALIVE_MS_MAX} ms.`))
+      }
+    }
   }
 
   /** Losses of a stage are answered by its standby; anything else ends the request. */
@@ -328,6 +355,8 @@ export class RouteHop implements Hop, Route {
     const { positions, sampler } = this.#open ?? { positions: 0, sampler: null }
     if (!sampler) return fail('session-unknown', 'The route is not open.')
     const ticket = this.#parts.tickets.get(peer) ?? ''
+    // From now on silence means death; connecting to its neighbours takes a moment of it.
+    this.#heardMs.set(peer, this.#parts.clock.nowMs())
     const place = this.#placeOf(index)
     return this.#link(peer)?.say({
       says: 'open',
@@ -397,4 +426,4 @@ export class RouteHop implements Hop, Route {
 
 const QUIET = { sample: false, rebuild: true } as const
 /** What a stage says when its own KV is gone: for the route it is dead. */
-const LOSSES: readonly string[] = ['device-lost', 'device-degraded', 'session-unknown', 'worker-lost']
+const LOSSES: readonly string[] = ['device-lost', 'device-degraded', 'session-unknown', 'worker-lost', 'link-failed']

@@ -3,22 +3,25 @@
  * the peer after. It believes a frame only from whom the place in the route says, only of this epoch, and only where the
  * stage's KV is exactly what the frame continues. What is wrong is refused to the asker by code; nobody else is harmed.
  */
-import type { Frame, FrameInput, FrameOutput, SamplerSpec, StageEngine } from '../engine/stage.ts'
+import type { Frame, FrameInput, FrameOutput, SamplerSpec } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
 import { FRAMES_WAITING_MAX } from '../wire/limits.ts'
 import type { AskerSays, SamplerWire, StagePlace } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
-import { type Failure, fail, type Result } from '../wire/result.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import type { ServedStage } from './hop.ts'
 import { StageJournal } from './stage-journal.ts'
 
 type RowsFrame = Extract<PeerFrame, { readonly type: 'tokens' | 'chained' | 'hidden' }>
 type Open = Extract<AskerSays, { readonly says: 'open' }>
 
 export interface ServedParts {
-  readonly stage: StageEngine
+  readonly stage: ServedStage
   readonly asker: Link
   /** Null where there is no link to that peer now. */
   readonly linkTo: (peer: string) => Link | null
+  /** Makes a link where there is none. */
+  readonly connect: (peer: string) => Promise<Result<unknown>>
   /** Of the stage; no other request has it. */
   readonly session: number
 }
@@ -55,6 +58,8 @@ export class ServedRequest {
     if (range.first !== span.first || range.last !== span.last) {
       return fail('frame-invalid', `This stage has layers ${range.first} to ${range.last}.`)
     }
+    const linked = await this.#reach()
+    if (!linked.ok) return linked
     const opened = await this.#parts.stage.open({
       session: this.#parts.session,
       epoch: this.#epoch,
@@ -198,6 +203,9 @@ export class ServedRequest {
       const moved = place.span.first !== this.#place.span.first || place.span.last !== this.#place.span.last
       if (moved) return this.#refuse(fail('frame-invalid', 'A stage cannot change its layers.'))
       this.#place = place
+      const linked = await this.#reach()
+      if (epoch !== this.#epoch) return
+      if (!linked.ok) return this.#refuse(linked)
     }
     this.#journal.cut(position)
     // The token that stands at `position` is known still: the next frame begins with it.
@@ -231,6 +239,14 @@ export class ServedRequest {
     }
   }
 
+  /** Links to whom this stage sends, before the first frame. Refusals: those of `connect`. */
+  async #reach(): Promise<Result<unknown>> {
+    const { after, head } = this.#place
+    const targets = [...new Set([after, after === null && !this.#first ? head : null])].flatMap((peer) => peer ?? [])
+    const results = await Promise.all(targets.map((peer) => (this.#to(peer) ? ok(null) : this.#parts.connect(peer))))
+    return results.find(({ ok: good }) => !good) ?? ok(null)
+  }
+
   #to(peer: string): Link | null {
     return this.#parts.linkTo(peer)
   }
@@ -245,7 +261,7 @@ export class ServedRequest {
 }
 
 /** The seed has 64 bits, which JSON has not. */
-export function samplerOf({ seed, ...rest }: SamplerWire): SamplerSpec {
+function samplerOf({ seed, ...rest }: SamplerWire): SamplerSpec {
   return { ...rest, seed: BigInt(`0x${seed}`) }
 }
 

@@ -4,15 +4,14 @@
  * about modes and holds no GPU.
  */
 import type { EngineWorkerApi, WorkerModel } from '../engine/worker-api.ts'
-import { tokensLeft } from '../rules/committed.ts'
 import type { ChatEvent, ChatMessage, ChatRequest, Embeddings, LoadedModel, LoadProgress } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
-import { AnswerText } from './answer-text.ts'
 import type { AdapterFacts, EngineDoor, Inspection, ModelSource, SelfTest } from './engine-door.ts'
 import { type GgufParts, GgufWorker } from './gguf-worker.ts'
 import type { Hop } from './hop.ts'
 import { Session } from './session.ts'
+import { type TalkParts, talk } from './talk.ts'
 import { UsageClock } from './usage-clock.ts'
 
 const SESSION = 1
@@ -21,7 +20,6 @@ const mb = (bytes: number) => Math.ceil(bytes / 1e6)
 interface Loaded {
   readonly model: WorkerModel
   readonly session: Session
-  readonly endTokens: ReadonlySet<number>
 }
 
 export class StageChat implements EngineDoor {
@@ -72,7 +70,6 @@ export class StageChat implements EngineDoor {
     this.loaded = {
       model,
       session: new Session(SESSION, [this.hop()], model.contextPositions),
-      endTokens: new Set(model.vocabulary.endTokens),
     }
     const { id, name, contextPositions, gpuBytes, facts, notice } = model
     return ok({ id, engine: 'stage', name, contextPositions, gpuBytes, adapter: facts.adapter, notice })
@@ -83,58 +80,16 @@ export class StageChat implements EngineDoor {
   }
 
   async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
-    const clock = new UsageClock(this.now)
-    const { loaded } = this
-    if (!loaded) return yield clock.end('error', fail('not-loaded', ''))
-    const begun = request.resume ?? null
-    const byText = begun !== null && begun.tokens.length === 0
-    const prompt = await this.gguf.door.call(
-      (api) => api.encodeChat(request.messages, byText ? begun.text : '') as Promise<Result<readonly number[]>>,
-    )
-    if (!prompt.ok) return yield clock.end('error', prompt)
-    clock.prompt(prompt.value.length)
-    const text = new AnswerText(loaded.model.vocabulary, request.stop, byText)
-    if (byText) yield { kind: 'notice', code: 'resumed-from-text', detail: '' }
-    else if (begun) {
-      const shown = text.restore(begun)
-      if (!shown.ok) return yield clock.end('error', shown)
-      clock.begun(begun.tokens.length)
-      if (shown.value !== '') yield { kind: 'text', text: shown.value, tokens: [] }
-      if (text.stopped) return yield clock.end('stop')
-    }
-    const generation = {
-      prompt: prompt.value,
-      sampler: request.sampling,
-      maxTokens: byText ? tokensLeft(request) : request.maxTokens,
-      endTokens: loaded.endTokens,
-      ...(begun ? { begun } : {}),
-    }
-    for await (const event of loaded.session.generate(generation, signal)) {
-      if (event.kind === 'token') {
-        clock.token()
-        const shown = text.push(event.id)
-        if (shown) yield { kind: 'text', ...shown }
-        if (text.stopped) return yield clock.end('stop')
-      } else if (event.kind === 'prefill') {
-        clock.reused(event.reused)
-        yield { kind: 'prefill', done: event.done, total: event.total }
-      } else if (event.kind === 'end') {
-        // What was held back when a worker or a GPU was lost is drawn again by whoever goes on.
-        const rest = event.reason === 'error' ? null : text.flush()
-        if (rest) yield { kind: 'text', ...rest }
-        yield clock.end(event.reason, event.failure)
-      } else {
-        yield event
-      }
-    }
+    const { loaded, now } = this
+    if (!loaded) return yield new UsageClock(now).end('error', fail('not-loaded', ''))
+    const encode: TalkParts['encode'] = (messages, begun) => this.encode(messages, begun)
+    yield* talk({ session: loaded.session, vocabulary: loaded.model.vocabulary, encode, now }, request, signal)
   }
 
   async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
     if (!this.loaded) return fail('not-loaded', '')
-    const prompt = await this.gguf.door.callUntil(
-      signal,
-      (api) => api.encodeChat(messages, '') as Promise<Result<readonly number[]>>,
-    )
+    const prompt = await this.encode(messages, '')
+    if (signal.aborted) return fail('aborted', '')
     return prompt.ok ? ok(prompt.value.length) : prompt
   }
 
@@ -143,6 +98,10 @@ export class StageChat implements EngineDoor {
     return this.loaded
       ? fail('embeddings-unsupported', 'The stage engine runs chat models only.')
       : fail('not-loaded', '')
+  }
+
+  private encode(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>> {
+    return this.gguf.door.call((api) => api.encodeChat(messages, begun) as Promise<Result<readonly number[]>>)
   }
 
   /** The stage in the worker as a hop. */

@@ -63,8 +63,10 @@ export interface Presence {
   readonly held: readonly HeldRange[]
 }
 
-/** What WebRTC needs to connect, with the sender's signature: `fingerprint`, of both peers and the description's text. */
+/** What WebRTC needs to connect, with the sender's signature: `fingerprint`, of both peers, the call and the text. */
 export interface Sealed {
+  /** Random, chosen by who calls: words of an older call mean nothing to a newer one. */
+  readonly call: string
   readonly kind: 'offer' | 'answer' | 'candidate'
   readonly text: string
   readonly signature: string
@@ -201,6 +203,7 @@ function readHeld(value: unknown): HeldRange {
 function readSealed(value: unknown): Sealed {
   const fields = record(value, '`sealed`')
   return {
+    call: run(fields, 'call'),
     kind: oneOf(fields, 'kind', ['offer', 'answer', 'candidate']),
     text: words(fields, 'text', SDP_CHARACTERS_MAX),
     signature: signatureOf(fields),

@@ -29,10 +29,13 @@ async function side(): Promise<Side> {
   return { peer: peerIdOf(key.name, run), key, sent: [], heard: [], forged: 0 }
 }
 
-function signalling(own: Side, other: PeerId): SealedSignalling {
+const CALL = 'c'.repeat(22)
+
+function signalling(own: Side, other: PeerId, call = CALL): SealedSignalling {
   const made = new SealedSignalling({
     self: own.peer,
     other,
+    call,
     sign: (purpose, fields) => own.key.sign(purpose, fields),
     verify: verifySigned,
     relay: async (_, sealed) => {
@@ -53,7 +56,7 @@ beforeEach(async () => {
 
 const from = (who: Side, sealed: Sealed | undefined): Relayed => ({
   from: who.peer,
-  sealed: sealed ?? { kind: 'offer', text: '', signature: '' },
+  sealed: sealed ?? { call: CALL, kind: 'offer', text: '', signature: '' },
 })
 
 describe('a sealed word', () => {
@@ -74,6 +77,12 @@ describe('a sealed word', () => {
     await right.hear(from(a, sealed && { ...sealed, text: sealed.text.replace('AB:CD', 'EF:01') }))
     await right.hear(from(a, sealed && { ...sealed, kind: 'answer' }))
     expect([b.heard.length, b.forged]).toEqual([0, 2])
+  })
+
+  it('of another call is refused', async () => {
+    await signalling(a, b.peer).send(OFFER)
+    await signalling(b, a.peer, 'd'.repeat(22)).hear(from(a, a.sent[0]))
+    expect([b.heard.length, b.forged]).toEqual([0, 1])
   })
 
   it('of somebody else, or for somebody else, is refused', async () => {

@@ -1,14 +1,16 @@
 /** The signalling hub over real sockets: who proves a key is in, who does not is out, and a word goes to one peer unread. */
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Server } from 'socket.io'
 import { io } from 'socket.io-client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Hub } from '../../../signal/sockets/hub.ts'
 import { TicketMint } from '../../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey } from '../../../web/account/device-key.ts'
+import { TicketCheck } from '../../../web/account/ticket-check.ts'
 import { SignalClient, type SignalState, type Signer } from '../../../web/mesh/signal-client.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
-import { EVENTS_BURST_MAX, LEASE_MS, RESUME_MS } from '../../../web/wire/limits.ts'
+import { EVENTS_BURST_MAX, LEASE_MS, RESUME_MS, TICKET_KEY_MS } from '../../../web/wire/limits.ts'
 import type { Presence, Relayed } from '../../../web/wire/signal-events.ts'
 
 const ICE = [{ urls: 'turn:weft.test:3478', username: 'u', credential: 'c' }]
@@ -17,9 +19,9 @@ const PRESENCE: Presence = {
   visible: true,
   held: [{ modelId: 'a'.repeat(64), span: { first: 0, last: 4 }, msPerLayer: 1.5, freePositions: 4_096, queued: 0 }],
 }
-const SEALED = { kind: 'offer' as const, text: 'v=0', signature: 'A'.repeat(86) }
+const SEALED = { call: 'c'.repeat(22), kind: 'offer' as const, text: 'v=0', signature: 'A'.repeat(86) }
 
-let server: Server
+let server: HttpServer
 let hub: Hub
 let mint: TicketMint
 let url: string
@@ -111,6 +113,107 @@ describe('a word', () => {
     await until(() => hub.roster.size === 2)
     expect(await a.client.relay(b.client.peer, SEALED)).toMatchObject({ ok: false, code: 'peer-unknown' })
   })
+})
+
+describe('the planner', () => {
+  const MODEL = 'a'.repeat(64)
+  const REQUEST = { request: '0'.repeat(32), modelId: MODEL, layers: 4, positions: 64 }
+  const holding = async (first: number, last: number) => {
+    const one = await tab()
+    await until(() => one.last() === 'here')
+    const held = { modelId: MODEL, span: { first, last }, msPerLayer: 1, freePositions: 4_096, queued: 0 }
+    one.client.say({ numericClass: 'a', visible: true, held: [held] })
+    await until(() => hub.roster.peer(one.client.peer)?.presence !== null)
+    return one
+  }
+
+  it('gives a route with standbys, and each of them a ticket that it accepts', async () => {
+    const workers = [await holding(0, 2), await holding(2, 4), await holding(2, 4)]
+    const asker = await tab()
+    await until(() => asker.last() === 'here')
+    const plan = await asker.client.plan(REQUEST)
+    if (!plan.ok) throw new Error(plan.code)
+    const [first, second] = plan.value.stages
+    expect([first?.span, second?.span]).toEqual([
+      { first: 0, last: 2 },
+      { first: 2, last: 4 },
+    ])
+    expect(first).toMatchObject({ peer: workers[0]?.client.peer, standby: null })
+    expect([second?.peer, second?.standby?.peer].sort()).toEqual(
+      workers
+        .slice(1)
+        .map(({ client }) => client.peer)
+        .sort(),
+    )
+    for (const { client } of workers) {
+      const check = new TicketCheck({
+        self: client.peer,
+        keys: () => client.ticketKeys,
+        nowMs: () => client.serverNowMs(),
+      })
+      const stage = client === workers[0]?.client ? first : second
+      const ticket = stage?.peer === client.peer ? stage.ticket : stage?.standby?.ticket
+      const use = { ...REQUEST, asker: asker.client.peer, span: stage?.span ?? { first: 0, last: 1 } }
+      expect(await check.admit(ticket ?? '', use)).toMatchObject({ ok: true })
+    }
+  })
+
+  it('says what is missing, and sends a new tab where it is needed', async () => {
+    await holding(0, 2)
+    const asker = await tab()
+    await until(() => asker.last() === 'here')
+    expect(await asker.client.plan(REQUEST)).toMatchObject({ code: 'no-holder', detail: '2 to 4' })
+    const wish = { modelId: MODEL, layers: 4, layersMax: 2 }
+    expect(await asker.client.assign(wish)).toEqual({ ok: true, value: { first: 2, last: 4 } })
+  })
+
+  it('tells a tab what it needs to connect, and of new keys', async () => {
+    const { client, last } = await tab()
+    await until(() => last() === 'here')
+    expect(client.iceServers).toEqual(ICE)
+    const before = client.ticketKeys
+    expect(before).toEqual(mint.keys)
+    nowMs += TICKET_KEY_MS
+    await hub.rotateTickets()
+    await until(() => client.ticketKeys !== before)
+    expect(client.ticketKeys).toEqual(mint.keys)
+  })
+})
+
+it('a server that calls itself by another name is not told a signature', async () => {
+  const { port } = server.address() as AddressInfo
+  const states: SignalState[] = []
+  const key = await DeviceKey.of(await makeKey())
+  let signed = 0
+  const signer: Signer = {
+    name: key.name,
+    sign: (purpose, fields) => {
+      signed += 1
+      return key.sign(purpose, fields)
+    },
+  }
+  // As a server between the two would: it passes on what another one said.
+  const between = createServer()
+  const other = new Server(between, { transports: ['websocket'] })
+  other.on('connection', (socket) => {
+    const nonce = 'n'.repeat(32)
+    socket.emit('challenge', { nonce, server: `localhost:${port}`, protocols: { min: 1, max: 1 } })
+  })
+  await new Promise<void>((done) => between.listen(0, done))
+  clients.push(
+    new SignalClient({
+      url: `http://localhost:${(between.address() as AddressInfo).port}`,
+      key: signer,
+      run: runOf(),
+      nowMs: () => nowMs,
+      onState: (state) => states.push(state),
+      onRelayed: () => {},
+    }),
+  )
+  await until(() => states.some((state) => state.state === 'away' && state.final))
+  expect(states.at(-1)).toMatchObject({ reason: { code: 'server-other' } })
+  expect(signed).toBe(0)
+  await other.close()
 })
 
 describe('a stranger', () => {
