@@ -8,19 +8,20 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { useModels } from '../support/app-hooks.ts'
+import { type BuiltPage, buildPage } from '../support/build-page.ts'
 import { launchChromium } from '../support/chromium.ts'
-import { buildCpuApp, openCpuPage } from '../support/cpu-app.ts'
+import { openCpuPage } from '../support/cpu-app.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const models = useModels('llama')
-let app: Awaited<ReturnType<typeof buildCpuApp>>
+let app: BuiltPage
 let server: TestServer
 let browser: Browser
 let id = ''
 
 beforeAll(async () => {
   id = models.ids[0] ?? ''
-  app = await buildCpuApp()
+  app = await buildPage('cpu-page')
   server = await startTestServer({ dataDir: models.dataDir, appDir: app.appDir })
   browser = await launchChromium()
 })

@@ -2,28 +2,8 @@
  * The CPU engine's test page, built with the app's own configuration and served by the product's server with its headers
  * and a mirror. `isolated: false` takes the isolation headers away, as a host that does not send them would.
  */
-import { mkdtemp, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Browser, Page } from 'playwright'
-import { build } from 'vite'
 import type { CpuPage } from './cpu-page.ts'
-
-const root = join(import.meta.dirname, '../..')
-
-/** A folder for `appDir`; `remove` deletes it. */
-export async function buildCpuApp(): Promise<{ readonly appDir: string; remove(): Promise<void> }> {
-  const appDir = await mkdtemp(join(tmpdir(), 'weft-cpu-app-'))
-  await build({
-    configFile: join(root, 'vite.config.ts'),
-    mode: 'production',
-    root: import.meta.dirname,
-    logLevel: 'error',
-    build: { outDir: appDir, rollupOptions: { input: join(import.meta.dirname, 'cpu-page.html') } },
-  })
-  await rename(join(appDir, 'cpu-page.html'), join(appDir, 'index.html'))
-  return { appDir, remove: () => rm(appDir, { recursive: true, force: true }) }
-}
 
 export interface CpuAppPage {
   readonly page: Page

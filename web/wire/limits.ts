@@ -222,6 +222,8 @@ export const TURN_CREDENTIAL_MS = 24 * 3_600_000
 /** A stage says this often that it is alive, and is taken for dead when it has not for the second. */
 export const ALIVE_MS = 250
 export const ALIVE_MS_MAX = 1_000
+/** Tokens that a stage computes to learn how fast it is. */
+export const MEASURE_FRAMES = 8
 /** Links that one tab holds: neighbours of the requests it serves, and a route of its own with standbys. */
 export const LINKS_MAX = 64
 /** What exactly happened, in words of another peer. */

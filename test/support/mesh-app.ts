@@ -1,0 +1,39 @@
+/**
+ * Tabs of a mesh: each in a browser context of its own, with its own device key and storage, over the product's server and
+ * real WebRTC. Calls into a tab go to `window.mesh` of `mesh-page.ts`.
+ */
+import type { Browser, BrowserContext, Page } from 'playwright'
+import type { MeshPage } from './mesh-page.ts'
+
+export interface MeshTabPage {
+  readonly context: BrowserContext
+  readonly page: Page
+  /** Errors that nobody caught. */
+  readonly complaints: readonly string[]
+  call<K extends keyof MeshPage>(name: K, ...args: Parameters<MeshPage[K]>): Promise<Awaited<ReturnType<MeshPage[K]>>>
+  /** Resolves when the expression over `window.mesh` is true. */
+  until(condition: string): Promise<void>
+}
+
+const PATIENT = { timeout: 60_000 }
+
+export async function openMeshTab(browser: Browser, url: string): Promise<MeshTabPage> {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  await page.goto(`${url}/`)
+  await page.waitForFunction('document.title === "ready"', undefined, PATIENT)
+  const until = async (condition: string) => {
+    await page.waitForFunction(`(async () => (${condition}))()`, undefined, PATIENT)
+  }
+  await until('(await mesh.signal()) === "here"')
+  return {
+    context,
+    page,
+    complaints,
+    // A string, not a function: what a TypeScript runner adds to functions does not exist in the page.
+    call: (name, ...args) => page.evaluate(`window.mesh[${JSON.stringify(name)}](...${JSON.stringify(args)})`),
+    until,
+  }
+}

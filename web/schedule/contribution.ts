@@ -1,0 +1,139 @@
+/**
+ * This tab's GPU for others: takes the layers that the server needs served, loads them, tells everybody, serves until it is
+ * stopped. One range at a time. Decides nothing about who may ask; tickets do.
+ */
+import type { Link } from '../mesh/link.ts'
+import type { OnProgress } from '../weights/model-load.ts'
+import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
+import type { AskerSays } from '../wire/peer-control.ts'
+import type { PeerFrame } from '../wire/peer-frame.ts'
+import type { LayerSpan } from '../wire/peers.ts'
+import type { AssignWish } from '../wire/plan-events.ts'
+import { type Failure, fail, type Result } from '../wire/result.ts'
+import type { Presence } from '../wire/signal-events.ts'
+import type { ModelSource } from './engine-door.ts'
+import type { Server } from './exchange.ts'
+import { Provider, type ProviderParts } from './provider.ts'
+import type { LoadedStage, WorkerStage } from './worker-stage.ts'
+
+type Open = Extract<AskerSays, { readonly says: 'open' }>
+
+export interface ContributionParts {
+  readonly worker: Pick<WorkerStage, 'load' | 'unload'>
+  readonly assign: (wish: AssignWish) => Promise<Result<LayerSpan>>
+  readonly say: (presence: Presence) => void
+  readonly linkTo: ProviderParts['linkTo']
+  readonly connect: ProviderParts['connect']
+  readonly every: ProviderParts['every']
+  readonly admit: (asker: string, open: Open, modelId: string) => Promise<Result<null>>
+  readonly visible: () => boolean
+  readonly onChange: (state: ContributionState) => void
+}
+
+export type ContributionState =
+  | { readonly state: 'off'; readonly reason: Failure | null }
+  | { readonly state: 'loading'; readonly span: LayerSpan | null }
+  | { readonly state: 'serving'; readonly span: LayerSpan; readonly modelId: string; readonly msPerLayer: number }
+
+export class Contribution implements Server {
+  readonly #parts: ContributionParts
+  #provider: Provider | null = null
+  #state: ContributionState = { state: 'off', reason: null }
+  #abort: AbortController | null = null
+
+  constructor(parts: ContributionParts) {
+    this.#parts = parts
+  }
+
+  get state(): ContributionState {
+    return this.#state
+  }
+
+  /** Requests of others that are open here. */
+  get serving(): number {
+    return this.#provider?.serving ?? 0
+  }
+
+  /** Resolves when it serves, or with what is in the way. */
+  async start(
+    source: ModelSource,
+    model: { readonly id: string; readonly layers: number },
+    layersMax: number,
+    onProgress: OnProgress,
+  ): Promise<Result<LayerSpan>> {
+    await this.stop()
+    const abort = new AbortController()
+    this.#abort = abort
+    this.#become({ state: 'loading', span: null })
+    const span = await this.#parts.assign({ modelId: model.id, layers: model.layers, layersMax })
+    if (!span.ok) return this.#end(abort, span)
+    if (span.value.last > model.layers || span.value.last - span.value.first > layersMax) {
+      return this.#end(abort, fail('event-invalid', 'The server asked for other layers than there are, or for more.'))
+    }
+    if (abort.signal.aborted) return fail('aborted', '')
+    this.#become({ state: 'loading', span: span.value })
+    const loaded = await this.#parts.worker.load(source, span.value, onProgress, abort.signal)
+    if (!loaded.ok) return this.#end(abort, loaded)
+    if (abort.signal.aborted) return fail('aborted', '')
+    this.#serve(loaded.value, span.value)
+    return span
+  }
+
+  /** At once: what is under way is told that this tab leaves. */
+  async stop(): Promise<void> {
+    this.#abort?.abort()
+    this.#abort = null
+    if (this.#state.state === 'off') return
+    this.#become({ state: 'off', reason: null })
+    this.#parts.say({ numericClass: '', visible: this.#parts.visible(), held: [] })
+    const provider = this.#provider
+    this.#provider = null
+    await provider?.close()
+    await this.#parts.worker.unload()
+  }
+
+  /** The page is being left. */
+  drain(): void {
+    this.#provider?.drain()
+  }
+
+  hear(from: Link, message: AskerSays): void {
+    if (this.#provider) this.#provider.hear(from, message)
+    else if (message.says !== 'close') {
+      const { request, epoch } = message
+      void from.say({ says: 'refused', request, epoch, code: 'session-unknown', detail: 'Nothing is served here.' })
+    }
+  }
+
+  take(from: Link, frame: PeerFrame): void {
+    this.#provider?.take(from, frame)
+  }
+
+  gone(peer: string): void {
+    this.#provider?.gone(peer)
+  }
+
+  #serve({ stage, model, msPerLayer }: LoadedStage, span: LayerSpan): void {
+    const { linkTo, connect, every, admit, say, visible } = this.#parts
+    this.#provider = new Provider({
+      stage,
+      linkTo,
+      connect,
+      every,
+      admit: (asker, open) => admit(asker, open, model.id),
+    })
+    this.#become({ state: 'serving', span, modelId: model.id, msPerLayer })
+    const held = { modelId: model.id, span, msPerLayer, freePositions: CONTEXT_POSITIONS_DEFAULT, queued: 0 }
+    say({ numericClass: stage.facts.numericClass, visible: visible(), held: [held] })
+  }
+
+  #end(abort: AbortController, reason: Failure): Failure {
+    if (this.#abort === abort) this.#become({ state: 'off', reason })
+    return reason
+  }
+
+  #become(state: ContributionState): void {
+    this.#state = state
+    this.#parts.onChange(state)
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Answers over other peers: asks the planner for a route, links to everybody in it, and talks through it as a session does
+ * through one stage. Knows the words of the model and none of its layers.
+ */
+import type { EngineWorkerApi, WorkerHead } from '../engine/worker-api.ts'
+import type { Link } from '../mesh/link.ts'
+import type { OnProgress } from '../weights/model-load.ts'
+import type { ChatEvent, ChatMessage, ChatRequest } from '../wire/chat.ts'
+import type { RequestId } from '../wire/peer-frame.ts'
+import type { Plan, PlanWish } from '../wire/plan-events.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
+import type { ModelSource } from './engine-door.ts'
+import type { Exchange } from './exchange.ts'
+import { type GgufParts, GgufWorker } from './gguf-worker.ts'
+import { type RouteClock, type RouteEvent, RouteHop } from './route-hop.ts'
+import { Session } from './session.ts'
+import { talk } from './talk.ts'
+import { UsageClock } from './usage-clock.ts'
+
+export interface RouteChatParts extends GgufParts {
+  readonly plan: (wish: PlanWish) => Promise<Result<Plan>>
+  readonly connect: (peer: string) => Promise<Result<Link>>
+  readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
+  readonly clock: RouteClock
+  readonly randomRequest: () => RequestId
+  /** What happens to a route while it answers. */
+  readonly onRoute: (request: RequestId, event: RouteEvent | { readonly kind: 'planned'; readonly plan: Plan }) => void
+}
+
+export class RouteChat {
+  readonly #parts: RouteChatParts
+  readonly #gguf: GgufWorker<EngineWorkerApi>
+  #head: WorkerHead | null = null
+
+  constructor(parts: RouteChatParts) {
+    this.#parts = parts
+    this.#gguf = new GgufWorker(parts, () => {
+      this.#head = null
+    })
+  }
+
+  /** Only the words of the model are fetched. */
+  async load(source: ModelSource, onProgress: OnProgress, signal: AbortSignal): Promise<Result<WorkerHead>> {
+    const loaded = await this.#gguf.loadBy<WorkerHead>(
+      (api, spec, said) => api.loadHead(spec, said) as Promise<Result<WorkerHead>>,
+      source,
+      onProgress,
+      signal,
+    )
+    if (loaded.ok) this.#head = loaded.value
+    return loaded
+  }
+
+  unload(): Promise<void> {
+    return this.#gguf.unload()
+  }
+
+  async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
+    const { now } = this.#parts
+    const head = this.#head
+    if (!head) return yield new UsageClock(now).end('error', fail('not-loaded', ''))
+    const route = await this.#route(head)
+    if (!route.ok) return yield new UsageClock(now).end('error', route)
+    const session = new Session(1, [route.value], head.contextPositions)
+    const encode = (messages: readonly ChatMessage[], begun: string) =>
+      this.#gguf.door.call((api) => api.encodeChat(messages, begun) as Promise<Result<readonly number[]>>)
+    try {
+      yield* talk({ session, vocabulary: head.vocabulary, encode, now }, request, signal)
+    } finally {
+      await session.close()
+    }
+  }
+
+  async #route({ id, layers, contextPositions }: WorkerHead): Promise<Result<RouteHop>> {
+    const { plan, connect, exchange, clock, randomRequest, onRoute } = this.#parts
+    const request = randomRequest()
+    const planned = await plan({ request, modelId: id, layers, positions: contextPositions })
+    if (!planned.ok) return planned
+    const { stages } = planned.value
+    if (stages.at(-1)?.span.last !== layers) return fail('event-invalid', 'The plan leaves layers out.')
+    onRoute(request, { kind: 'planned', plan: planned.value })
+    const links = await Promise.all(stages.map(({ peer }) => connect(peer)))
+    const failed = links.find(({ ok: good }) => !good)
+    // A standby that cannot be reached is none; the answer does not wait for it.
+    for (const { standby } of stages) if (standby) void connect(standby.peer)
+    if (failed && !failed.ok) return failed
+    const tickets = new Map<string, string>()
+    for (const { peer, ticket, standby } of stages) {
+      tickets.set(peer, ticket)
+      if (standby) tickets.set(standby.peer, standby.ticket)
+    }
+    const route = stages.map(({ span, peer, standby }) => ({ span, peer, standby: standby?.peer ?? null }))
+    const onEvent = (event: RouteEvent) => onRoute(request, event)
+    return ok(new RouteHop({ request, stages: route, tickets, exchange, onEvent, clock }))
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * A range of layers in a worker of its own, served to other peers: loads only what the range needs, measures how fast it
+ * is, and passes frames in and out without copies. What is asked of it is checked by the stage.
+ */
+import * as Comlink from 'comlink'
+import type { LayerRange, SamplerSpec, StageFacts } from '../engine/stage.ts'
+import type { EngineWorkerApi, WorkerModel } from '../engine/worker-api.ts'
+import type { OnProgress } from '../weights/model-load.ts'
+import { MEASURE_FRAMES } from '../wire/limits.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
+import type { ModelSource } from './engine-door.ts'
+import { type GgufParts, GgufWorker } from './gguf-worker.ts'
+import type { ServedStage } from './hop.ts'
+
+/** Of the measurement; requests of peers begin at 1. */
+const MEASURE_SESSION = 2 ** 30
+const GREEDY: SamplerSpec = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0n }
+
+export interface LoadedStage {
+  readonly stage: ServedStage
+  readonly model: WorkerModel
+  /** A token through one layer, the tail's head shared out among its layers. */
+  readonly msPerLayer: number
+}
+
+export class WorkerStage {
+  readonly #gguf: GgufWorker<EngineWorkerApi>
+  readonly #now: () => number
+
+  /** `onLost`: the worker died, or was told to forget the range. */
+  constructor(parts: GgufParts, onLost: () => void) {
+    this.#gguf = new GgufWorker(parts, onLost)
+    this.#now = parts.now
+  }
+
+  /** Refusals: those of `GgufWorker.load`, of the stage and of its measurement. */
+  async load(
+    source: ModelSource,
+    range: LayerRange,
+    onProgress: OnProgress,
+    signal: AbortSignal,
+  ): Promise<Result<LoadedStage>> {
+    const loaded = await this.#gguf.loadBy<WorkerModel>(
+      (api, spec, said) => api.loadRange(spec, range, said) as Promise<Result<WorkerModel>>,
+      source,
+      onProgress,
+      signal,
+    )
+    if (!loaded.ok) return loaded
+    const stage = this.#stage(loaded.value.facts)
+    const measured = await this.#measure(stage)
+    return measured.ok ? ok({ stage, model: loaded.value, msPerLayer: measured.value }) : measured
+  }
+
+  unload(): Promise<void> {
+    return this.#gguf.unload()
+  }
+
+  #stage(facts: StageFacts): ServedStage {
+    const { door } = this.#gguf
+    return {
+      facts,
+      open: (request) => door.call((api) => api.open(request)),
+      run(frame) {
+        const { input } = frame
+        const moved = input.kind === 'hidden' ? [input.rows.buffer] : []
+        return door.call((api) => api.run(Comlink.transfer(frame, moved)))
+      },
+      truncate: (session, epoch, position, sampler) =>
+        door.call((api) => api.truncate(session, epoch, position, sampler)),
+      async close(session) {
+        await door.call(async (api) => ok(await api.close(session)))
+      },
+    }
+  }
+
+  /** Single tokens, as decoding sends them. The first compiles what is not compiled yet and is not counted. */
+  async #measure(stage: ServedStage): Promise<Result<number>> {
+    const { range, width, layers } = stage.facts
+    const session = MEASURE_SESSION
+    const positions = MEASURE_FRAMES + 1
+    const opened = await stage.open({ session, epoch: 0, positions, sampler: GREEDY })
+    if (!opened.ok) return opened
+    let beganMs = 0
+    for (let position = 0; position < positions; position += 1) {
+      if (position === 1) beganMs = this.#now()
+      const ids = Uint32Array.of(0)
+      const first = range.first === 0
+      const done = await stage.run({
+        session,
+        epoch: 0,
+        position,
+        count: 1,
+        mode: 'decode',
+        input: first ? { kind: 'tokens', ids } : { kind: 'hidden', rows: new Float32Array(width).fill(0.01) },
+        sample: range.last === layers,
+        ...(first || range.last < layers ? {} : { ids }),
+      })
+      if (!done.ok) return done
+    }
+    const ms = (this.#now() - beganMs) / MEASURE_FRAMES / (range.last - range.first)
+    await stage.close(session)
+    return Number.isFinite(ms) ? ok(ms) : fail('engine-failed', 'It could not be measured.')
+  }
+}
