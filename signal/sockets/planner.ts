@@ -25,15 +25,18 @@ export class Planner {
 
   /** Refusals: `no-holder`, `no-capacity`, `unreachable`, `filter-empty`. */
   async plan(asker: PeerId, wish: PlanWish): Promise<Result<Plan>> {
-    const { request, modelId, layers, positions } = wish
-    const found = place(this.#holders(modelId), {
-      layers,
-      positions,
-      asker,
-      allowed: null,
-      rttMs: () => ROUND_TRIP_ASSUMED_MS,
-      seed: mix(request, 0),
-    })
+    const { request, modelId, layers, positions, avoid } = wish
+    const found = place(
+      this.#holders(modelId).filter(({ id }) => !avoid.includes(id)),
+      {
+        layers,
+        positions,
+        asker,
+        allowed: null,
+        rttMs: () => ROUND_TRIP_ASSUMED_MS,
+        seed: mix(request, 0),
+      },
+    )
     if (!found.ok) return fail(found.refusal, found.missing.map(({ first, last }) => `${first} to ${last}`).join(', '))
     const ticket = (worker: PeerId, span: LayerSpan) =>
       this.#mint.sign({ request, asker, worker, modelId, span, positions })

@@ -38,6 +38,8 @@ export class MemoryMesh {
         linkTo,
         connect: async (other) => (linkTo(other) ? ok(null) : fail('link-failed', '')),
         every: this.clock.every,
+        ping: async () => ok(null),
+        onSilent: () => {},
         admit: async () => ok(null),
       })
     exchange = new Exchange(provider)

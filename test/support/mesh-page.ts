@@ -10,6 +10,7 @@ import type { ChatEvent } from '../../web/wire/chat.ts'
 const NEVER = new AbortController().signal
 
 let signal = 'connecting'
+const signals: string[] = []
 let contribution: ContributionState = { state: 'off', reason: null }
 const events: { readonly atMs: number; readonly kind: string; readonly detail: string }[] = []
 
@@ -21,13 +22,14 @@ const tab = await MeshTab.join({
   askPersistence: async () => false,
   relayOnly: () => false,
   onSignal(state) {
+    signals.push(JSON.stringify(state))
     signal = state.state === 'away' ? `away: ${state.reason.code} ${state.reason.detail}` : state.state
   },
   onContribution(state) {
     contribution = state
   },
   onRoute(_, event) {
-    const detail = event.kind === 'planned' ? JSON.stringify(event.plan.stages.map(({ span }) => span)) : ''
+    const detail = event.kind === 'planned' ? JSON.stringify(event.plan.stages) : ''
     const reason = event.kind === 'lost' ? `${event.reason.code} ${event.reason.detail}` : detail
     events.push({ atMs: performance.now(), kind: event.kind, detail: reason })
   },
@@ -38,6 +40,7 @@ let streamed: { readonly text: string; readonly tokens: number } = { text: '', t
 const mesh = {
   peer: async () => tab.node.peer,
   signal: async () => signal,
+  signals: async () => signals,
   contribution: async () => contribution,
   serving: async () => tab.contribution.serving,
   routeEvents: async () => events.splice(0),

@@ -50,6 +50,8 @@ export interface EngineWorkerApi
   loadRange(spec: ModelSpec, range: LayerRange, onProgress: OnProgress): Promise<Result<WorkerModel>>
   /** Only what turns messages into tokens and back. */
   loadHead(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerHead>>
+  /** Answers while the worker lives and is not stuck. */
+  ping(): Promise<Result<null>>
   probe(): Promise<Result<WorkerProbe>>
   inspect(spec: ModelSpec): Promise<Result<WorkerInspection>>
   /** On a device of its own, beside what is loaded. */

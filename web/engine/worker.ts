@@ -39,6 +39,10 @@ class EngineWorker implements EngineWorkerApi {
   private loaded: Loaded | null = null
   private readonly loads = new ModelLoad()
 
+  async ping(): Promise<Result<null>> {
+    return ok(null)
+  }
+
   async probe(): Promise<Result<WorkerProbe>> {
     const found = await probeGpu(browserGpu())
     return found.ok ? ok({ adapter: found.value.adapter, software: found.value.software }) : found

@@ -53,6 +53,10 @@ export class SignalClient {
   readonly #socket: TabSocket
   #resume: string | null = null
   #presence: Presence | null = null
+  #here = false
+  #gaveUp = false
+  /** Who waits until it is proven. */
+  #waiting: ((here: boolean) => void)[] = []
   #aheadMs = 0
   #ticketKeys: readonly TicketKey[] = []
   #iceServers: readonly IceServer[] = []
@@ -119,7 +123,7 @@ export class SignalClient {
 
   /** Gone for everybody at once. */
   async leave(): Promise<void> {
-    await this.#answer((socket) => socket.emitWithAck('leave', null))
+    if (this.#here) await this.#ask((socket) => socket.emitWithAck('leave', null))
     this.close()
   }
 
@@ -142,7 +146,7 @@ export class SignalClient {
     const signature = toBase64Url(await key.sign('connect', [server, nonce, run]))
     const asked = nowMs()
     const proof = { protocol, key: key.name, run, signature, resume: this.#resume }
-    const answer = await this.#answer((socket) => socket.emitWithAck('prove', proof))
+    const answer = await this.#ask((socket) => socket.emitWithAck('prove', proof))
     const welcome = answer.ok ? parseWelcome(answer.value) : answer
     if (!welcome.ok) return this.#giveUp(welcome)
     this.#resume = welcome.value.resume
@@ -150,8 +154,9 @@ export class SignalClient {
     this.#aheadMs = welcome.value.timeMs - (asked + nowMs()) / 2
     this.#ticketKeys = welcome.value.ticketKeys
     this.#iceServers = welcome.value.iceServers
-    onState({ state: 'here' })
     this.#rest()
+    this.#become(true)
+    onState({ state: 'here' })
     this.#beating = setInterval(() => void this.#beat(), HEARTBEAT_MS)
     await this.#beat()
   }
@@ -163,7 +168,11 @@ export class SignalClient {
 
   /** What the server answers to an event. Refusals: `signal-away`, and its own. */
   async #answer(ask: (socket: PatientSocket) => Promise<unknown>): Promise<Result<unknown>> {
-    if (!this.#socket.connected) return fail('signal-away', '')
+    return (await this.#isHere()) ? this.#ask(ask) : fail('signal-away', '')
+  }
+
+  /** The same for whom the server does not know yet. */
+  async #ask(ask: (socket: PatientSocket) => Promise<unknown>): Promise<Result<unknown>> {
     try {
       return readAnswer(await ask(this.#socket.timeout(ANSWER_EVENT_MS_MAX)))
     } catch {
@@ -171,8 +180,28 @@ export class SignalClient {
     }
   }
 
+  /** Where it is not proven right now, waits a little: it may be coming back. */
+  #isHere(): Promise<boolean> {
+    if (this.#here || this.#gaveUp) return Promise.resolve(this.#here)
+    return new Promise((resolve) => {
+      const settle = (here: boolean) => {
+        clearTimeout(timer)
+        resolve(here)
+      }
+      const timer = setTimeout(() => settle(false), ANSWER_EVENT_MS_MAX)
+      this.#waiting.push(settle)
+    })
+  }
+
+  #become(here: boolean): void {
+    this.#here = here
+    if (here || this.#gaveUp) for (const settle of this.#waiting.splice(0)) settle(here)
+  }
+
   #away(reason: Failure, final: boolean): void {
     this.#rest()
+    this.#gaveUp ||= final
+    this.#become(false)
     this.#parts.onState({ state: 'away', reason, final })
   }
 

@@ -19,7 +19,7 @@ import type { LoadedStage, WorkerStage } from './worker-stage.ts'
 type Open = Extract<AskerSays, { readonly says: 'open' }>
 
 export interface ContributionParts {
-  readonly worker: Pick<WorkerStage, 'load' | 'unload'>
+  readonly worker: Pick<WorkerStage, 'load' | 'unload' | 'ping' | 'end'>
   readonly assign: (wish: AssignWish) => Promise<Result<LayerSpan>>
   readonly say: (presence: Presence) => void
   readonly linkTo: ProviderParts['linkTo']
@@ -114,12 +114,14 @@ export class Contribution implements Server {
   }
 
   #serve({ stage, model, msPerLayer }: LoadedStage, span: LayerSpan): void {
-    const { linkTo, connect, every, admit, say, visible } = this.#parts
+    const { worker, linkTo, connect, every, admit, say, visible } = this.#parts
     this.#provider = new Provider({
       stage,
       linkTo,
       connect,
       every,
+      ping: () => worker.ping(),
+      onSilent: () => worker.end(),
       admit: (asker, open) => admit(asker, open, model.id),
     })
     this.#become({ state: 'serving', span, modelId: model.id, msPerLayer })

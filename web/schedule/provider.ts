@@ -3,7 +3,7 @@
  * Several askers at once; the stage computes their frames in the order in which they come.
  */
 import type { Link } from '../mesh/link.ts'
-import { ALIVE_MS, SERVED_REQUESTS_MAX } from '../wire/limits.ts'
+import { ALIVE_MS, SERVED_REQUESTS_MAX, STAGE_SILENT_MS_MAX } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
 import { type fail, ok, type Result } from '../wire/result.ts'
@@ -20,6 +20,10 @@ export interface ProviderParts {
   readonly connect: (peer: string) => Promise<Result<unknown>>
   /** Calls again and again until told to stop; also while the tab is hidden. */
   readonly every: (ms: number, run: () => void) => () => void
+  /** Answered by whoever computes: a stage is alive as long as that is, not as long as its page is. */
+  readonly ping: () => Promise<Result<null>>
+  /** No answer for `STAGE_SILENT_MS_MAX`; called once. */
+  readonly onSilent: () => void
   /** Whether the ticket allows this asker exactly this. */
   readonly admit: (asker: string, open: Open) => Promise<Result<null>>
 }
@@ -36,12 +40,11 @@ export class Provider implements Server {
   readonly #askers = new Map<string, Link>()
   readonly #rest: () => void
   #sessions = 0
+  #beatsWaiting = 0
 
   constructor(parts: ProviderParts) {
     this.#parts = parts
-    this.#rest = parts.every(ALIVE_MS, () => {
-      for (const asker of this.#askers.values()) void asker.say({ says: 'alive' })
-    })
+    this.#rest = parts.every(ALIVE_MS, () => void this.#beat())
   }
 
   /** Tells all askers that this tab is leaving, while it still can. */
@@ -80,6 +83,19 @@ export class Provider implements Server {
   /** What an asker leaves open is closed with it. */
   gone(peer: string): void {
     for (const [request, { asker }] of [...this.#served]) if (asker === peer) void this.#end(request)
+  }
+
+  /** A beat that is not answered is not said on, which is how askers learn of it. */
+  async #beat(): Promise<void> {
+    if (this.#beatsWaiting > 0) {
+      this.#beatsWaiting += 1
+      if (this.#beatsWaiting === Math.ceil(STAGE_SILENT_MS_MAX / ALIVE_MS)) this.#parts.onSilent()
+      return
+    }
+    this.#beatsWaiting = 1
+    const answer = await this.#parts.ping()
+    this.#beatsWaiting = 0
+    if (answer.ok) for (const asker of this.#askers.values()) void asker.say({ says: 'alive' })
   }
 
   async #open(from: Link, open: Open): Promise<void> {

@@ -6,7 +6,9 @@ import type { EngineWorkerApi, WorkerHead } from '../engine/worker-api.ts'
 import type { Link } from '../mesh/link.ts'
 import type { OnProgress } from '../weights/model-load.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from '../wire/chat.ts'
+import { AVOIDED_MAX, PLANS_MAX } from '../wire/limits.ts'
 import type { RequestId } from '../wire/peer-frame.ts'
+import type { PeerId } from '../wire/peers.ts'
 import type { Plan, PlanWish } from '../wire/plan-events.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ModelSource } from './engine-door.ts'
@@ -71,19 +73,41 @@ export class RouteChat {
     }
   }
 
-  async #route({ id, layers, contextPositions }: WorkerHead): Promise<Result<RouteHop>> {
-    const { plan, connect, exchange, clock, randomRequest, onRoute } = this.#parts
-    const request = randomRequest()
-    const planned = await plan({ request, modelId: id, layers, positions: contextPositions })
-    if (!planned.ok) return planned
-    const { stages } = planned.value
-    if (stages.at(-1)?.span.last !== layers) return fail('event-invalid', 'The plan leaves layers out.')
-    onRoute(request, { kind: 'planned', plan: planned.value })
-    const links = await Promise.all(stages.map(({ peer }) => connect(peer)))
-    const failed = links.find(({ ok: good }) => !good)
-    // A standby that cannot be reached is none; the answer does not wait for it.
-    for (const { standby } of stages) if (standby) void connect(standby.peer)
-    if (failed && !failed.ok) return failed
+  /** A route all of whose stages can be reached, or have a standby that can. Others are asked for where not. */
+  async #route(head: WorkerHead): Promise<Result<RouteHop>> {
+    const { plan, randomRequest, onRoute } = this.#parts
+    const avoid: PeerId[] = []
+    for (let tries = 1; ; tries += 1) {
+      const request = randomRequest()
+      const wish = { request, modelId: head.id, layers: head.layers, positions: head.contextPositions, avoid }
+      const planned = await plan(wish)
+      if (!planned.ok) return planned
+      if (planned.value.stages.at(-1)?.span.last !== head.layers) {
+        return fail('event-invalid', 'The plan leaves layers out.')
+      }
+      onRoute(request, { kind: 'planned', plan: planned.value })
+      const missing = await this.#link(planned.value)
+      if (missing.length === 0) return ok(this.#hop(request, planned.value))
+      avoid.push(...missing)
+      if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return fail('unreachable', '')
+    }
+  }
+
+  /** Links to all in the plan. Value: who is missing where nobody can stand in. */
+  async #link({ stages }: Plan): Promise<readonly PeerId[]> {
+    const { connect } = this.#parts
+    const missing = stages.map(async ({ peer, standby }) => {
+      // Both at once: a standby that is linked already takes over in no time.
+      const spare = standby && connect(standby.peer)
+      const [own, other] = [await connect(peer), spare]
+      if (own.ok || (await other)?.ok) return []
+      return [peer, ...(standby ? [standby.peer] : [])]
+    })
+    return (await Promise.all(missing)).flat()
+  }
+
+  #hop(request: RequestId, { stages }: Plan): RouteHop {
+    const { exchange, clock, onRoute } = this.#parts
     const tickets = new Map<string, string>()
     for (const { peer, ticket, standby } of stages) {
       tickets.set(peer, ticket)
@@ -91,6 +115,6 @@ export class RouteChat {
     }
     const route = stages.map(({ span, peer, standby }) => ({ span, peer, standby: standby?.peer ?? null }))
     const onEvent = (event: RouteEvent) => onRoute(request, event)
-    return ok(new RouteHop({ request, stages: route, tickets, exchange, onEvent, clock }))
+    return new RouteHop({ request, stages: route, tickets, exchange, onEvent, clock })
   }
 }

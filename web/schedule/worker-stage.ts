@@ -52,6 +52,15 @@ export class WorkerStage {
     return measured.ok ? ok({ stage, model: loaded.value, msPerLayer: measured.value }) : measured
   }
 
+  ping(): Promise<Result<null>> {
+    return this.#gguf.door.call((api) => api.ping())
+  }
+
+  /** For a worker that does not answer any more. */
+  end(): void {
+    this.#gguf.door.end('It did not answer.')
+  }
+
   unload(): Promise<void> {
     return this.#gguf.unload()
   }

@@ -224,6 +224,11 @@ export const ALIVE_MS = 250
 export const ALIVE_MS_MAX = 1_000
 /** Tokens that a stage computes to learn how fast it is. */
 export const MEASURE_FRAMES = 8
+/** A stage's worker that has not answered for so long is ended; its tab can serve again. */
+export const STAGE_SILENT_MS_MAX = 5_000
+/** Peers that a request asks the planner to leave out, and plans that it asks for before it gives up. */
+export const AVOIDED_MAX = 16
+export const PLANS_MAX = 3
 /** Links that one tab holds: neighbours of the requests it serves, and a route of its own with standbys. */
 export const LINKS_MAX = 64
 /** What exactly happened, in words of another peer. */

@@ -1,5 +1,5 @@
 /** What a tab asks the planner and what it gets: a route with standbys and tickets, or the layers to serve. */
-import { CONTEXT_POSITIONS_MAX, LAYERS_MAX, TICKET_CHARACTERS_MAX } from './limits.ts'
+import { AVOIDED_MAX, CONTEXT_POSITIONS_MAX, LAYERS_MAX, TICKET_CHARACTERS_MAX } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
@@ -10,6 +10,8 @@ export interface PlanWish {
   readonly layers: number
   /** KV positions for prompt and answer. */
   readonly positions: number
+  /** Peers that could not be reached a moment ago. */
+  readonly avoid: readonly PeerId[]
 }
 
 export interface PlannedStage {
@@ -46,6 +48,7 @@ export function parsePlanWish(value: unknown): Result<PlanWish> {
       modelId: modelId(fields, 'modelId'),
       layers: whole(fields, 'layers', LAYERS_MAX),
       positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
+      avoid: list(fields['avoid'], '`avoid`', AVOIDED_MAX).map((one) => peer({ one }, 'one')),
     }
   })
 }

@@ -1,0 +1,119 @@
+/**
+ * A mesh for a file of tests: the real server with a tiny model, one browser for each test, tabs that serve and tabs that
+ * ask. Registers the test runner's hooks.
+ */
+import type { Browser } from 'playwright'
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import { tinyModel } from '../fixtures/tiny-model.ts'
+import { type AppServer, serveModels } from './app-page.ts'
+import { type BuiltPage, buildPage } from './build-page.ts'
+import { launchChromium } from './chromium.ts'
+import { type MeshTabPage, openMeshTab } from './mesh-app.ts'
+
+export const LAYERS = 4
+export const TOKENS = 120
+const QUESTION = 'Tell me about warp and weft.'
+const SEED = 11
+
+export type Answer = Awaited<ReturnType<typeof askIn>>
+
+export interface MeshRig {
+  readonly modelId: string
+  openTab(): Promise<MeshTabPage>
+  /** Tabs that serve, one after the other, so that each takes what is still missing. */
+  contributors(count: number, layersMax: number): Promise<readonly MeshTabPage[]>
+  asker(): Promise<MeshTabPage>
+  ask(tab: MeshTabPage, temperature: number): Promise<Answer>
+  /** What one tab that has all layers answers; asked once a file. */
+  whole(temperature: number): Promise<Answer>
+}
+
+function askIn(tab: MeshTabPage, temperature: number) {
+  return tab.call('ask', QUESTION, TOKENS, temperature, SEED)
+}
+
+export function useMesh(): MeshRig {
+  let built: BuiltPage
+  let server: AppServer
+  let browser: Browser
+  let tabs: MeshTabPage[] = []
+  const answers = new Map<number, Answer>()
+
+  beforeAll(async () => {
+    built = await buildPage('mesh-page')
+    const model = tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5, contextLength: 512, layers: LAYERS })
+    server = await serveModels({ tiny: model }, built.appDir)
+  })
+  afterAll(async () => {
+    await server?.close()
+    await built?.remove()
+  })
+  beforeEach(async () => {
+    // Tabs of the test before were closed without a word.
+    await expect.poll(() => server.server.hub.roster.size, { timeout: 30_000 }).toBe(0)
+    tabs = []
+    browser = await launchChromium()
+  })
+  afterEach(async () => {
+    const complaints = tabs.flatMap((tab) => tab.complaints)
+    await browser.close()
+    expect(complaints).toEqual([])
+  })
+
+  const modelId = () => server.ids[0] ?? ''
+  const serve = async (tab: MeshTabPage, layersMax: number) => {
+    const serving = await tab.call('contribute', modelId(), LAYERS, layersMax)
+    if (!serving.ok) console.log(await tab.call('signals'))
+    expect(serving).toMatchObject({ ok: true })
+  }
+  const prepare = async (tab: MeshTabPage) => {
+    expect(await tab.call('loadHead', modelId())).toMatchObject({ ok: true })
+  }
+  async function wholeAnswer(temperature: number): Promise<Answer> {
+    const alone = await launchChromium()
+    try {
+      await serve(await openMeshTab(alone, server.url), LAYERS)
+      const asking = await openMeshTab(alone, server.url)
+      await prepare(asking)
+      const answer = await askIn(asking, temperature)
+      expect(answer.end, JSON.stringify(answer.end, null, 1)).toMatchObject({ reason: 'length' })
+      expect(answer.tokens).toHaveLength(TOKENS)
+      return answer
+    } finally {
+      await alone.close()
+      await expect.poll(() => server.server.hub.roster.size, { timeout: 30_000 }).toBe(0)
+    }
+  }
+
+  const rig: MeshRig = {
+    get modelId() {
+      return modelId()
+    },
+    async openTab() {
+      const tab = await openMeshTab(browser, server.url)
+      tabs.push(tab)
+      return tab
+    },
+    async contributors(count, layersMax) {
+      const opened: MeshTabPage[] = []
+      for (let index = 0; index < count; index += 1) {
+        const tab = await rig.openTab()
+        await serve(tab, layersMax)
+        opened.push(tab)
+      }
+      return opened
+    },
+    async asker() {
+      const tab = await rig.openTab()
+      await prepare(tab)
+      return tab
+    },
+    ask: askIn,
+    async whole(temperature) {
+      const known = answers.get(temperature) ?? (await wholeAnswer(temperature))
+      answers.set(temperature, known)
+      return known
+    },
+  }
+  return rig
+}
