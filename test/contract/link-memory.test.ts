@@ -1,10 +1,10 @@
+/** The contract of links over channels in memory, under a clock that the test moves. */
 import { PipeLink } from '../../web/mesh/link.ts'
 import { ChannelPipe } from '../../web/mesh/pipe.ts'
 import { MemoryChannel } from '../support/memory-channel.ts'
 import { SimClock } from '../support/sim-clock.ts'
 import { linkSuite } from './link.suite.ts'
 
-/** The contract of links over channels in memory, under a clock that only the test moves. */
 linkSuite('in memory', async () => {
   const clock = new SimClock()
   const line = { later: clock.later, delayMs: 20, bytesPerMs: 10_000 }

@@ -3,9 +3,8 @@
  * Comes back by itself after a cut, as the same peer. What the server says is parsed here, once.
  */
 import { io, type Socket } from 'socket.io-client'
-import type { DeviceKey } from '../account/device-key.ts'
 import { CODES, type Code } from '../wire/codes.ts'
-import { toBase64Url } from '../wire/device-keys.ts'
+import { type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
 import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits.ts'
 import { type LayerSpan, type PeerId, peerIdOf } from '../wire/peers.ts'
 import { type AssignWish, type Plan, type PlanWish, parseAssigned, parsePlan } from '../wire/plan-events.ts'
@@ -30,8 +29,11 @@ export type SignalState =
   /** It comes back by itself, unless `final`. */
   | { readonly state: 'away'; readonly reason: Failure; readonly final: boolean }
 
-/** The part of `DeviceKey` that is used. */
-export type Signer = Pick<DeviceKey, 'name' | 'sign'>
+/** The key of this device. */
+export interface Signer {
+  readonly name: PublicKeyText
+  sign(purpose: Purpose, fields: readonly string[]): Promise<Uint8Array>
+}
 
 export interface SignalParts {
   readonly url: string

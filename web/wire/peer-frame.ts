@@ -13,7 +13,7 @@
 import { DECODE_ROWS_MAX, HIDDEN_WIDTH_MAX, PEER_FRAME_BYTES_MAX, POSITION_MAX, PREFILL_ROWS_MAX } from './limits.ts'
 import { assert, type Failure, fail, ok, type Result } from './result.ts'
 
-export const PEER_FRAME_VERSION = 1
+const PEER_FRAME_VERSION = 1
 export const PEER_FRAME_HEADER_BYTES = 40
 const REQUEST_AT = 8
 const REQUEST_BYTES = 16
