@@ -11,6 +11,7 @@ import { Contribution, type ContributionState } from './schedule/contribution.ts
 import { Exchange } from './schedule/exchange.ts'
 import { RouteChat, type RouteChatParts } from './schedule/route-chat.ts'
 import { WorkerStage } from './schedule/worker-stage.ts'
+import type { Census } from './wire/census.ts'
 import { toBase64Url } from './wire/device-keys.ts'
 
 export interface MeshTabParts {
@@ -21,6 +22,7 @@ export interface MeshTabParts {
   readonly askPersistence: () => Promise<boolean>
   readonly relayOnly: () => boolean
   readonly onSignal: (state: SignalState) => void
+  readonly onCensus?: (census: Census) => void
   readonly onContribution: (state: ContributionState) => void
   readonly onRoute: RouteChatParts['onRoute']
 }
@@ -31,9 +33,10 @@ export class MeshTab {
   readonly node: MeshNode
   readonly contribution: Contribution
   readonly chat: RouteChat
+  readonly stage: WorkerStage
 
   private constructor(parts: MeshTabParts, key: DeviceKey) {
-    const { baseUrl, makeStageWorker, askPersistence, relayOnly, onSignal, onContribution, onRoute } = parts
+    const { baseUrl, makeStageWorker, askPersistence, relayOnly, onSignal, onCensus, onContribution, onRoute } = parts
     const { every } = new Ticker(parts.makeTicker())
     const gguf = { makeWorker: makeStageWorker, baseUrl, askPersistence, now }
     const node = new MeshNode({
@@ -44,6 +47,7 @@ export class MeshTab {
       nowMs: Date.now,
       relayOnly,
       onState: onSignal,
+      ...(onCensus ? { onCensus } : {}),
       onLink: (link) => exchange.add(link),
     })
     const { server } = node
@@ -52,8 +56,9 @@ export class MeshTab {
       keys: () => server.ticketKeys,
       nowMs: () => server.serverNowMs(),
     })
+    const stage = new WorkerStage(gguf, () => void contribution.stop())
     const contribution: Contribution = new Contribution({
-      worker: new WorkerStage(gguf, () => void contribution.stop()),
+      worker: stage,
       assign: (wish) => server.assign(wish),
       say: (presence) => server.say(presence),
       linkTo: (peer) => exchange.linkTo(peer),
@@ -75,6 +80,7 @@ export class MeshTab {
       onRoute,
     })
     this.node = node
+    this.stage = stage
     this.contribution = contribution
     addEventListener('pagehide', () => contribution.drain())
   }

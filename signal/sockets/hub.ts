@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer } from 'node:http'
 import { Server, type Socket } from 'socket.io'
 import { Roster } from '../../web/rules/roster.ts'
+import { parseLook } from '../../web/wire/census.ts'
 import { EVENT_BYTES_MAX, LEASE_SWEEP_MS, PROVE_MS_MAX, TICKET_ROTATE_LOOK_MS } from '../../web/wire/limits.ts'
 import { type PeerId, peerIdOf } from '../../web/wire/peers.ts'
 import { parseAssignWish, parsePlanWish } from '../../web/wire/plan-events.ts'
@@ -22,6 +23,7 @@ import {
   SIGNAL_PROTOCOLS,
   type TabSays,
 } from '../../web/wire/signal-events.ts'
+import { CensusDesk } from './census-desk.ts'
 import { Planner } from './planner.ts'
 import { EventRate } from './rate.ts'
 import type { TicketMint } from './tickets.ts'
@@ -42,6 +44,7 @@ export class Hub {
   readonly #io: Server<TabSays, ServerSays>
   readonly #sockets = new Map<PeerId, TabSocket>()
   readonly #planner: Planner
+  readonly #census = new CensusDesk(this.roster)
   readonly #sweeping: ReturnType<typeof setInterval>
   readonly #rotating: ReturnType<typeof setInterval>
 
@@ -70,6 +73,7 @@ export class Hub {
   async close(): Promise<void> {
     clearInterval(this.#sweeping)
     clearInterval(this.#rotating)
+    this.#census.close()
     await this.#io.close()
   }
 
@@ -81,12 +85,14 @@ export class Hub {
     const late = setTimeout(() => socket.disconnect(true), PROVE_MS_MAX)
     let peer: PeerId | null = null
     let proving = false
+    let resume = ''
     socket.use((_, next) => {
       if (rate.take(this.#parts.nowMs())) next()
       else socket.disconnect(true)
     })
     socket.on('disconnect', () => {
       clearTimeout(late)
+      this.#census.leave(socket)
       if (peer !== null && this.#sockets.get(peer) === socket) {
         this.#sockets.delete(peer)
         this.roster.lose(peer, this.#parts.nowMs())
@@ -112,11 +118,10 @@ export class Hub {
       this.#sockets.get(peer)?.disconnect(true)
       this.#sockets.set(peer, socket)
       const fresh = randomBytes(24).toString('base64url')
-      const resume = proof.ok ? proof.value.resume : null
-      const joined = this.roster.join(peer, resume, fresh, this.#parts.nowMs())
+      resume = this.roster.join(peer, proof.ok ? proof.value.resume : null, fresh, this.#parts.nowMs()).resume
       reply(
         ok({
-          resume: joined.resume,
+          resume,
           timeMs: this.#parts.nowMs(),
           ticketKeys: this.#parts.mint.keys,
           iceServers: this.#parts.iceServers(peer),
@@ -127,6 +132,8 @@ export class Hub {
       proven(reply, (own) => {
         const presence = parsePresence(value)
         if (!presence.ok) return presence
+        // A tab that slept for longer than its lease is still the one that this socket has proven.
+        if (!this.roster.peer(own)) this.roster.join(own, null, resume, this.#parts.nowMs())
         return this.roster.hear(own, presence.value, this.#parts.nowMs()) ? ok(null) : fail('not-proven', '')
       }),
     )
@@ -153,9 +160,19 @@ export class Hub {
         return wish.ok ? ok(this.#planner.assign(own, wish.value)) : wish
       }),
     )
+    socket.on('look', (value, reply) =>
+      proven(reply, () => {
+        const on = parseLook(value)
+        if (!on.ok) return on
+        this.#census.look(socket, on.value)
+        return ok(null)
+      }),
+    )
     socket.on('leave', (_, reply) =>
       proven(reply, (own) => {
         this.roster.leave(own)
+        if (this.#sockets.get(own) === socket) this.#sockets.delete(own)
+        peer = null
         return ok(null)
       }),
     )

@@ -4,6 +4,7 @@
  *
  * Both may call at once: the one with the lesser id stays the caller, the other gives way and answers.
  */
+import type { Census } from '../wire/census.ts'
 import { LINKS_MAX } from '../wire/limits.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
@@ -22,6 +23,7 @@ export interface MeshNodeParts {
   /** Hides this device's address from peers. */
   readonly relayOnly: () => boolean
   readonly onState: (state: SignalState) => void
+  readonly onCensus?: (census: Census) => void
   /** Open, whoever called. */
   readonly onLink: (link: WebRtcLink) => void
 }
@@ -45,13 +47,14 @@ export class MeshNode {
 
   constructor(parts: MeshNodeParts) {
     this.#parts = parts
-    const { url, key, randomId, nowMs, onState } = parts
+    const { url, key, randomId, nowMs, onState, onCensus } = parts
     this.server = new SignalClient({
       url,
       key,
       run: randomId(),
       nowMs,
       onState,
+      ...(onCensus ? { onCensus } : {}),
       onRelayed: (relayed) => this.#hear(relayed),
     })
   }

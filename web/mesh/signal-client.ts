@@ -3,6 +3,7 @@
  * Comes back by itself after a cut, as the same peer. What the server says is parsed here, once.
  */
 import { io, type Socket } from 'socket.io-client'
+import { type Census, parseCensus } from '../wire/census.ts'
 import { CODES, type Code } from '../wire/codes.ts'
 import { type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
 import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits.ts'
@@ -43,7 +44,12 @@ export interface SignalParts {
   readonly nowMs: () => number
   readonly onState: (state: SignalState) => void
   readonly onRelayed: (relayed: Relayed) => void
+  /** While it looks. */
+  readonly onCensus?: (census: Census) => void
 }
+
+/** Of a tab that only asks or looks: it is there too. */
+const HOLDS_NOTHING: Presence = { numericClass: '', visible: true, held: [] }
 
 type TabSocket = Socket<ServerSays, TabSays>
 /** Whose calls reject where no answer comes in time. */
@@ -55,6 +61,7 @@ export class SignalClient {
   readonly #socket: TabSocket
   #resume: string | null = null
   #presence: Presence | null = null
+  #looking = false
   #here = false
   #gaveUp = false
   /** Who waits until it is proven. */
@@ -81,6 +88,10 @@ export class SignalClient {
     this.#socket.on('ticketKeys', (value) => {
       const keys = parseTicketKeys(value)
       if (keys.ok) this.#ticketKeys = keys.value
+    })
+    this.#socket.on('census', (value) => {
+      const census = parseCensus(value)
+      if (census.ok && this.#looking) parts.onCensus?.(census.value)
     })
     this.#socket.on('disconnect', (reason) => this.#away(fail('signal-away', reason), false))
     this.#socket.on('connect_error', ({ message }) => this.#away(fail('signal-away', message), false))
@@ -123,6 +134,13 @@ export class SignalClient {
     return answer.ok ? parseAssigned(answer.value) : answer
   }
 
+  /** Whether to hear how many serve what; also after the server was away. */
+  look(on: boolean): void {
+    if (on === this.#looking) return
+    this.#looking = on
+    if (this.#here) void this.#tellLook()
+  }
+
   /** Gone for everybody at once. */
   async leave(): Promise<void> {
     if (this.#here) await this.#ask((socket) => socket.emitWithAck('leave', null))
@@ -159,12 +177,16 @@ export class SignalClient {
     this.#rest()
     this.#become(true)
     onState({ state: 'here' })
-    this.#beating = setInterval(() => void this.#beat(), HEARTBEAT_MS)
+    this.#beating = setInterval(() => void this.#beat(this.#presence ?? HOLDS_NOTHING), HEARTBEAT_MS)
+    if (this.#looking) void this.#tellLook()
     await this.#beat()
   }
 
-  async #beat(): Promise<void> {
-    const presence = this.#presence
+  #tellLook(): Promise<Result<unknown>> {
+    return this.#answer((socket) => socket.emitWithAck('look', this.#looking))
+  }
+
+  async #beat(presence = this.#presence): Promise<void> {
     if (presence && this.#beating) await this.#answer((socket) => socket.emitWithAck('presence', presence))
   }
 

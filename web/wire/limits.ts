@@ -229,6 +229,8 @@ export const STAGE_SILENT_MS_MAX = 5_000
 /** Peers that a request asks the planner to leave out, and plans that it asks for before it gives up. */
 export const AVOIDED_MAX = 16
 export const PLANS_MAX = 3
+/** Times of frames that a stage remembers for whoever asks. */
+export const FRAME_TIMES_KEPT_MAX = 4_096
 /** Links that one tab holds: neighbours of the requests it serves, and a route of its own with standbys. */
 export const LINKS_MAX = 64
 /** What exactly happened, in words of another peer. */
@@ -262,6 +264,21 @@ export const LEASE_MS = 15_000
 /** A socket that closed without a word may be back within this. */
 export const RESUME_MS = 2_000
 export const LEASE_SWEEP_MS = 500
+/** Who looks at the network is told this often how many serve what: one count for all who look. */
+export const CENSUS_MS = 2_000
+/** Models of a census, those with the most holders first, and ranges of one of them: a picture shows no more. */
+export const CENSUS_MODELS_MAX = 16
+export const CENSUS_RANGES_MAX = 64
+/** More tabs than any server holds. */
+export const CENSUS_PEERS_MAX = 10_000_000
+/** Rates of what a tab serves are measured this often, over so long. */
+export const MESH_SAMPLE_MS = 1_000
+export const MESH_RATE_WINDOW_MS = 5_000
+/** Own routes that a tab still shows after they ended, and things that happened to one of them. */
+export const ROUTES_SHOWN_MAX = 8
+export const ROUTE_NEWS_MAX = 32
+/** After so long without a key press or touch a person counts as away, and what yields to them goes on. */
+export const PERSON_IDLE_MS = 30_000
 /** The signalling server has so long to answer an event; then it counts as away. */
 export const ANSWER_EVENT_MS_MAX = 10_000
 /** Tries to reach it again: the first wait, and the longest; each is jittered by half. */
@@ -279,6 +296,7 @@ assert(DOWNLOAD_RETRY_MS <= DOWNLOAD_RETRY_MS_MAX, 'a wait that doubles has an e
 assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
 assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
 assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')
+assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at least')
 assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
 assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
 assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')

@@ -2,6 +2,7 @@
  * Everything that tabs and the signalling server say to each other, both ways, on one page: shapes, and how each is read
  * from outside. The server introduces peers; no field here can carry a prompt, an answer or an activation.
  */
+import type { Census } from './census.ts'
 import { type PublicKeyText, parsePublicKey, SIGNATURE_BYTES } from './device-keys.ts'
 import type { Fields } from './fields.ts'
 import { NAME_CHARACTERS_MAX, PEER_ID_CHARACTERS_MAX, RANGES_HELD_MAX, SDP_CHARACTERS_MAX } from './limits.ts'
@@ -93,6 +94,8 @@ export interface TabSays {
   plan: (wish: PlanWish, reply: Reply<Plan>) => void
   /** Which layers a tab that wants to serve is needed for. */
   assign: (wish: AssignWish, reply: Reply<LayerSpan>) => void
+  /** Whether a screen looks at the network: only then it is told of it. */
+  look: (on: boolean, reply: Reply<null>) => void
   leave: (nothing: null, reply: Reply<null>) => void
 }
 
@@ -101,6 +104,8 @@ export interface ServerSays {
   relayed: (relayed: Relayed) => void
   /** They were rotated. */
   ticketKeys: (keys: readonly TicketKey[]) => void
+  /** Every `CENSUS_MS`, to tabs that look. */
+  census: (census: Census) => void
 }
 
 const { attempt, record, refuse, list, words, orNull, number, whole, flag, oneOf, peer, span, modelId, run } =

@@ -1,0 +1,41 @@
+/**
+ * Counts who serves what, from what peers have said of themselves. Pure; the roster comes in. Names nobody.
+ */
+import type { Census, CensusModel, CensusRange } from '../wire/census.ts'
+import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from '../wire/limits.ts'
+import type { LayerSpan } from '../wire/peers.ts'
+import type { RosterPeer } from './roster.ts'
+
+interface Count {
+  readonly span: LayerSpan
+  holders: number
+  totalMs: number
+}
+
+export function censusOf(peers: readonly RosterPeer[]): Census {
+  const models = new Map<string, Map<string, Count>>()
+  for (const { modelId, span, msPerLayer } of peers.flatMap(({ presence }) => presence?.held ?? [])) {
+    const ranges = models.get(modelId) ?? new Map<string, Count>()
+    models.set(modelId, ranges)
+    const key = `${span.first}-${span.last}`
+    const count = ranges.get(key) ?? { span, holders: 0, totalMs: 0 }
+    ranges.set(key, count)
+    count.holders += 1
+    count.totalMs += msPerLayer
+  }
+  const all = [...models].map(([modelId, ranges]) => ({ modelId, ranges: mostHeld([...ranges.values()]) }))
+  all.sort((a, b) => holders(b) - holders(a) || (a.modelId < b.modelId ? -1 : 1))
+  return { peers: Math.min(peers.length, CENSUS_PEERS_MAX), models: all.slice(0, CENSUS_MODELS_MAX) }
+}
+
+function mostHeld(counts: Count[]): readonly CensusRange[] {
+  return counts
+    .sort((a, b) => b.holders - a.holders || a.span.first - b.span.first || a.span.last - b.span.last)
+    .slice(0, CENSUS_RANGES_MAX)
+    .sort((a, b) => a.span.first - b.span.first || a.span.last - b.span.last)
+    .map(({ span, holders, totalMs }) => ({ span, holders, msPerLayer: totalMs / holders }))
+}
+
+function holders({ ranges }: CensusModel): number {
+  return ranges.reduce((sum, range) => sum + range.holders, 0)
+}

@@ -1,0 +1,59 @@
+/**
+ * How many serve what: all that a tab which looks at the network is told of those it has nothing to do with. Counts only: no
+ * peer is named here, and none can be.
+ */
+import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from './limits.ts'
+import { type LayerSpan, peerReaderOf } from './peers.ts'
+import type { Result } from './result.ts'
+
+export interface CensusRange {
+  readonly span: LayerSpan
+  readonly holders: number
+  /** The mean of what they have measured. */
+  readonly msPerLayer: number
+}
+
+export interface CensusModel {
+  readonly modelId: string
+  /** By where they begin. */
+  readonly ranges: readonly CensusRange[]
+}
+
+export interface Census {
+  /** Tabs at the server, serving or not. */
+  readonly peers: number
+  /** With the most holders first. */
+  readonly models: readonly CensusModel[]
+}
+
+const { attempt, record, refuse, list, number, whole, span, modelId } = peerReaderOf('event-invalid')
+const MS_PER_LAYER_MAX = 60_000
+
+export function parseLook(value: unknown): Result<boolean> {
+  return attempt(() => (typeof value === 'boolean' ? value : refuse('`look`', 'is neither on nor off')))
+}
+
+export function parseCensus(value: unknown): Result<Census> {
+  return attempt(() => {
+    const fields = record(value, 'A census')
+    return {
+      peers: whole(fields, 'peers', CENSUS_PEERS_MAX),
+      models: list(fields['models'], '`models`', CENSUS_MODELS_MAX).map(readModel),
+    }
+  })
+}
+
+function readModel(value: unknown): CensusModel {
+  const fields = record(value, 'A model of a census')
+  const ranges = list(fields['ranges'], '`ranges`', CENSUS_RANGES_MAX).map(readRange)
+  return { modelId: modelId(fields, 'modelId'), ranges }
+}
+
+function readRange(value: unknown): CensusRange {
+  const fields = record(value, 'A range of a census')
+  return {
+    span: span(fields, 'span'),
+    holders: whole(fields, 'holders', CENSUS_PEERS_MAX),
+    msPerLayer: number(fields, 'msPerLayer', 0, MS_PER_LAYER_MAX),
+  }
+}
