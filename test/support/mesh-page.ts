@@ -5,6 +5,7 @@
 import { makeKey } from '../../web/account/device-key.ts'
 import { MeshTab } from '../../web/mesh-tab.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
+import { StageChat } from '../../web/schedule/stage-chat.ts'
 import type { ChatEvent } from '../../web/wire/chat.ts'
 
 const NEVER = new AbortController().signal
@@ -14,10 +15,12 @@ const signals: string[] = []
 let contribution: ContributionState = { state: 'off', reason: null }
 const events: { readonly atMs: number; readonly kind: string; readonly detail: string }[] = []
 
+const stageWorker = () => new Worker(new URL('../../web/engine/worker.ts', import.meta.url), { type: 'module' })
+const baseUrl = new URL('.', location.href).href
 const tab = await MeshTab.join({
-  baseUrl: new URL('.', location.href).href,
+  baseUrl,
   key: await makeKey(),
-  makeStageWorker: () => new Worker(new URL('../../web/engine/worker.ts', import.meta.url), { type: 'module' }),
+  makeStageWorker: stageWorker,
   makeTicker: () => new Worker(new URL('../../web/mesh/ticker-worker.ts', import.meta.url), { type: 'module' }),
   askPersistence: async () => false,
   relayOnly: () => false,
@@ -30,12 +33,48 @@ const tab = await MeshTab.join({
   },
   onRoute(_, event) {
     const detail = event.kind === 'planned' ? JSON.stringify(event.plan.stages) : ''
-    const reason = event.kind === 'lost' ? `${event.reason.code} ${event.reason.detail}` : detail
+    const fed = event.kind === 'replaced' && event.fed ? 'fed' : detail
+    const reason = event.kind === 'lost' ? `${event.reason.code} ${event.reason.detail}` : fed
     events.push({ atMs: performance.now(), kind: event.kind, detail: reason })
   },
 })
 
 let streamed: { readonly text: string; readonly tokens: number } = { text: '', tokens: 0 }
+
+const alone = new StageChat({
+  makeWorker: stageWorker,
+  baseUrl,
+  askPersistence: async () => false,
+  now: () => performance.now(),
+})
+
+/** One answer and when each of its tokens came. */
+async function read(answer: AsyncIterable<ChatEvent>) {
+  streamed = { text: '', tokens: 0 }
+  const tokens: number[] = []
+  const atMs: number[] = []
+  let text = ''
+  let end: Extract<ChatEvent, { kind: 'end' }> | null = null
+  for await (const event of answer) {
+    if (event.kind === 'text') {
+      text += event.text
+      for (const id of event.tokens ?? []) {
+        tokens.push(id)
+        atMs.push(performance.now())
+      }
+      streamed = { text, tokens: tokens.length }
+    }
+    if (event.kind === 'end') end = event
+  }
+  return { text, tokens, atMs, end }
+}
+
+const requestOf = (content: string, maxTokens: number, temperature: number, seed: number) => ({
+  messages: [{ role: 'user' as const, content }],
+  sampling: { temperature, topK: 40, topP: 0.95, minP: 0, repetitionPenalty: 1.1, seed: BigInt(seed) },
+  maxTokens,
+  stop: [],
+})
 
 const mesh = {
   peer: async () => tab.node.peer,
@@ -47,24 +86,25 @@ const mesh = {
   contribute: (id: string, layers: number, layersMax: number) =>
     tab.contribution.start({ kind: 'mirror', id }, { id, layers }, layersMax, () => {}),
   stop: () => tab.contribution.stop(),
+  numericClass: async () => tab.contribution.numericClass,
   loadHead: (id: string) => tab.chat.load({ kind: 'mirror', id }, () => {}, NEVER),
   streamed: async () => streamed,
 
-  async ask(content: string, maxTokens: number, temperature: number, seed: number) {
-    const sampling = { temperature, topK: 40, topP: 0.95, minP: 0, repetitionPenalty: 1.1, seed: BigInt(seed) }
-    const request = { messages: [{ role: 'user' as const, content }], sampling, maxTokens, stop: [] }
-    const tokens: number[] = []
-    let text = ''
-    let end: Extract<ChatEvent, { kind: 'end' }> | null = null
-    for await (const event of tab.chat.chat(request, NEVER)) {
-      if (event.kind === 'text') {
-        text += event.text
-        tokens.push(...(event.tokens ?? []))
-        streamed = { text, tokens: tokens.length }
-      }
-      if (event.kind === 'end') end = event
-    }
-    return { text, tokens, end }
+  ask: (...request: Parameters<typeof requestOf>) => read(tab.chat.chat(requestOf(...request), NEVER)),
+
+  /** The whole model in this tab, without any mesh. */
+  async askAlone(id: string, ...request: Parameters<typeof requestOf>) {
+    const loaded = await alone.load({ kind: 'mirror', id }, () => {}, NEVER)
+    if (!loaded.ok) throw new Error(loaded.code)
+    return read(alone.chat(requestOf(...request), NEVER))
+  },
+
+  unloadAlone: () => alone.unload(),
+  takeTimes: () => tab.stage.takeTimes(),
+
+  async links() {
+    const paths = await Promise.all(tab.node.links.map((link) => link.path()))
+    return tab.node.links.map(({ peer, stats }, index) => ({ peer, stats, path: paths[index] ?? null }))
   },
 }
 

@@ -20,7 +20,8 @@ const DEFAULT_MODEL = [
   '--license=Apache-2.0',
 ]
 
-function sharedModels(): readonly string[] {
+/** Ids in the shared mirror. */
+export function sharedModels(): readonly string[] {
   try {
     return readdirSync(join(SHARED_DATA, 'models')).filter((name) => /^[0-9a-f]{64}$/.test(name))
   } catch {

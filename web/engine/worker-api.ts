@@ -52,6 +52,8 @@ export interface EngineWorkerApi
   loadHead(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerHead>>
   /** Answers while the worker lives and is not stuck. */
   ping(): Promise<Result<null>>
+  /** How long the newest frames took, oldest first, in ms: from their turn to their result. Then forgotten. */
+  takeTimes(): Promise<Result<readonly number[]>>
   probe(): Promise<Result<WorkerProbe>>
   inspect(spec: ModelSpec): Promise<Result<WorkerInspection>>
   /** On a device of its own, beside what is loaded. */

@@ -10,6 +10,7 @@ import { contextOf, inPhase, ModelLoad, type OnProgress } from '../weights/model
 import type { ModelSpec, OpenedModel } from '../weights/open-model.ts'
 import { listCached } from '../weights/shelf.ts'
 import type { ChatMessage } from '../wire/chat.ts'
+import { FRAME_TIMES_KEPT_MAX } from '../wire/limits.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { checkRunnable, estimateGpu, needBytes } from './estimate.ts'
@@ -38,9 +39,14 @@ const GREEDY: SamplerSpec = { temperature: 0, topK: 0, topP: 1, minP: 0, repetit
 class EngineWorker implements EngineWorkerApi {
   private loaded: Loaded | null = null
   private readonly loads = new ModelLoad()
+  private readonly times: number[] = []
 
   async ping(): Promise<Result<null>> {
     return ok(null)
+  }
+
+  async takeTimes(): Promise<Result<readonly number[]>> {
+    return ok(this.times.splice(0))
   }
 
   async probe(): Promise<Result<WorkerProbe>> {
@@ -186,7 +192,10 @@ class EngineWorker implements EngineWorkerApi {
   }
 
   async run(frame: Frame): Promise<Result<FrameOutput>> {
+    const beganMs = performance.now()
     const output = await (this.loaded?.stage?.run(frame) ?? NOT_LOADED)
+    this.times.push(performance.now() - beganMs)
+    if (this.times.length > FRAME_TIMES_KEPT_MAX) this.times.shift()
     return output.ok && output.value.kind === 'hidden' ? Comlink.transfer(output, [output.value.rows.buffer]) : output
   }
 

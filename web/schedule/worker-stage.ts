@@ -52,6 +52,11 @@ export class WorkerStage {
     return measured.ok ? ok({ stage, model: loaded.value, msPerLayer: measured.value }) : measured
   }
 
+  /** How long the newest frames took, in ms. */
+  takeTimes(): Promise<Result<readonly number[]>> {
+    return this.#gguf.door.call((api) => api.takeTimes() as Promise<Result<readonly number[]>>)
+  }
+
   ping(): Promise<Result<null>> {
     return this.#gguf.door.call((api) => api.ping())
   }
