@@ -4,10 +4,12 @@
  */
 
 import { Conversations, type ConversationsParts, DEFAULT_SETTINGS } from './app-conversations.ts'
+import { AppMesh } from './app-mesh.ts'
 import { Models, type ModelsParts } from './app-models.ts'
 import { type Catalogue, type PrebuiltEntry, Shelf } from './app-shelf.ts'
 import type { AppView, GpuView, LoadView, ModelEntry } from './app-view.ts'
 import { ByteRate } from './byte-rate.ts'
+import type { MeshParts } from './mesh-door.ts'
 import { readAttachment } from './rules/attachment.ts'
 import type { ModelRunner, ModelSource } from './schedule/engine-door.ts'
 import { Turns } from './schedule/turns.ts'
@@ -45,6 +47,8 @@ export interface AppParts {
   readonly launch?: Launch
   /** Without it the page has no newer version to go to. */
   readonly updates?: UpdateDoor
+  /** Without it this tab can join no other. */
+  readonly mesh?: MeshParts
   /** Without it only an unanswered look at the server tells that it is gone. */
   readonly network?: NetworkDoor
 }
@@ -86,6 +90,8 @@ interface RunningLoad {
 export class App {
   /** What this browser keeps: downloads, deleting, room. */
   readonly models: Models
+  /** Other tabs: giving them this GPU, asking over theirs, looking. Has a view of its own. */
+  readonly mesh: AppMesh
   /** What the address asked for when the page opened. */
   readonly launch: Launch
   readonly conversations: Conversations
@@ -125,6 +131,7 @@ export class App {
     this.#prebuilt = parts.prebuilt ?? (async () => [])
     this.launch = parts.launch ?? NO_LAUNCH
     this.preferences = parts.preferences ?? new PreferenceStore(null)
+    this.mesh = new AppMesh(parts.mesh ?? null, this.preferences, (key) => this.#entry(key))
     this.conversations = new Conversations({
       store: Promise.resolve(new MemoryConversations(null)),
       writers: writersOf(null),
@@ -296,6 +303,7 @@ export class App {
 
   async close(): Promise<void> {
     this.#closed.abort()
+    await this.mesh.close()
     await this.conversations.close()
     this.#shelf.close()
     this.models.close()

@@ -9,8 +9,10 @@ import { threadCount } from './cpu/threads.ts'
 import { DOWNLOADS_CHANNEL } from './download-tabs.ts'
 import { browserGpu, probeGpu } from './engine/gpu/device.ts'
 import { tryRoom } from './engine/gpu/room.ts'
+import type { MeshHooks, MeshParts } from './mesh-door.ts'
 import { browserNetwork, waitOnline } from './online.ts'
 import { openPage } from './page.ts'
+import { watchActivity } from './person-activity.ts'
 import type { ModelRunner } from './schedule/engine-door.ts'
 import { Engines } from './schedule/engines.ts'
 import { WorkerModelStore } from './schedule/model-store.ts'
@@ -130,6 +132,41 @@ function downloadsChannel(): BroadcastChannel | null {
   }
 }
 
+/** Nothing of it is loaded until somebody wants it. */
+async function joinMesh(hooks: MeshHooks) {
+  const [{ MeshTab }, { deviceIdentity }] = await Promise.all([
+    import('./mesh-tab.ts'),
+    import('./account/key-shelf.ts'),
+  ])
+  const { key } = await deviceIdentity()
+  return MeshTab.join({
+    baseUrl,
+    key,
+    makeStageWorker: () =>
+      new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'stage for others' }),
+    makeTicker: () =>
+      new Worker(new URL('./mesh/ticker-worker.ts', import.meta.url), { type: 'module', name: 'ticker' }),
+    askPersistence,
+    ...hooks,
+  })
+}
+
+const mesh: MeshParts = {
+  join: joinMesh,
+  nowMs: now,
+  every(ms, run) {
+    const timer = setInterval(run, ms)
+    return () => clearInterval(timer)
+  },
+  watchVisible(onChange) {
+    const look = () => onChange(document.visibilityState === 'visible')
+    document.addEventListener('visibilitychange', look)
+    look()
+    return () => document.removeEventListener('visibilitychange', look)
+  },
+  watchActivity,
+}
+
 /** What the address asks for, once: a reload asks for nothing. */
 function takeLaunch(): Launch {
   const launch = parseLaunch(location.href)
@@ -149,6 +186,7 @@ const parts = {
   updates,
   network: browserNetwork,
   models: modelsParts(),
+  mesh,
   preferences: new PreferenceStore(shelf()),
   conversations: { store: openConversations(), writers: writersOf('locks' in navigator ? navigator.locks : null) },
   launch: takeLaunch(),

@@ -18,13 +18,21 @@ describe('preferences', () => {
   it('are there the next time', () => {
     const kept = shelf()
     const settings = { ...DEFAULT_SETTINGS, system: 'Be brief.' }
-    new PreferenceStore(kept).set({ theme: 'dark', modelKey: 'm', engine: 'cpu', settings })
+    const mesh = {
+      consent: true,
+      relayOnly: true,
+      gpuBytesMax: 1e9,
+      onlyWhileVisible: true,
+      pauseWhileActive: false,
+    }
+    new PreferenceStore(kept).set({ theme: 'dark', modelKey: 'm', engine: 'cpu', settings, mesh })
     expect(new PreferenceStore(kept).value).toEqual({
       theme: 'dark',
       sidebar: true,
       modelKey: 'm',
       engine: 'cpu',
       settings,
+      mesh,
     })
   })
 
@@ -33,7 +41,7 @@ describe('preferences', () => {
     for (const text of ['', 'null', '[]', '{', '7', '{"theme":"pink","sidebar":1,"engine":"x","modelKey":3}']) {
       expect(new PreferenceStore(shelf({ 'weft-preferences': text })).value).toEqual(none)
     }
-    const mixed = '{"theme":"light","settings":{"system":7}}'
+    const mixed = '{"theme":"light","settings":{"system":7},"mesh":{"consent":"yes","gpuBytesMax":-1}}'
     expect(new PreferenceStore(shelf({ 'weft-preferences': mixed })).value).toEqual({ ...none, theme: 'light' })
   })
 

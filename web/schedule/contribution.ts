@@ -13,6 +13,7 @@ import { type Failure, fail, type Result } from '../wire/result.ts'
 import type { Presence } from '../wire/signal-events.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Server } from './exchange.ts'
+import type { ServedStage } from './hop.ts'
 import { Provider, type ProviderParts } from './provider.ts'
 import type { LoadedStage, WorkerStage } from './worker-stage.ts'
 
@@ -40,6 +41,8 @@ export class Contribution implements Server {
   #provider: Provider | null = null
   #state: ContributionState = { state: 'off', reason: null }
   #abort: AbortController | null = null
+  #positions = 0
+  #numericClass = ''
 
   constructor(parts: ContributionParts) {
     this.#parts = parts
@@ -52,6 +55,16 @@ export class Contribution implements Server {
   /** Requests of others that are open here. */
   get serving(): number {
     return this.#provider?.serving ?? 0
+  }
+
+  /** Empty while nothing is served. */
+  get numericClass(): string {
+    return this.#numericClass
+  }
+
+  /** Positions computed for others so far: tokens of prompts and of answers. */
+  get positions(): number {
+    return this.#positions
   }
 
   /** Resolves when it serves, or with what is in the way. */
@@ -84,6 +97,7 @@ export class Contribution implements Server {
     this.#abort?.abort()
     this.#abort = null
     if (this.#state.state === 'off') return
+    this.#numericClass = ''
     this.#become({ state: 'off', reason: null })
     this.#parts.say({ numericClass: '', visible: this.#parts.visible(), held: [] })
     const provider = this.#provider
@@ -115,8 +129,16 @@ export class Contribution implements Server {
 
   #serve({ stage, model, msPerLayer }: LoadedStage, span: LayerSpan): void {
     const { worker, linkTo, connect, every, admit, say, visible } = this.#parts
+    const counted: ServedStage = {
+      ...stage,
+      run: async (frame) => {
+        const done = await stage.run(frame)
+        if (done.ok) this.#positions += frame.count
+        return done
+      },
+    }
     this.#provider = new Provider({
-      stage,
+      stage: counted,
       linkTo,
       connect,
       every,
@@ -124,6 +146,7 @@ export class Contribution implements Server {
       onSilent: () => worker.end(),
       admit: (asker, open) => admit(asker, open, model.id),
     })
+    this.#numericClass = stage.facts.numericClass
     this.#become({ state: 'serving', span, modelId: model.id, msPerLayer })
     const held = { modelId: model.id, span, msPerLayer, freePositions: CONTEXT_POSITIONS_DEFAULT, queued: 0 }
     say({ numericClass: stage.facts.numericClass, visible: visible(), held: [held] })

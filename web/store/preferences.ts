@@ -19,11 +19,35 @@ export interface Preferences {
   readonly engine: EngineName | null
   /** Of new conversations; null for the app's own. */
   readonly settings: ConversationSettings | null
+  readonly mesh: MeshPreferences
+}
+
+/** What a person has agreed to and allowed of the mesh. As `MeshSettings` of the app's view says it. */
+export interface MeshPreferences {
+  readonly consent: boolean
+  readonly relayOnly: boolean
+  readonly gpuBytesMax: number | null
+  readonly onlyWhileVisible: boolean
+  readonly pauseWhileActive: boolean
 }
 
 const KEY = 'weft-preferences'
 const DRAFTS_KEY = 'weft-drafts'
-const NONE: Preferences = { theme: 'system', sidebar: true, modelKey: null, engine: null, settings: null }
+const NO_MESH: MeshPreferences = {
+  consent: false,
+  relayOnly: false,
+  gpuBytesMax: null,
+  onlyWhileVisible: false,
+  pauseWhileActive: true,
+}
+const NONE: Preferences = {
+  theme: 'system',
+  sidebar: true,
+  modelKey: null,
+  engine: null,
+  settings: null,
+  mesh: NO_MESH,
+}
 
 /** The part of `localStorage` that is used here; null where the browser refuses it. */
 export type PreferenceShelf = Pick<Storage, 'getItem' | 'setItem'> | null
@@ -84,7 +108,7 @@ export class PreferenceStore {
 
 function parsePreferences(value: unknown): Preferences {
   if (value === null || typeof value !== 'object') return NONE
-  const { theme, sidebar, modelKey, engine, settings } = value as Record<string, unknown>
+  const { theme, sidebar, modelKey, engine, settings, mesh } = value as Record<string, unknown>
   const kept = settings === null || settings === undefined ? null : parseSettings(settings)
   return {
     theme: THEMES.find((name) => name === theme) ?? NONE.theme,
@@ -92,6 +116,24 @@ function parsePreferences(value: unknown): Preferences {
     modelKey: typeof modelKey === 'string' ? modelKey : null,
     engine: ENGINE_NAMES.find((name) => name === engine) ?? null,
     settings: kept?.ok ? kept.value : null,
+    mesh: parseMesh(mesh),
+  }
+}
+
+function parseMesh(value: unknown): MeshPreferences {
+  if (value === null || typeof value !== 'object') return NO_MESH
+  const fields = value as Record<string, unknown>
+  const flag = (name: 'consent' | 'relayOnly' | 'onlyWhileVisible' | 'pauseWhileActive') => {
+    const set = fields[name]
+    return typeof set === 'boolean' ? set : NO_MESH[name]
+  }
+  const bytes = fields['gpuBytesMax']
+  return {
+    consent: flag('consent'),
+    relayOnly: flag('relayOnly'),
+    gpuBytesMax: typeof bytes === 'number' && bytes > 0 ? bytes : null,
+    onlyWhileVisible: flag('onlyWhileVisible'),
+    pauseWhileActive: flag('pauseWhileActive'),
   }
 }
 

@@ -135,6 +135,7 @@ export const CODES = {
   ],
   'journal-short': ['A stage no longer has what it sent.', 'It is computed again from the tokens.'],
   'ticket-invalid': ['A request came without a valid ticket.', 'Send again to get a new one.'],
+  'consent-missing': ['Nothing was connected: you have not agreed to it yet.', 'Read what peers see, then decide.'],
   'no-holder': ['Nobody here has all layers of this model.', 'Ask somebody to contribute, or pick another model.'],
   'no-capacity': ['All who have this model are busy.', 'Send again in a moment.'],
   unreachable: ['No connection leads through all peers that are needed.', 'Send again in a moment.'],

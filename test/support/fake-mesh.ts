@@ -1,0 +1,220 @@
+/**
+ * The one fake mesh: stands in for `MeshTab` behind the page. A test says what the server and other tabs say; what the page
+ * asked for is remembered. Nothing happens by itself.
+ */
+
+import type { LinkView } from '../../web/app-mesh-view.ts'
+import type { JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh-door.ts'
+import type { RouteWord } from '../../web/mesh-routes.ts'
+import type { ContributionState } from '../../web/schedule/contribution.ts'
+import type { Census } from '../../web/wire/census.ts'
+import type { ChatEvent, LoadProgress } from '../../web/wire/chat.ts'
+import type { Code } from '../../web/wire/codes.ts'
+import type { PlannedStage } from '../../web/wire/plan-events.ts'
+import { fail, ok, type Result } from '../../web/wire/result.ts'
+
+/** 22 characters, as a run has. */
+export const peerNamed = (name: string) => `key/${name.padEnd(22, '0')}`
+
+type Started = Result<{ readonly first: number; readonly last: number }>
+
+export class FakeMesh {
+  joins = 0
+  left = 0
+  starts = 0
+  looking = false
+  layersMax: number | null = null
+  serving = 0
+  positions = 0
+  links: readonly (LinkView & { sentBytes?: number; receivedBytes?: number })[] = []
+  nowMs = 0
+  /** What an answer over others comes to. */
+  chat: () => AsyncIterable<ChatEvent> = async function* () {}
+  /** Its code cannot be fetched. */
+  unreachable = false
+  #hooks: MeshHooks | null = null
+  #given: ContributionState = { state: 'off', reason: null }
+  #settle: ((started: Started) => void) | null = null
+  #onProgress: (progress: LoadProgress) => void = () => {}
+  readonly #ticks = new Set<() => void>()
+  #active: (active: boolean) => void = () => {}
+  #visible: (visible: boolean) => void = () => {}
+
+  get parts(): MeshParts {
+    return {
+      join: async (hooks) => {
+        if (this.unreachable) throw new TypeError('Failed to fetch')
+        this.joins += 1
+        this.#hooks = hooks
+        return this.#joined()
+      },
+      nowMs: () => this.nowMs,
+      every: (_, run) => {
+        this.#ticks.add(run)
+        return () => this.#ticks.delete(run)
+      },
+      watchVisible: (onChange) => {
+        this.#visible = onChange
+        onChange(true)
+        return () => {}
+      },
+      watchActivity: (onChange) => {
+        this.#active = onChange
+        return () => {}
+      },
+    }
+  }
+
+  get given(): ContributionState['state'] {
+    return this.#given.state
+  }
+
+  /** Each resolves once the page has come so far. */
+  joined(): Promise<void> {
+    return until(() => this.#hooks !== null)
+  }
+
+  started(): Promise<void> {
+    return until(() => this.#settle !== null)
+  }
+
+  settled(): Promise<void> {
+    return until(() => this.#settle === null)
+  }
+
+  gone(): Promise<void> {
+    return until(() => this.left > 0)
+  }
+
+  signal(state: 'connecting' | 'here'): void {
+    this.#hooks?.onSignal({ state })
+  }
+
+  away(final = false): void {
+    this.#hooks?.onSignal({ state: 'away', reason: fail('signal-away', 'transport close'), final })
+  }
+
+  census(census: Census): void {
+    this.#hooks?.onCensus(census)
+  }
+
+  route(request: string, word: RouteWord): void {
+    this.#hooks?.onRoute(request, word)
+  }
+
+  /** An answer of this tab begins over these. */
+  planned(request: string, stages: readonly PlannedStage[]): void {
+    this.route(request, { kind: 'planned', plan: { stages, predictedMs: 40, oneClass: true } })
+  }
+
+  active(active: boolean): void {
+    this.#active(active)
+  }
+
+  visible(visible: boolean): void {
+    this.#visible(visible)
+  }
+
+  /** The server has said which layers. */
+  assign(first: number, last: number): void {
+    this.#become({ state: 'loading', span: { first, last } })
+  }
+
+  progress(progress: LoadProgress): void {
+    this.#onProgress(progress)
+  }
+
+  serve(first: number, last: number, modelId: string, msPerLayer: number): void {
+    this.#become({ state: 'serving', span: { first, last }, modelId, msPerLayer })
+    this.#end(ok({ first, last }))
+  }
+
+  refuse(code: Code, detail: string): void {
+    const reason = fail(code, detail)
+    this.#become({ state: 'off', reason })
+    this.#end(reason)
+  }
+
+  /** Its worker died. */
+  lose(): void {
+    this.#become({ state: 'off', reason: null })
+  }
+
+  #end(result: Started): void {
+    this.#settle?.(result)
+    this.#settle = null
+  }
+
+  /** A second has passed. */
+  async tick(): Promise<void> {
+    this.nowMs += 1_000
+    for (const run of [...this.#ticks]) run()
+    // What a link says of itself comes a moment later.
+    await until(() => true)
+  }
+
+  #become(state: ContributionState): void {
+    this.#given = state
+    this.#hooks?.onContribution(state)
+  }
+
+  #joined(): JoinedMesh {
+    const mesh = this
+    return {
+      node: {
+        peer: peerNamed('self'),
+        get links() {
+          return mesh.links.map(({ peer, relayed, roundTripMs, sentBytes = 0, receivedBytes = 0 }) => ({
+            peer,
+            stats: {
+              control: { sentBytes: 0, receivedBytes: 0, queuedBytes: 0 },
+              tensors: { sentBytes, receivedBytes, queuedBytes: 0 },
+            },
+            path: async () => (relayed === null ? null : { relayed, roundTripMs }),
+          }))
+        },
+        server: {
+          look: (on) => {
+            this.looking = on
+          },
+        },
+      },
+      contribution: {
+        get serving() {
+          return mesh.serving
+        },
+        get positions() {
+          return mesh.positions
+        },
+        start: async (_source, _model, layersMax, onProgress) => {
+          this.starts += 1
+          this.layersMax = layersMax
+          this.#onProgress = onProgress
+          this.#become({ state: 'loading', span: null })
+          return new Promise<Started>((settle) => {
+            this.#settle = settle
+          })
+        },
+        stop: async () => {
+          this.#end(fail('aborted', ''))
+          if (this.#given.state !== 'off') this.#become({ state: 'off', reason: null })
+        },
+      },
+      chat: {
+        load: async () => ok({} as never),
+        async *chat() {
+          yield* mesh.chat()
+        },
+      },
+      leave: async () => {
+        this.left += 1
+      },
+    }
+  }
+}
+
+/** Lets go what waits, as often as it takes; a promise has no end that can be seen. */
+async function until(condition: () => boolean): Promise<void> {
+  do await new Promise((resolve) => setTimeout(resolve))
+  while (!condition())
+}

@@ -1,0 +1,114 @@
+/**
+ * What `App.mesh` says is true now, as plain values, and what a person may set of it. Types and constants only: screens and
+ * tests read these without knowing how the mesh works.
+ */
+import type { Census } from './wire/census.ts'
+import type { LoadProgress } from './wire/chat.ts'
+import type { LayerSpan, PeerId } from './wire/peers.ts'
+import type { Failure } from './wire/result.ts'
+
+/** `off`: nothing was connected. `away`: it comes back by itself, unless `final`. */
+export type SignalView =
+  | { readonly state: 'off' | 'connecting' | 'here' }
+  | { readonly state: 'away'; readonly reason: Failure; readonly final: boolean }
+
+/** Why a contribution rests: the person said so, the tab is hidden, or they use it themselves. */
+export type RestReason = 'person' | 'hidden' | 'active'
+
+/** What a tab gives, measured over the last seconds. Null until there is something to compare. */
+export interface MeshRates {
+  readonly tokensPerSecond: number
+  readonly bytesInPerSecond: number
+  readonly bytesOutPerSecond: number
+}
+
+export type ContributionView =
+  /** `refusal`: why it ended by itself. */
+  | { readonly state: 'off'; readonly refusal: Failure | null }
+  /** Until the server has said which layers are needed. */
+  | { readonly state: 'connecting'; readonly key: string }
+  | {
+      readonly state: 'loading'
+      readonly key: string
+      readonly span: LayerSpan
+      readonly progress: LoadProgress | null
+      readonly bytesPerSecond: number | null
+    }
+  | {
+      readonly state: 'serving'
+      readonly key: string
+      readonly modelId: string
+      readonly span: LayerSpan
+      readonly msPerLayer: number
+      /** Requests of others that are open now. */
+      readonly requests: number
+      /** Of prompts and answers, since it began. */
+      readonly tokens: number
+      readonly rates: MeshRates | null
+    }
+  /** It keeps nothing on the GPU. */
+  | { readonly state: 'paused'; readonly key: string; readonly why: RestReason }
+
+export interface LinkView {
+  readonly peer: PeerId
+  /** Null while that is not known. */
+  readonly relayed: boolean | null
+  readonly roundTripMs: number | null
+}
+
+export interface RouteStageView {
+  readonly span: LayerSpan
+  /** Who stands there now. */
+  readonly peer: PeerId
+  readonly standby: PeerId | null
+  /** Those who stood there before, first to last. */
+  readonly lost: readonly PeerId[]
+  readonly state: 'ready' | 'lost'
+}
+
+export interface RouteNews {
+  readonly kind: 'lost' | 'replaced' | 'recovered'
+  /** Null of the route as a whole. */
+  readonly peer: PeerId | null
+  readonly span: LayerSpan | null
+  /** The page's clock. */
+  readonly atMs: number
+  /** Of `recovered`: from the first loss until the answer went on. */
+  readonly tookMs: number | null
+}
+
+/** One request of this tab over others. */
+export interface RouteView {
+  readonly request: string
+  readonly modelId: string
+  readonly stages: readonly RouteStageView[]
+  readonly tokens: number
+  /** False once the answer has ended. */
+  readonly running: boolean
+  readonly news: readonly RouteNews[]
+}
+
+/** Kept by this browser. Nothing connects before `consent`. */
+export interface MeshSettings {
+  readonly consent: boolean
+  /** Hides this device's network address from peers. */
+  readonly relayOnly: boolean
+  /** What a contribution may take of the GPU; null for the whole model where it fits. */
+  readonly gpuBytesMax: number | null
+  readonly onlyWhileVisible: boolean
+  readonly pauseWhileActive: boolean
+}
+
+/** Replaced as a whole on every change; never mutated. */
+export interface MeshView {
+  readonly settings: MeshSettings
+  readonly signal: SignalView
+  /** This tab's name among peers; null until it has joined. */
+  readonly self: PeerId | null
+  readonly contribution: ContributionView
+  readonly links: readonly LinkView[]
+  /** The newest first. */
+  readonly routes: readonly RouteView[]
+  /** Null until the server has told. */
+  readonly census: Census | null
+}

@@ -1,0 +1,274 @@
+/**
+ * The mesh as `App.mesh`: joins it once somebody wants it and has said yes to what peers see, gives this tab's GPU, asks
+ * over others, looks. Until then no code of the mesh is loaded and nothing connects. No DOM, no drawing, no wording.
+ */
+import type { MeshSettings, MeshView, SignalView } from './app-mesh-view.ts'
+import type { ModelEntry } from './app-view.ts'
+import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-door.ts'
+import { MeshGiving } from './mesh-giving.ts'
+import { MeshMeter } from './mesh-meter.ts'
+import { addTokens, endRoute, hearRoute, type Routes } from './mesh-routes.ts'
+import type { PreferenceStore } from './store/preferences.ts'
+import type { Census } from './wire/census.ts'
+import { type ChatEvent, type ChatRequest, NO_USAGE } from './wire/chat.ts'
+import { MESH_SAMPLE_MS } from './wire/limits.ts'
+import { type Failure, fail, ok, type Result } from './wire/result.ts'
+
+export class AppMesh {
+  readonly #parts: MeshParts
+  readonly #preferences: PreferenceStore
+  readonly #entryOf: (key: string) => ModelEntry | undefined
+  readonly #listeners = new Set<(view: MeshView) => void>()
+  readonly #giving: MeshGiving
+  readonly #meter = new MeshMeter()
+  #joining: Promise<Result<JoinedMesh>> | null = null
+  #joined: JoinedMesh | null = null
+  #signal: SignalView = { state: 'off' }
+  #census: Census | null = null
+  #looking = false
+  #links: MeshView['links'] = []
+  #routes: Routes = []
+  /** The answer under way over others: its model, and its newest route. */
+  #asking: { readonly modelId: string; request: string | null } | null = null
+  /** The model whose words are loaded. */
+  #headKey: string | null = null
+  #rest: (() => void) | null = null
+  #view: MeshView
+
+  constructor(parts: MeshParts | null, preferences: PreferenceStore, entryOf: (key: string) => ModelEntry | undefined) {
+    this.#parts = parts ?? ALONE
+    this.#preferences = preferences
+    this.#entryOf = entryOf
+    this.#giving = new MeshGiving({
+      ...this.#parts,
+      settings: () => this.#settings,
+      join: () => this.#join(),
+      joined: () => this.#joined,
+      rates: () => this.#meter.rates,
+      changed: () => this.#changed(),
+    })
+    this.#view = this.#compose()
+  }
+
+  get view(): MeshView {
+    return this.#view
+  }
+
+  /** Calls back at once and after every change. Returns how to stop. */
+  subscribe(listener: (view: MeshView) => void): () => void {
+    this.#listeners.add(listener)
+    listener(this.#view)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** `consent` is what lets anything connect; taken back, the tab leaves the mesh. */
+  set(change: Partial<MeshSettings>): void {
+    this.#preferences.set({ mesh: { ...this.#settings, ...change } })
+    if (change.consent === false) void this.close()
+    else if (this.#looking && this.#settings.consent) void this.#join()
+    if (change.onlyWhileVisible !== undefined || change.pauseWhileActive !== undefined) this.#giving.watch()
+    this.#changed()
+  }
+
+  /** Layers that this much GPU memory has room for, by what the whole model needs; null while that is not known. */
+  layersFor({ model, fit }: ModelEntry, gpuBytesMax: number | null): number | null {
+    if (fit.state !== 'known') return null
+    const allowed = Math.min(gpuBytesMax ?? Number.POSITIVE_INFINITY, fit.gpuBytesMax ?? Number.POSITIVE_INFINITY)
+    return Math.min(model.layers, Math.floor((allowed * model.layers) / fit.gpuBytes))
+  }
+
+  /**
+   * Gives layers of a model until it is stopped. Resolves when they are served, or it rests. Refusals: `consent-missing`,
+   * `model-unknown`, `gpu-too-small`, those of the server and of the load.
+   */
+  async contribute(key: string): Promise<Result<null>> {
+    const entry = this.#entryOf(key)
+    if (!this.#settings.consent) return this.#giving.refuse(fail('consent-missing', ''))
+    if (!entry) return this.#giving.refuse(fail('model-unknown', ''))
+    const layersMax = this.layersFor(entry, this.#settings.gpuBytesMax) ?? 0
+    if (layersMax < 1)
+      return this.#giving.refuse(fail('gpu-too-small', 'Not even one of its layers fits what is allowed.'))
+    return this.#giving.start(entry, layersMax)
+  }
+
+  /** Frees the GPU; `resume` goes on with the same model. */
+  pause(): Promise<void> {
+    return this.#giving.pause()
+  }
+
+  resume(): Promise<void> {
+    return this.#giving.resume()
+  }
+
+  /** At once: askers are told, and their answers go on elsewhere. */
+  stop(): Promise<void> {
+    return this.#giving.stop()
+  }
+
+  /** Whether a screen shows the network. Joins where that is allowed. */
+  look(on: boolean): void {
+    this.#looking = on
+    this.#joined?.node.server.look(on)
+    if (on && this.#settings.consent) void this.#join()
+    this.#measure()
+  }
+
+  /** One answer over other peers' layers. Keeps the promise of `ChatEngine.chat`: one `end`, always last. */
+  async *ask(key: string, request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
+    const entry = this.#entryOf(key)
+    if (!entry) return yield ended(fail('model-unknown', ''))
+    if (this.#asking) return yield ended(fail('queue-full', 'This tab asks over the mesh already.'))
+    const asking = { modelId: entry.model.id, request: null as string | null }
+    this.#asking = asking
+    try {
+      const ready = await this.#readyFor(entry, signal)
+      if (!ready.ok) return yield ended(ready)
+      for await (const event of ready.value.chat.chat(request, signal)) {
+        if (event.kind === 'text' && asking.request !== null) {
+          this.#routes = addTokens(this.#routes, asking.request, event.tokens?.length ?? 0)
+          this.#changed()
+        }
+        if (event.kind === 'end' && event.reason === 'error') this.#headKey = null
+        yield event
+      }
+    } finally {
+      this.#asking = null
+      if (asking.request !== null) this.#routes = endRoute(this.#routes, asking.request)
+      this.#changed()
+    }
+  }
+
+  /** Leaves the mesh; a later wish joins it anew. */
+  async close(): Promise<void> {
+    await this.#giving.stop()
+    const joined = this.#joined
+    this.#joined = null
+    this.#joining = null
+    this.#signal = { state: 'off' }
+    this.#census = null
+    this.#links = []
+    this.#headKey = null
+    this.#changed()
+    await joined?.leave()
+  }
+
+  get #settings(): MeshSettings {
+    return this.#preferences.value.mesh
+  }
+
+  async #readyFor(entry: ModelEntry, signal: AbortSignal): Promise<Result<JoinedMesh>> {
+    const joined = this.#settings.consent ? await this.#join() : fail('consent-missing', '')
+    if (!joined.ok || this.#headKey === entry.key) return joined
+    const loaded = await joined.value.chat.load(entry.source, () => {}, signal)
+    this.#headKey = loaded.ok ? entry.key : null
+    return loaded.ok ? joined : loaded
+  }
+
+  /** Once, however many want it. */
+  #join(): Promise<Result<JoinedMesh>> {
+    if (this.#joining !== null) return this.#joining
+    const joining: Promise<Result<JoinedMesh>> = this.#parts.join(this.#hooks(() => this.#joining === joining)).then(
+      async (joined) => {
+        if (this.#joining !== joining) {
+          // Left in the meantime.
+          await joined.leave()
+          return fail('aborted', '')
+        }
+        this.#joined = joined
+        joined.node.server.look(this.#looking)
+        this.#changed()
+        return ok(joined)
+      },
+      (error: unknown) => {
+        const reason = fail('source-unreachable', error instanceof Error ? error.message : '')
+        if (this.#joining !== joining) return reason
+        this.#joining = null
+        this.#signal = { state: 'away', reason, final: true }
+        this.#changed()
+        return reason
+      },
+    )
+    this.#joining = joining
+    this.#signal = { state: 'connecting' }
+    this.#changed()
+    return joining
+  }
+
+  /** `isCurrent`: what a mesh that was left still says is of no interest. */
+  #hooks(isCurrent: () => boolean): MeshHooks {
+    const hear = (change: () => void) => {
+      if (!isCurrent()) return
+      change()
+      this.#changed()
+    }
+    return {
+      relayOnly: () => this.#settings.relayOnly,
+      onSignal: (state) =>
+        hear(() => {
+          this.#signal = state
+        }),
+      onCensus: (census) =>
+        hear(() => {
+          this.#census = census
+        }),
+      onContribution: (state) => hear(() => this.#giving.hear(state)),
+      onRoute: (request, word) =>
+        hear(() => {
+          if (word.kind === 'planned' && this.#asking) this.#asking.request = request
+          const modelId = this.#asking?.modelId ?? ''
+          this.#routes = hearRoute(this.#routes, request, modelId, word, this.#parts.nowMs())
+        }),
+    }
+  }
+
+  /** One timer, while there is something to measure and somebody to show it to. */
+  #measure(): void {
+    const wanted = this.#joined !== null && (this.#looking || this.#giving.serving)
+    if (wanted) this.#rest ??= this.#parts.every(MESH_SAMPLE_MS, () => void this.#sample())
+    else {
+      this.#rest?.()
+      this.#rest = null
+    }
+  }
+
+  async #sample(): Promise<void> {
+    const joined = this.#joined
+    if (!joined) return
+    const { links } = joined.node
+    const counts = links.map(({ peer, stats: { control, tensors } }) => ({
+      peer,
+      sentBytes: control.sentBytes + tensors.sentBytes,
+      receivedBytes: control.receivedBytes + tensors.receivedBytes,
+    }))
+    this.#meter.add(joined.contribution.positions, counts, this.#parts.nowMs())
+    const paths = await Promise.all(links.map((link) => link.path()))
+    if (this.#joined !== joined) return
+    this.#links = links.map(({ peer }, index) => {
+      const path = paths[index] ?? null
+      return { peer, relayed: path?.relayed ?? null, roundTripMs: path?.roundTripMs ?? null }
+    })
+    this.#changed()
+  }
+
+  #compose(): MeshView {
+    return {
+      settings: this.#settings,
+      signal: this.#signal,
+      self: this.#joined?.node.peer ?? null,
+      contribution: this.#giving.view,
+      links: this.#links,
+      routes: this.#routes,
+      census: this.#census,
+    }
+  }
+
+  #changed(): void {
+    this.#measure()
+    this.#view = this.#compose()
+    for (const listener of this.#listeners) listener(this.#view)
+  }
+}
+
+function ended({ code, detail }: Failure): ChatEvent {
+  return { kind: 'end', reason: code === 'aborted' ? 'abort' : 'error', usage: NO_USAGE, code, detail }
+}
