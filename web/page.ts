@@ -10,6 +10,7 @@ import './ui/base.css'
 import { Chat } from './ui/chat.svelte.ts'
 import { Layout } from './ui/layout.svelte.ts'
 import { ConversationList } from './ui/list.svelte.ts'
+import { MeshScreen } from './ui/mesh/mesh-screen.svelte.ts'
 import { ModelsScreen } from './ui/models/models-screen.svelte.ts'
 import Page from './ui/Page.svelte'
 import { Presets } from './ui/presets.svelte.ts'
@@ -33,6 +34,7 @@ export function openPage(parts: AppParts, target: Element): App {
     update: new Update(app),
     settings: new Settings(app),
     models: new ModelsScreen(app),
+    mesh: new MeshScreen(app),
   }
   mount(Page, { target, props })
   // What an answer has come to is kept before the page may be gone.

@@ -1,20 +1,25 @@
 /**
- * Which screen the address names: `#/c/<id>` a conversation, `#/models`, `#/settings`, else a new chat. Reads and writes
+ * Which screen the address names: `#/c/<id>` a conversation, `#/contribute` and its like, else a new chat. Reads and writes
  * the part after `#`, which no server sees.
  */
 export type Route =
   | { readonly screen: 'chat'; readonly conversationId: string | null }
-  | { readonly screen: 'models' }
-  | { readonly screen: 'settings' }
+  | { readonly screen: 'contribute' | 'network' | 'models' | 'settings' }
 
-export const SCREEN_NAMES = { chat: 'Chat', models: 'Models', settings: 'Settings' } as const satisfies Record<
-  Route['screen'],
-  string
->
+export const SCREEN_NAMES = {
+  chat: 'Chat',
+  contribute: 'Contribute',
+  network: 'Network',
+  models: 'Models',
+  settings: 'Settings',
+} as const satisfies Record<Route['screen'], string>
+
+const SCREENS = ['contribute', 'network', 'models', 'settings'] as const
 
 function parseRoute(hash: string): Route {
   const [, first, second] = hash.replace(/^#/, '').split('/')
-  if (first === 'models' || first === 'settings') return { screen: first }
+  const screen = SCREENS.find((name) => name === first)
+  if (screen) return { screen }
   try {
     return { screen: 'chat', conversationId: first === 'c' && second ? decodeURIComponent(second) : null }
   } catch {

@@ -1,0 +1,174 @@
+/**
+ * The state of the Contribute and Network screens: what `App` says of the mesh, the model that is given or looked at, and
+ * the consent that waits for an answer. Talks to `App` only; wording is in `mesh-words.ts`.
+ */
+import type { App } from '../../app.ts'
+import type { MeshSettings, MeshView } from '../../app-mesh-view.ts'
+import type { AppView, ModelEntry } from '../../app-view.ts'
+import type { CensusModel } from '../../wire/census.ts'
+import { saySpoken } from './mesh-words.ts'
+
+/** What is done once a person has agreed to what peers see. */
+export type Asked = 'contribute' | 'look'
+
+export class MeshScreen {
+  readonly #app: App
+  #view: AppView
+  #mesh: MeshView
+  #pickedKey = $state<string | null>(null)
+  #shownId = $state<string | null>(null)
+  #asked = $state<Asked | null>(null)
+  #spoken = $state('')
+  #pressed = false
+  readonly #still = matchMedia('(prefers-reduced-motion: reduce)')
+
+  constructor(app: App) {
+    this.#app = app
+    this.#view = $state.raw(app.view)
+    this.#mesh = $state.raw(app.mesh.view)
+    app.subscribe((view) => {
+      this.#view = view
+    })
+    // Read here, what is shown would be drawn anew by its own change.
+    let before = app.mesh.view
+    app.mesh.subscribe((view) => {
+      const spoken = saySpoken(before, view)
+      if (spoken !== null) this.#spoken = spoken
+      before = view
+      this.#mesh = view
+    })
+  }
+
+  get view(): AppView {
+    return this.#view
+  }
+
+  get mesh(): MeshView {
+    return this.#mesh
+  }
+
+  /** What a screen reader hears of what has changed. */
+  get spoken(): string {
+    return this.#spoken
+  }
+
+  /** Nothing moves. */
+  get still(): boolean {
+    return this.#still.matches
+  }
+
+  /** Models whose layers can be given: those that everybody gets from the same server. */
+  get givable(): readonly ModelEntry[] {
+    return this.#view.entries.filter(
+      ({ source, model, pending, fit }) =>
+        source.kind === 'mirror' && model.format === 'gguf' && !pending && fit.state !== 'refused',
+    )
+  }
+
+  /** What is given, else what would be: picked here, else used in the chat, else the first. */
+  get entry(): ModelEntry | null {
+    const { contribution } = this.#mesh
+    const given = contribution.state === 'off' ? this.#pickedKey : contribution.key
+    const find = (key: string | null) => this.givable.find((entry) => entry.key === key)
+    return find(given) ?? find(this.#view.selectedKey) ?? this.givable[0] ?? null
+  }
+
+  /** Of its layers, those that the limits have room for; null while that is not known. */
+  get layers(): number | null {
+    return this.entry && this.#app.mesh.layersFor(this.entry, this.#mesh.settings.gpuBytesMax)
+  }
+
+  pick(key: string): void {
+    this.#pickedKey = key
+  }
+
+  set(change: Partial<MeshSettings>): void {
+    this.#app.mesh.set(change)
+  }
+
+  /** What was just pressed has gone; the keyboard goes on at what took its place. */
+  readonly takeFocus = (element: HTMLElement) => {
+    const pressed = this.#pressed
+    this.#pressed = false
+    // A dialog that closes in the same step gives the focus back first.
+    if (pressed) queueMicrotask(() => element.focus())
+  }
+
+  get asked(): Asked | null {
+    return this.#asked
+  }
+
+  contribute(): void {
+    if (!this.#mesh.settings.consent) this.#asked = 'contribute'
+    else if (this.entry) {
+      this.#pressed = true
+      void this.#app.mesh.contribute(this.entry.key)
+    }
+  }
+
+  connect(): void {
+    if (!this.#mesh.settings.consent) this.#asked = 'look'
+  }
+
+  /** The answer to what peers see. */
+  agree(relayOnly: boolean): void {
+    const asked = this.#asked
+    this.#asked = null
+    this.set({ consent: true, relayOnly })
+    if (asked === 'contribute') this.contribute()
+  }
+
+  decline(): void {
+    this.#asked = null
+  }
+
+  pause(): void {
+    void this.#app.mesh.pause()
+  }
+
+  resume(): void {
+    void this.#app.mesh.resume()
+  }
+
+  stop(): void {
+    this.#pressed = true
+    void this.#app.mesh.stop()
+  }
+
+  leave(): void {
+    this.set({ consent: false })
+  }
+
+  /** Called where the Network screen appears; returns what to call when it goes. */
+  look(): () => void {
+    this.#app.mesh.look(true)
+    return () => this.#app.mesh.look(false)
+  }
+
+  lookAgain(): void {
+    void this.#app.lookAgain()
+  }
+
+  get models(): readonly CensusModel[] {
+    return this.#mesh.census?.models ?? []
+  }
+
+  /** The model on show: picked, else of an own route, else the one that most hold. */
+  get shown(): CensusModel | null {
+    const find = (id: string | null | undefined) => this.models.find(({ modelId }) => modelId === id)
+    return find(this.#shownId) ?? find(this.#mesh.routes[0]?.modelId) ?? this.models[0] ?? null
+  }
+
+  show(modelId: string): void {
+    this.#shownId = modelId
+  }
+
+  nameOf(modelId: string): string {
+    return this.#view.entries.find(({ model }) => model.id === modelId)?.model.name ?? `Model ${modelId.slice(0, 8)}`
+  }
+
+  layersOf({ modelId, ranges }: CensusModel): number {
+    const known = this.#view.entries.find(({ model }) => model.id === modelId)?.model.layers
+    return known ?? Math.max(...ranges.map(({ span }) => span.last))
+  }
+}

@@ -1,0 +1,69 @@
+/** Sentences of the mesh: layers, peers, links, what changed. Pure; no state, no markup. */
+import type { ContributionView, LinkView, MeshView, RestReason, RouteNews } from '../../app-mesh-view.ts'
+import { CODES } from '../../wire/codes.ts'
+import type { LayerSpan, PeerId } from '../../wire/peers.ts'
+import { formatCount, formatSeconds } from '../format.ts'
+
+/** As people count: layer 1 is the first. */
+export function saySpan({ first, last }: LayerSpan): string {
+  return last - first === 1 ? `layer ${first + 1}` : `layers ${first + 1} to ${last}`
+}
+
+/** The start of its random part: enough to tell the peers of one picture apart. */
+export function shortPeer(peer: PeerId): string {
+  return peer.split('/')[1]?.slice(0, 4) ?? ''
+}
+
+export function sayPeer(peer: PeerId, self: PeerId | null): string {
+  return peer === self ? 'this tab' : shortPeer(peer)
+}
+
+export function sayMs(ms: number): string {
+  return ms < 9.95 ? `${ms.toFixed(1)} ms` : `${formatCount(Math.round(ms))} ms`
+}
+
+export function sayLink(link: LinkView | undefined): string {
+  if (!link || link.relayed === null) return 'not known'
+  return link.relayed ? 'relayed' : 'direct'
+}
+
+export function sayRest(why: RestReason): string {
+  const words: Readonly<Record<RestReason, string>> = {
+    person: 'You paused it.',
+    hidden: 'This tab is hidden. It goes on when you come back.',
+    active: 'You are using this tab. It goes on after 30 seconds without a key press or touch.',
+  }
+  return words[why]
+}
+
+export function sayNews({ kind, peer, span, tookMs }: RouteNews): string {
+  const where = span ? ` (${saySpan(span)})` : ''
+  switch (kind) {
+    case 'lost':
+      return `${peer ? shortPeer(peer) : 'A peer'}${where} was lost`
+    case 'replaced':
+      return `${peer ? shortPeer(peer) : 'A peer'}${where} took its place`
+    case 'recovered':
+      return tookMs === null ? 'The answer goes on' : `The answer goes on, ${formatSeconds(tookMs)} after the loss`
+    default:
+      return kind satisfies never
+  }
+}
+
+const STATES: Readonly<Record<ContributionView['state'], string>> = {
+  off: 'This GPU is not contributing.',
+  connecting: 'Asking the server which layers are needed.',
+  loading: 'Loading layers.',
+  serving: 'This GPU is contributing.',
+  paused: 'Contributing is paused.',
+}
+
+/** Null where nothing has changed that is worth an interruption. */
+export function saySpoken(before: MeshView, after: MeshView): string | null {
+  const { contribution, routes } = after
+  if (contribution.state === 'off' && contribution.refusal && before.contribution.state !== 'off')
+    return CODES[contribution.refusal.code][0]
+  if (contribution.state !== before.contribution.state) return STATES[contribution.state]
+  const news = routes[0]?.news.at(-1)
+  return news && news !== before.routes[0]?.news.at(-1) ? `${sayNews(news)}.` : null
+}
