@@ -43,9 +43,11 @@ describe.each(Object.keys(KILLS))('a stage that %s in the middle of an answer', 
     const undo = await KILLS[kill]?.(victim)
     const answer = await answering
     undo?.()
+    // A busy machine may keep another stage silent for a second as well; that costs no character either.
     const kinds = (await asking.call('routeEvents')).map(({ kind }) => kind)
     expect(answer.end).toMatchObject({ reason: 'length' })
-    expect(kinds).toEqual(['lost', 'replaced', 'recovered'])
+    expect([kinds[0], kinds.at(-1)]).toEqual(['lost', 'recovered'])
+    expect(kinds).toContain('replaced')
     expect(answer.tokens).toEqual(expected.tokens)
     expect(answer.tokens).toHaveLength(TOKENS)
     expect(answer.text).toBe(expected.text)
