@@ -13,6 +13,8 @@ export interface MemoryLine {
   readonly delayMs: number
   /** How fast a buffer drains. */
   readonly bytesPerMs: number
+  /** Nothing passes any more, and nobody is told: one end is frozen, or the network drops all. */
+  readonly silent?: () => boolean
 }
 
 type Type = 'open' | 'bufferedamountlow' | 'close' | 'error' | 'message'
@@ -67,7 +69,7 @@ export class MemoryChannel implements DataChannel {
     this.#buffer.length = 0
     const other = this.#other
     this.#line.later(this.#line.delayMs, () => {
-      if (!other || other.readyState === 'closed') return
+      if (!other || other.readyState === 'closed' || this.#line.silent?.()) return
       other.readyState = 'closed'
       other.fire('close', null)
     })
@@ -86,7 +88,7 @@ export class MemoryChannel implements DataChannel {
       const low = this.bufferedAmountLowThreshold
       this.#line.later(this.#line.delayMs, () => {
         const other = this.#other
-        if (other && other.readyState === 'open') other.fire('message', bytes.buffer)
+        if (other && other.readyState === 'open' && !this.#line.silent?.()) other.fire('message', bytes.buffer)
       })
       if (before > low && this.bufferedAmount <= low) this.fire('bufferedamountlow', null)
       this.#drain()

@@ -401,9 +401,11 @@ export class RouteHop implements Hop, Route {
   /** A step that a death in its middle does not end: the takeover does what the step was about to do. */
   async #until(step: () => Promise<Result<null>>): Promise<Result<null>> {
     const result = await step()
-    if (result.ok || !this.#recovering) return result
+    if (result.ok) return result
+    const recovered = this.#recovering !== null
     await this.#recovering
-    return this.#open ? ok(null) : fail('route-broken', '')
+    if (!this.#open) return fail('route-broken', '')
+    return recovered ? ok(null) : result
   }
 
   #tellReplaced(fresh: ReadonlySet<number>, fed: boolean): void {
