@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
+import type { Config } from '../../signal/config.ts'
 import type { Weft } from '../../web/openai.ts'
 import { addModel } from './add-model.ts'
 import { buildApp, startTestServer, type TestServer } from './server.ts'
@@ -16,7 +17,11 @@ export interface AppServer extends TestServer {
 }
 
 /** A server whose mirror holds these files. `appDir`: another build than the one that ships. */
-export async function serveModels(files: Readonly<Record<string, Uint8Array>>, appDir?: string): Promise<AppServer> {
+export async function serveModels(
+  files: Readonly<Record<string, Uint8Array>>,
+  appDir?: string,
+  settings: Partial<Config> = {},
+): Promise<AppServer> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-app-'))
   const dataDir = join(folder, 'data')
   const ids: string[] = []
@@ -25,7 +30,7 @@ export async function serveModels(files: Readonly<Record<string, Uint8Array>>, a
     await writeFile(path, bytes)
     ids.push(addModel(dataDir, path))
   }
-  const server = await startTestServer({ dataDir, appDir: appDir ?? (await buildApp()) })
+  const server = await startTestServer({ dataDir, appDir: appDir ?? (await buildApp()), ...settings })
   const close = async () => {
     await server.close()
     await rm(folder, { recursive: true, force: true })

@@ -17,12 +17,18 @@ export interface MeshTabPage {
 
 const PATIENT = { timeout: 60_000 }
 
-export async function openMeshTab(browser: Browser, url: string): Promise<MeshTabPage> {
+/** `prepare`: before the first page. */
+export async function openMeshTab(
+  browser: Browser,
+  url: string,
+  prepare: (context: BrowserContext) => Promise<void> = async () => {},
+): Promise<MeshTabPage> {
   const context = await browser.newContext()
+  await prepare(context)
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))
-  await page.goto(`${url}/`)
+  await page.goto(url)
   await page.waitForFunction('document.title === "ready"', undefined, PATIENT)
   const until = async (condition: string) => {
     await page.waitForFunction(`(async () => (${condition}))()`, undefined, PATIENT)

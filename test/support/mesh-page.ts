@@ -23,7 +23,7 @@ const tab = await MeshTab.join({
   makeStageWorker: stageWorker,
   makeTicker: () => new Worker(new URL('../../web/mesh/ticker-worker.ts', import.meta.url), { type: 'module' }),
   askPersistence: async () => false,
-  relayOnly: () => false,
+  relayOnly: () => new URLSearchParams(location.search).get('relay') === 'only',
   onSignal(state) {
     signals.push(JSON.stringify(state))
     signal = state.state === 'away' ? `away: ${state.reason.code} ${state.reason.detail}` : state.state

@@ -4,6 +4,7 @@
  */
 import type { Browser } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import type { IceConfig } from '../../signal/sockets/turn.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { type AppServer, serveModels } from './app-page.ts'
 import { type BuiltPage, buildPage } from './build-page.ts'
@@ -32,7 +33,15 @@ function askIn(tab: MeshTabPage, temperature: number) {
   return tab.call('ask', QUESTION, TOKENS, temperature, SEED)
 }
 
-export function useMesh(): MeshRig {
+export interface MeshWish {
+  /** Of the tabs' address. */
+  readonly query?: string
+  /** More flags of the browser. */
+  readonly args?: readonly string[]
+  readonly ice?: () => IceConfig
+}
+
+export function useMesh({ query = '', args = [], ice }: MeshWish = {}): MeshRig {
   let built: BuiltPage
   let server: AppServer
   let browser: Browser
@@ -42,7 +51,7 @@ export function useMesh(): MeshRig {
   beforeAll(async () => {
     built = await buildPage('mesh-page')
     const model = tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5, contextLength: 512, layers: LAYERS })
-    server = await serveModels({ tiny: model }, built.appDir)
+    server = await serveModels({ tiny: model }, built.appDir, ice ? { ice: ice() } : {})
   })
   afterAll(async () => {
     await server?.close()
@@ -52,7 +61,7 @@ export function useMesh(): MeshRig {
     // Tabs of the test before were closed without a word.
     await expect.poll(() => server.server.hub.roster.size, { timeout: 30_000 }).toBe(0)
     tabs = []
-    browser = await launchChromium()
+    browser = await launchChromium({ args: [...args] })
   })
   afterEach(async () => {
     const complaints = tabs.flatMap((tab) => tab.complaints)
@@ -70,10 +79,11 @@ export function useMesh(): MeshRig {
     expect(await tab.call('loadHead', modelId())).toMatchObject({ ok: true })
   }
   async function wholeAnswer(temperature: number): Promise<Answer> {
-    const alone = await launchChromium()
+    const alone = await launchChromium({ args: [...args] })
     try {
-      await serve(await openMeshTab(alone, server.url), LAYERS)
-      const asking = await openMeshTab(alone, server.url)
+      const worker = await openMeshTab(alone, `${server.url}/${query}`)
+      await serve(worker, LAYERS)
+      const asking = await openMeshTab(alone, `${server.url}/${query}`)
       await prepare(asking)
       const answer = await askIn(asking, temperature)
       expect(answer.end, JSON.stringify(answer.end, null, 1)).toMatchObject({ reason: 'length' })
@@ -90,7 +100,7 @@ export function useMesh(): MeshRig {
       return modelId()
     },
     async openTab() {
-      const tab = await openMeshTab(browser, server.url)
+      const tab = await openMeshTab(browser, `${server.url}/${query}`)
       tabs.push(tab)
       return tab
     },

@@ -1,0 +1,62 @@
+/**
+ * Peers that do not see each other's address, or cannot reach each other: a real coturn carries their packets, with the
+ * credentials that the product's server gives, and the text stays the same.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Coturn, startCoturn } from '../support/coturn.ts'
+import { LAYERS, useMesh } from '../support/mesh-rig.ts'
+
+let coturn: Coturn
+beforeAll(async () => {
+  coturn = await startCoturn()
+})
+afterAll(() => coturn?.close())
+
+describe('relay only', () => {
+  const mesh = useMesh({
+    query: '?relay=only',
+    ice: () => ({ stunUrl: null, turn: { url: coturn.url('udp'), secret: coturn.secret } }),
+  })
+
+  it('hides the address: every link is relayed, and the text is the same', async () => {
+    const expected = await mesh.whole(0)
+    await mesh.contributors(2, LAYERS / 2)
+    const asking = await mesh.asker()
+    const answer = await mesh.ask(asking, 0)
+    expect(answer.tokens).toEqual(expected.tokens)
+    const links = await asking.call('links')
+    expect(links.map(({ path }) => path?.relayed)).toEqual([true, true])
+  })
+})
+
+describe('without UDP', () => {
+  const mesh = useMesh({
+    args: ['--force-webrtc-ip-handling-policy=disable_non_proxied_udp'],
+    ice: () => ({ stunUrl: null, turn: { url: coturn.url('tcp'), secret: coturn.secret } }),
+  })
+
+  it('the direct way is closed, and the relay over TCP is found by itself', async () => {
+    const expected = await mesh.whole(0)
+    await mesh.contributors(2, LAYERS / 2)
+    const asking = await mesh.asker()
+    const answer = await mesh.ask(asking, 0)
+    expect(answer.tokens).toEqual(expected.tokens)
+    const links = await asking.call('links')
+    expect(links.map(({ path }) => path?.relayed)).toEqual([true, true])
+  })
+})
+
+describe('a relay that takes no credentials of ours', () => {
+  const mesh = useMesh({
+    query: '?relay=only',
+    ice: () => ({ stunUrl: null, turn: { url: coturn.url('udp'), secret: 'another one' } }),
+  })
+
+  it('connects nobody, and the answer says so', async () => {
+    await mesh.contributors(1, LAYERS)
+    const asking = await mesh.asker()
+    const { end } = await mesh.ask(asking, 0)
+    expect(end).toMatchObject({ reason: 'error' })
+    expect(['unreachable', 'no-holder']).toContain(end?.code)
+  })
+})
