@@ -7,7 +7,7 @@ import { mix } from '../../web/rules/mix.ts'
 import { type PlacementPeer, place } from '../../web/rules/placement.ts'
 import type { Roster } from '../../web/rules/roster.ts'
 import type { LayerSpan, PeerId } from '../../web/wire/peers.ts'
-import type { AssignWish, Plan, PlanWish } from '../../web/wire/plan-events.ts'
+import type { Assigned, AssignWish, Plan, PlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { TicketMint } from './tickets.ts'
 
@@ -50,9 +50,11 @@ export class Planner {
     return ok({ stages: await Promise.all(planned), predictedMs, oneClass })
   }
 
-  assign(own: PeerId, { modelId, layers, layersMax }: AssignWish): LayerSpan {
-    const held = this.#holders(modelId).flatMap(({ id, span }) => (id === own ? [] : [span]))
-    return assignSpan({ layers, layersMax, held })
+  assign(own: PeerId, { modelId, layers, layersMax, adapter }: AssignWish): Assigned {
+    const others = this.#holders(modelId).filter(({ id }) => id !== own)
+    const span = assignSpan({ layers, layersMax, held: others.map((other) => other.span) })
+    const classes = others.map(({ numericClass }) => numericClass).filter((name) => name.startsWith(`${adapter}/`))
+    return { span, numericClass: commonest(classes) }
   }
 
   #holders(modelId: string): readonly PlacementPeer[] {
@@ -71,4 +73,10 @@ export class Planner {
         })),
     )
   }
+}
+
+function commonest(names: readonly string[]): string | null {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))[0]?.[0] ?? null
 }

@@ -22,7 +22,7 @@ import {
   samplerFields,
 } from './gpu/steps.ts'
 import { pickTuning } from './gpu/tuning.ts'
-import { type Tuning, tuningName } from './gpu/variants.ts'
+import { numericClassOf, type Tuning } from './gpu/variants.ts'
 import { uploadWeights } from './gpu/weights.ts'
 import type { KernelSources } from './kernels/table.ts'
 import type { StagePlan } from './plan.ts'
@@ -355,7 +355,7 @@ function factsOf({ plan }: GpuStageOptions, { gpu, tuning }: Resident): StageFac
     kvBytesPerPosition,
     adapter: gpu.adapter,
     softwareAdapter: gpu.software,
-    numericClass: `${gpu.adapter}/${tuningName(tuning)}/kv-f16`,
+    numericClass: numericClassOf(gpu.adapter, tuning),
   }
 }
 

@@ -46,8 +46,16 @@ export interface WorkerHead {
 export interface EngineWorkerApi
   extends ModelWorkerApi<WorkerModel>,
     Pick<StageEngine, 'open' | 'run' | 'truncate' | 'close'> {
-  /** As `load`, of these layers only: nothing else of the file is fetched. */
-  loadRange(spec: ModelSpec, range: LayerRange, onProgress: OnProgress): Promise<Result<WorkerModel>>
+  /**
+   * As `load`, of these layers only: nothing else of the file is fetched. `numericClass`: to compute in, where this GPU can;
+   * null for the fastest.
+   */
+  loadRange(
+    spec: ModelSpec,
+    range: LayerRange,
+    numericClass: string | null,
+    onProgress: OnProgress,
+  ): Promise<Result<WorkerModel>>
   /** Only what turns messages into tokens and back. */
   loadHead(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerHead>>
   /** Answers while the worker lives and is not stuck. */

@@ -17,6 +17,7 @@ import { checkRunnable, estimateGpu, needBytes } from './estimate.ts'
 import { browserGpu, probeGpu } from './gpu/device.ts'
 import { tryRoom } from './gpu/room.ts'
 import { type GpuSpeed, measureGpu } from './gpu/self-test.ts'
+import { tuningOf } from './gpu/variants.ts'
 import { KERNEL_SOURCES } from './kernels/sources.ts'
 import { planStage, type StagePlan } from './plan.ts'
 import type { Frame, FrameOutput, LayerRange, OpenRequest, SamplerSpec } from './stage.ts'
@@ -29,6 +30,12 @@ interface Loaded {
   readonly codec: TokenCodec
   /** Null where only the words of the model are here. */
   readonly stage: StageGpu | null
+}
+
+/** Of a model that other peers have the rest of. */
+interface Part {
+  readonly range: LayerRange
+  readonly numericClass: string | null
 }
 
 const NOT_LOADED = fail('not-loaded', '')
@@ -79,9 +86,15 @@ class EngineWorker implements EngineWorkerApi {
     return this.loads.run(spec, onProgress, (opened, signal) => this.prepare(opened, null, onProgress, signal))
   }
 
-  async loadRange(spec: ModelSpec, range: LayerRange, onProgress: OnProgress): Promise<Result<WorkerModel>> {
+  async loadRange(
+    spec: ModelSpec,
+    range: LayerRange,
+    numericClass: string | null,
+    onProgress: OnProgress,
+  ): Promise<Result<WorkerModel>> {
     await this.unload()
-    return this.loads.run(spec, onProgress, (opened, signal) => this.prepare(opened, range, onProgress, signal))
+    const part = { range, numericClass }
+    return this.loads.run(spec, onProgress, (opened, signal) => this.prepare(opened, part, onProgress, signal))
   }
 
   async loadHead(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerHead>> {
@@ -101,12 +114,12 @@ class EngineWorker implements EngineWorkerApi {
 
   private async prepare(
     opened: OpenedModel,
-    range: LayerRange | null,
+    part: Part | null,
     onProgress: OnProgress,
     signal: AbortSignal,
   ): Promise<Result<WorkerModel>> {
     const { directory, manifest, id } = opened
-    const planned = range ? planStage(directory, range) : planStage(directory)
+    const planned = part ? planStage(directory, part.range) : planStage(directory)
     if (!planned.ok) return planned
     const codec = createCodec(directory.metadata)
     if (!codec.ok) return codec
@@ -117,7 +130,7 @@ class EngineWorker implements EngineWorkerApi {
     if (!room.ok) return room
     if (room.value < gpuBytes)
       return fail('gpu-too-small', `It needs ${mb(gpuBytes)} MB; the GPU gave ${mb(room.value)} MB.`)
-    const stage = await this.loadStage(plan, opened, onProgress, signal)
+    const stage = await this.loadStage(plan, opened, part?.numericClass ?? null, onProgress, signal)
     if (!stage.ok) return stage
     if (signal.aborted) {
       await stage.value.dispose()
@@ -138,6 +151,7 @@ class EngineWorker implements EngineWorkerApi {
   private async loadStage(
     plan: StagePlan,
     { id, source }: OpenedModel,
+    numericClass: string | null,
     onProgress: OnProgress,
     signal: AbortSignal,
   ): Promise<Result<StageGpu>> {
@@ -147,7 +161,8 @@ class EngineWorker implements EngineWorkerApi {
     const facts = await probeGpu(browserGpu())
     if (!facts.ok) return facts
     const key = tuningKey(facts.value.adapter, id)
-    const tuning = await recallTuning(key)
+    const agreed = numericClass === null ? null : tuningOf(numericClass, facts.value.adapter, facts.value.features)
+    const tuning = agreed ?? (await recallTuning(key))
     const stage = await StageGpu.load({
       gpu: browserGpu(),
       sources: KERNEL_SOURCES,

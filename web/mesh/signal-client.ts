@@ -7,8 +7,15 @@ import { type Census, parseCensus } from '../wire/census.ts'
 import { CODES, type Code } from '../wire/codes.ts'
 import { type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
 import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits.ts'
-import { type LayerSpan, type PeerId, peerIdOf } from '../wire/peers.ts'
-import { type AssignWish, type Plan, type PlanWish, parseAssigned, parsePlan } from '../wire/plan-events.ts'
+import { type PeerId, peerIdOf } from '../wire/peers.ts'
+import {
+  type Assigned,
+  type AssignWish,
+  type Plan,
+  type PlanWish,
+  parseAssigned,
+  parsePlan,
+} from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import {
   type IceServer,
@@ -129,7 +136,7 @@ export class SignalClient {
     return answer.ok ? parsePlan(answer.value) : answer
   }
 
-  async assign(wish: AssignWish): Promise<Result<LayerSpan>> {
+  async assign(wish: AssignWish): Promise<Result<Assigned>> {
     const answer = await this.#answer((socket) => socket.emitWithAck('assign', wish))
     return answer.ok ? parseAssigned(answer.value) : answer
   }

@@ -8,8 +8,8 @@ import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { PeerFrame } from '../wire/peer-frame.ts'
 import type { LayerSpan } from '../wire/peers.ts'
-import type { AssignWish } from '../wire/plan-events.ts'
-import { type Failure, fail, type Result } from '../wire/result.ts'
+import type { Assigned, AssignWish } from '../wire/plan-events.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Presence } from '../wire/signal-events.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Server } from './exchange.ts'
@@ -20,8 +20,8 @@ import type { LoadedStage, WorkerStage } from './worker-stage.ts'
 type Open = Extract<AskerSays, { readonly says: 'open' }>
 
 export interface ContributionParts {
-  readonly worker: Pick<WorkerStage, 'load' | 'unload' | 'ping' | 'end'>
-  readonly assign: (wish: AssignWish) => Promise<Result<LayerSpan>>
+  readonly worker: Pick<WorkerStage, 'adapter' | 'load' | 'unload' | 'ping' | 'end'>
+  readonly assign: (wish: AssignWish) => Promise<Result<Assigned>>
   readonly say: (presence: Presence) => void
   readonly linkTo: ProviderParts['linkTo']
   readonly connect: ProviderParts['connect']
@@ -78,18 +78,22 @@ export class Contribution implements Server {
     const abort = new AbortController()
     this.#abort = abort
     this.#become({ state: 'loading', span: null })
-    const span = await this.#parts.assign({ modelId: model.id, layers: model.layers, layersMax })
-    if (!span.ok) return this.#end(abort, span)
-    if (span.value.last > model.layers || span.value.last - span.value.first > layersMax) {
+    const adapter = await this.#parts.worker.adapter()
+    if (!adapter.ok) return this.#end(abort, adapter)
+    const wish = { modelId: model.id, layers: model.layers, layersMax, adapter: adapter.value }
+    const assigned = await this.#parts.assign(wish)
+    if (!assigned.ok) return this.#end(abort, assigned)
+    const { span, numericClass } = assigned.value
+    if (span.last > model.layers || span.last - span.first > layersMax) {
       return this.#end(abort, fail('event-invalid', 'The server asked for other layers than there are, or for more.'))
     }
     if (abort.signal.aborted) return fail('aborted', '')
-    this.#become({ state: 'loading', span: span.value })
-    const loaded = await this.#parts.worker.load(source, span.value, onProgress, abort.signal)
+    this.#become({ state: 'loading', span })
+    const loaded = await this.#parts.worker.load(source, span, numericClass, onProgress, abort.signal)
     if (!loaded.ok) return this.#end(abort, loaded)
     if (abort.signal.aborted) return fail('aborted', '')
-    this.#serve(loaded.value, span.value)
-    return span
+    this.#serve(loaded.value, span)
+    return ok(span)
   }
 
   /** At once: what is under way is told that this tab leaves. */

@@ -4,7 +4,7 @@
  */
 import * as Comlink from 'comlink'
 import type { LayerRange, SamplerSpec, StageFacts } from '../engine/stage.ts'
-import type { EngineWorkerApi, WorkerModel } from '../engine/worker-api.ts'
+import type { EngineWorkerApi, WorkerModel, WorkerProbe } from '../engine/worker-api.ts'
 import type { OnProgress } from '../weights/model-load.ts'
 import { MEASURE_FRAMES } from '../wire/limits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
@@ -37,11 +37,12 @@ export class WorkerStage {
   async load(
     source: ModelSource,
     range: LayerRange,
+    numericClass: string | null,
     onProgress: OnProgress,
     signal: AbortSignal,
   ): Promise<Result<LoadedStage>> {
     const loaded = await this.#gguf.loadBy<WorkerModel>(
-      (api, spec, said) => api.loadRange(spec, range, said) as Promise<Result<WorkerModel>>,
+      (api, spec, said) => api.loadRange(spec, range, numericClass, said) as Promise<Result<WorkerModel>>,
       source,
       onProgress,
       signal,
@@ -64,6 +65,12 @@ export class WorkerStage {
   /** For a worker that does not answer any more. */
   end(): void {
     this.#gguf.door.end('It did not answer.')
+  }
+
+  /** Its GPU, as numeric classes name it. */
+  async adapter(): Promise<Result<string>> {
+    const found = await this.#gguf.door.call((api) => api.probe() as Promise<Result<WorkerProbe>>)
+    return found.ok ? ok(found.value.adapter) : found
   }
 
   unload(): Promise<void> {

@@ -1,5 +1,5 @@
 /** What a tab asks the planner and what it gets: a route with standbys and tickets, or the layers to serve. */
-import { AVOIDED_MAX, CONTEXT_POSITIONS_MAX, LAYERS_MAX, TICKET_CHARACTERS_MAX } from './limits.ts'
+import { AVOIDED_MAX, CONTEXT_POSITIONS_MAX, LAYERS_MAX, NAME_CHARACTERS_MAX, TICKET_CHARACTERS_MAX } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
@@ -35,6 +35,14 @@ export interface AssignWish {
   readonly layers: number
   /** What the tab has room for. */
   readonly layersMax: number
+  /** Its GPU, as numeric classes name it. */
+  readonly adapter: string
+}
+
+export interface Assigned {
+  readonly span: LayerSpan
+  /** What most others with such a GPU compute in; who computes the same bits can take their place. Null for the first. */
+  readonly numericClass: string | null
 }
 
 const { attempt, record, refuse, list, words, orNull, number, whole, flag, peer, span, modelId, requestId } =
@@ -72,12 +80,21 @@ export function parseAssignWish(value: unknown): Result<AssignWish> {
     const fields = record(value, 'A wish to serve')
     const [layers, layersMax] = [whole(fields, 'layers', LAYERS_MAX), whole(fields, 'layersMax', LAYERS_MAX)]
     if (layers < 1 || layersMax < 1) refuse('`layers`', 'is zero')
-    return { modelId: modelId(fields, 'modelId'), layers, layersMax }
+    return {
+      modelId: modelId(fields, 'modelId'),
+      layers,
+      layersMax,
+      adapter: words(fields, 'adapter', NAME_CHARACTERS_MAX),
+    }
   })
 }
 
-export function parseAssigned(value: unknown): Result<LayerSpan> {
-  return attempt(() => span(record({ span: value }, 'The answer'), 'span'))
+export function parseAssigned(value: unknown): Result<Assigned> {
+  return attempt(() => {
+    const fields = record(value, 'The answer')
+    const numericClass = orNull(fields, 'numericClass', () => words(fields, 'numericClass', NAME_CHARACTERS_MAX))
+    return { span: span(fields, 'span'), numericClass }
+  })
 }
 
 function readStage(value: unknown): PlannedStage {

@@ -7,7 +7,7 @@ import { type PublicKeyText, parsePublicKey, SIGNATURE_BYTES } from './device-ke
 import type { Fields } from './fields.ts'
 import { NAME_CHARACTERS_MAX, PEER_ID_CHARACTERS_MAX, RANGES_HELD_MAX, SDP_CHARACTERS_MAX } from './limits.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
-import type { AssignWish, Plan, PlanWish } from './plan-events.ts'
+import type { Assigned, AssignWish, Plan, PlanWish } from './plan-events.ts'
 import type { Result } from './result.ts'
 import { parseTicketKeys, type TicketKey } from './tickets.ts'
 
@@ -93,7 +93,7 @@ export interface TabSays {
   /** Who could answer a request over layers. */
   plan: (wish: PlanWish, reply: Reply<Plan>) => void
   /** Which layers a tab that wants to serve is needed for. */
-  assign: (wish: AssignWish, reply: Reply<LayerSpan>) => void
+  assign: (wish: AssignWish, reply: Reply<Assigned>) => void
   /** Whether a screen looks at the network: only then it is told of it. */
   look: (on: boolean, reply: Reply<null>) => void
   leave: (nothing: null, reply: Reply<null>) => void

@@ -122,7 +122,7 @@ describe('the planner', () => {
     const one = await tab()
     await until(() => one.last() === 'here')
     const held = { modelId: MODEL, span: { first, last }, msPerLayer: 1, freePositions: 4_096, queued: 0 }
-    one.client.say({ numericClass: 'a', visible: true, held: [held] })
+    one.client.say({ numericClass: 'a/b', visible: true, held: [held] })
     await until(() => hub.roster.peer(one.client.peer)?.presence !== null)
     return one
   }
@@ -163,8 +163,11 @@ describe('the planner', () => {
     const asker = await tab()
     await until(() => asker.last() === 'here')
     expect(await asker.client.plan(REQUEST)).toMatchObject({ code: 'no-holder', detail: '2 to 4' })
-    const wish = { modelId: MODEL, layers: 4, layersMax: 2 }
-    expect(await asker.client.assign(wish)).toEqual({ ok: true, value: { first: 2, last: 4 } })
+    const wish = { modelId: MODEL, layers: 4, layersMax: 2, adapter: 'a' }
+    expect(await asker.client.assign(wish)).toEqual({
+      ok: true,
+      value: { span: { first: 2, last: 4 }, numericClass: 'a/b' },
+    })
   })
 
   it('tells a tab what it needs to connect, and of new keys', async () => {

@@ -29,3 +29,14 @@ export function candidates(features: readonly string[]): readonly Tuning[] {
     [64, 32, 16].flatMap((lanes) => halves.map((half) => ({ reduction, lanes, half, tiled: true }))),
   )
 }
+
+/** Same class and schedule, same bits. */
+export function numericClassOf(adapter: string, tuning: Tuning): string {
+  return `${adapter}/${tuningName(tuning)}/kv-f16`
+}
+
+/** The variants of that class; null where this GPU has not got them. */
+export function tuningOf(numericClass: string, adapter: string, features: readonly string[]): Tuning | null {
+  const all = candidates(features).flatMap((tuning) => [tuning, { ...tuning, tiled: false }])
+  return all.find((tuning) => numericClassOf(adapter, tuning) === numericClass) ?? null
+}
