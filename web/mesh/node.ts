@@ -4,8 +4,10 @@
  *
  * Both may call at once: the one with the lesser id stays the caller, the other gives way and answers.
  */
+
+import { Breaker } from '../rules/breaker.ts'
 import type { Census } from '../wire/census.ts'
-import { LINKS_MAX } from '../wire/limits.ts'
+import { BREAKERS_MAX, LINKS_MAX } from '../wire/limits.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { Relayed } from '../wire/signal-events.ts'
@@ -44,6 +46,7 @@ export class MeshNode {
   readonly #links = new Map<PeerId, WebRtcLink>()
   /** Also of links that are open: their last candidates come late. */
   readonly #calls = new Map<PeerId, Call>()
+  readonly #breakers = new Map<PeerId, Breaker>()
 
   constructor(parts: MeshNodeParts) {
     this.#parts = parts
@@ -72,6 +75,9 @@ export class MeshNode {
     const link = this.#links.get(peer)
     if (link) return ok(link)
     const known = this.#calls.get(peer)
+    if (!known && this.#breakers.get(peer)?.closed(this.#parts.nowMs()) === false) {
+      return fail('link-failed', 'It could not be reached a moment ago.')
+    }
     if (!known && this.#calls.size >= LINKS_MAX) return fail('link-congested', `${LINKS_MAX} links are open.`)
     return (known ?? this.#call(peer, this.#parts.randomId(), true)).result
   }
@@ -127,10 +133,19 @@ export class MeshNode {
     return call
   }
 
+  #failed(peer: PeerId): void {
+    const breaker = this.#breakers.get(peer) ?? new Breaker()
+    const [oldest] = this.#breakers.keys()
+    if (oldest !== undefined && this.#breakers.size >= BREAKERS_MAX) this.#breakers.delete(oldest)
+    breaker.failed(this.#parts.nowMs(), Math.random())
+    this.#breakers.set(peer, breaker)
+  }
+
   #made(peer: PeerId, call: Call, made: Result<WebRtcLink>): Promise<Result<WebRtcLink>> | Result<WebRtcLink> {
     const current = this.#calls.get(peer) === call
     if (!made.ok) {
       if (current) this.#calls.delete(peer)
+      if (current && made.code === 'link-failed') this.#failed(peer)
       return call.replacedBy?.result ?? made
     }
     const link = made.value
@@ -140,6 +155,7 @@ export class MeshNode {
     }
     this.#links.get(peer)?.close(fail('link-closed', 'Another one took its place.'))
     this.#links.set(peer, link)
+    this.#breakers.delete(peer)
     void link.closed.then(() => {
       if (this.#links.get(peer) === link) this.#links.delete(peer)
       if (this.#calls.get(peer) === call) this.#calls.delete(peer)

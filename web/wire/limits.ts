@@ -231,6 +231,12 @@ export const AVOIDED_MAX = 16
 export const PLANS_MAX = 3
 /** Times of frames that a stage remembers for whoever asks. */
 export const FRAME_TIMES_KEPT_MAX = 4_096
+/** Failures in a row after which a peer is left alone, for the first rest and at most for the second. */
+export const BREAKER_TRIES = 2
+export const BREAKER_REST_MS = 10_000
+export const BREAKER_REST_MS_MAX = 5 * 60_000
+/** Peers whose failures a tab remembers. */
+export const BREAKERS_MAX = 256
 /** Links that one tab holds: neighbours of the requests it serves, and a route of its own with standbys. */
 export const LINKS_MAX = 64
 /** What exactly happened, in words of another peer. */

@@ -1,0 +1,28 @@
+/**
+ * When to try a peer again that could not be reached: some tries at once, then a rest that doubles, so that a peer behind a
+ * firewall costs nobody a wait at every request. Pure: time and chance come in.
+ */
+import { BREAKER_REST_MS, BREAKER_REST_MS_MAX, BREAKER_TRIES } from '../wire/limits.ts'
+
+export class Breaker {
+  #failures = 0
+  #untilMs = 0
+
+  /** Whether to try now. */
+  closed(nowMs: number): boolean {
+    return nowMs >= this.#untilMs
+  }
+
+  succeeded(): void {
+    this.#failures = 0
+    this.#untilMs = 0
+  }
+
+  /** `chance`: 0 to 1; rests are up to half as long again, so that many do not come back together. */
+  failed(nowMs: number, chance: number): void {
+    this.#failures += 1
+    if (this.#failures < BREAKER_TRIES) return
+    const restMs = Math.min(BREAKER_REST_MS * 2 ** (this.#failures - BREAKER_TRIES), BREAKER_REST_MS_MAX)
+    this.#untilMs = nowMs + restMs * (1 + chance / 2)
+  }
+}
