@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const BINARIES = ['/usr/bin/turnserver', '/usr/local/bin/turnserver']
+const PACKAGES = 'apt-get'
 const START_MS_MAX = 10_000
 
 export interface Coturn {
@@ -23,8 +24,8 @@ export interface Coturn {
 function binary(): string {
   const found = () => BINARIES.find(existsSync)
   if (!found() && existsSync('/etc/debian_version') && process.getuid?.() === 0) {
-    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' })
-    spawnSync('apt-get', ['install', '-y', '-qq', 'coturn'], { stdio: 'ignore' })
+    for (const words of [['update'], ['install', '-y', 'coturn']])
+      spawnSync(PACKAGES, [...words, '-qq'], { stdio: 'ignore' })
   }
   const path = found()
   if (path === undefined) throw new Error('No coturn. Install it (Debian: `apt-get install coturn`) and run again.')

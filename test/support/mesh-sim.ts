@@ -17,8 +17,8 @@ const REQUEST = '0123456789abcdef0123456789abcdef'
 /** Of the clock in memory: an answer that takes longer hangs. */
 const RUN_MS_MAX = 10 * 60_000
 
-export const DEATHS = ['closed', 'drained', 'frozen', 'stuck'] as const
-export const PHASES = ['connect', 'prefill', 'decode', 'hand-over'] as const
+const DEATHS = ['closed', 'drained', 'frozen', 'stuck'] as const
+const PHASES = ['connect', 'prefill', 'decode', 'hand-over'] as const
 type Death = (typeof DEATHS)[number]
 type Phase = (typeof PHASES)[number]
 

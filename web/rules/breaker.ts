@@ -1,6 +1,6 @@
 /**
  * When to try a peer again that could not be reached: some tries at once, then a rest that doubles, so that a peer behind a
- * firewall costs nobody a wait at every request. Pure: time and chance come in.
+ * firewall costs nobody a wait at every request. Whoever was reached gets a new one. Pure: time and chance come in.
  */
 import { BREAKER_REST_MS, BREAKER_REST_MS_MAX, BREAKER_TRIES } from '../wire/limits.ts'
 
@@ -11,11 +11,6 @@ export class Breaker {
   /** Whether to try now. */
   closed(nowMs: number): boolean {
     return nowMs >= this.#untilMs
-  }
-
-  succeeded(): void {
-    this.#failures = 0
-    this.#untilMs = 0
   }
 
   /** `chance`: 0 to 1; rests are up to half as long again, so that many do not come back together. */
