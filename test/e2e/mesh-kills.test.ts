@@ -35,11 +35,11 @@ describe.each(Object.keys(KILLS))('a stage that %s in the middle of an answer', 
     const asking = await mesh.asker()
     const answering = mesh.ask(asking, 0.8)
     await asking.until('(await mesh.streamed()).tokens >= 10')
-    const [planned] = await asking.call('routeEvents')
+    const planned = (await asking.call('routeEvents')).findLast(({ kind }) => kind === 'planned')
     const stages: readonly { readonly peer: string }[] = JSON.parse(planned?.detail ?? '[]')
     const peers = await Promise.all(tabs.map((tab) => tab.call('peer')))
     const victim = tabs[peers.indexOf(stages[index]?.peer ?? '')]
-    if (!victim) throw new Error('no tab has this stage')
+    if (!victim) throw new Error(`no tab has stage ${index} of ${planned?.detail}; tabs are ${peers.join(', ')}`)
     const undo = await KILLS[kill]?.(victim)
     const answer = await answering
     undo?.()

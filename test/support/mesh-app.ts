@@ -15,6 +15,7 @@ export interface MeshTabPage {
   until(condition: string): Promise<void>
 }
 
+const LOOK_MS = 10
 const PATIENT = { timeout: 60_000 }
 
 /** `prepare`: before the first page. */
@@ -31,7 +32,12 @@ export async function openMeshTab(
   await page.goto(url)
   await page.waitForFunction('document.title === "ready"', undefined, PATIENT)
   const until = async (condition: string) => {
-    await page.waitForFunction(`(async () => (${condition}))()`, undefined, PATIENT)
+    const lateMs = Date.now() + PATIENT.timeout
+    // Asked from here: a page that is asked to wait takes a promise for a yes.
+    while (!(await page.evaluate(`(async () => (${condition}))()`))) {
+      if (Date.now() > lateMs) throw new Error(`never: ${condition}`)
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
   }
   await until('(await mesh.signal()) === "here"')
   return {

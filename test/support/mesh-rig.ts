@@ -2,7 +2,7 @@
  * A mesh for a file of tests: the real server with a tiny model, one browser for each test, tabs that serve and tabs that
  * ask. Registers the test runner's hooks.
  */
-import type { Browser } from 'playwright'
+import type { Browser, BrowserContext } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import type { IceConfig } from '../../signal/sockets/turn.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
@@ -36,12 +36,12 @@ function askIn(tab: MeshTabPage, temperature: number) {
 export interface MeshWish {
   /** Of the tabs' address. */
   readonly query?: string
-  /** More flags of the browser. */
-  readonly args?: readonly string[]
+  /** Of each tab's context, before its first page. */
+  readonly prepare?: (context: BrowserContext) => Promise<void>
   readonly ice?: () => IceConfig
 }
 
-export function useMesh({ query = '', args = [], ice }: MeshWish = {}): MeshRig {
+export function useMesh({ query = '', prepare, ice }: MeshWish = {}): MeshRig {
   let built: BuiltPage
   let server: AppServer
   let browser: Browser
@@ -61,7 +61,7 @@ export function useMesh({ query = '', args = [], ice }: MeshWish = {}): MeshRig 
     // Tabs of the test before were closed without a word.
     await expect.poll(() => server.server.hub.roster.size, { timeout: 30_000 }).toBe(0)
     tabs = []
-    browser = await launchChromium({ args: [...args] })
+    browser = await launchChromium()
   })
   afterEach(async () => {
     const complaints = tabs.flatMap((tab) => tab.complaints)
@@ -75,16 +75,16 @@ export function useMesh({ query = '', args = [], ice }: MeshWish = {}): MeshRig 
     if (!serving.ok) console.log(await tab.call('signals'))
     expect(serving).toMatchObject({ ok: true })
   }
-  const prepare = async (tab: MeshTabPage) => {
+  const loadHead = async (tab: MeshTabPage) => {
     expect(await tab.call('loadHead', modelId())).toMatchObject({ ok: true })
   }
   async function wholeAnswer(temperature: number): Promise<Answer> {
-    const alone = await launchChromium({ args: [...args] })
+    const alone = await launchChromium()
     try {
-      const worker = await openMeshTab(alone, `${server.url}/${query}`)
+      const worker = await openMeshTab(alone, `${server.url}/${query}`, prepare)
       await serve(worker, LAYERS)
-      const asking = await openMeshTab(alone, `${server.url}/${query}`)
-      await prepare(asking)
+      const asking = await openMeshTab(alone, `${server.url}/${query}`, prepare)
+      await loadHead(asking)
       const answer = await askIn(asking, temperature)
       expect(answer.end, JSON.stringify(answer.end, null, 1)).toMatchObject({ reason: 'length' })
       expect(answer.tokens).toHaveLength(TOKENS)
@@ -100,7 +100,7 @@ export function useMesh({ query = '', args = [], ice }: MeshWish = {}): MeshRig 
       return modelId()
     },
     async openTab() {
-      const tab = await openMeshTab(browser, `${server.url}/${query}`)
+      const tab = await openMeshTab(browser, `${server.url}/${query}`, prepare)
       tabs.push(tab)
       return tab
     },
@@ -115,7 +115,7 @@ export function useMesh({ query = '', args = [], ice }: MeshWish = {}): MeshRig 
     },
     async asker() {
       const tab = await rig.openTab()
-      await prepare(tab)
+      await loadHead(tab)
       return tab
     },
     ask: askIn,
