@@ -112,6 +112,7 @@ export class App {
   #answering: string | null = null
   #running: RunningLoad | null = null
   #started: Promise<void> | null = null
+  #listed: Promise<void> = Promise.resolve()
   #leaving = false
   #view: AppView
 
@@ -207,7 +208,7 @@ export class App {
 
   /** Waits for a running answer; replaces a running load of another model. Progress is in `view.load`. */
   async load(key: string, signal: AbortSignal = this.#closed.signal): Promise<Result<LoadedModel>> {
-    await this.start()
+    await this.#startFor(key)
     const picked = this.pick(key)
     if (!picked.ok) return picked
     if (this.#running?.key === key && !this.#running.abort.signal.aborted) return this.#running.done
@@ -313,10 +314,19 @@ export class App {
   }
 
   async #begin(): Promise<void> {
-    await Promise.all([this.#probe(), this.#shelf.look()])
+    const [keptBefore] = await Promise.all([this.#lookFirst(), this.#probe()])
     this.models.noteParts()
+    const { modelKey } = this.preferences.value
+    if (modelKey !== null && !this.#entry(modelKey)) await this.#listed
     const entry = this.#entry(this.#view.selectedKey)
-    if (entry?.kept) void this.#loadKept(entry.key)
+    // A GPU can be slow to answer: what a person has downloaded meanwhile is theirs to use or not.
+    if (entry?.kept && keptBefore.has(entry.key)) void this.#loadKept(entry.key)
+  }
+
+  /** Keys of what was wholly here when the page opened. */
+  async #lookFirst(): Promise<ReadonlySet<string>> {
+    await this.#shelf.look()
+    return new Set(this.#shelf.entries.filter(({ kept }) => kept).map(({ key }) => key))
   }
 
   async #loadKept(key: string): Promise<void> {
@@ -336,12 +346,23 @@ export class App {
       ? { state: 'ready', ...found.value }
       : { state: 'none', code: found.code, detail: found.detail }
     this.#changed()
-    this.#shelf.addPrebuilt(found.ok ? await this.#prebuilt() : [])
+    this.#listed = this.#list(found.ok)
+  }
+
+  async #list(hasGpu: boolean): Promise<void> {
+    // It is a file of its own: where it does not come, its models are missing and nothing else.
+    this.#shelf.addPrebuilt(hasGpu ? await this.#prebuilt().catch(() => []) : [])
+  }
+
+  /** WebLLM's list is long in coming: only who wants a model that is on no other list waits for it. */
+  async #startFor(key: string | null): Promise<void> {
+    await this.start()
+    if (key !== null && !this.#entry(key)) await this.#listed
   }
 
   /** Called with the turn held. */
   async #ensure(wanted: string | undefined, signal: AbortSignal, onlyIfIdle = false): Promise<Result<Ensured>> {
-    await this.start()
+    await this.#startFor(wanted ?? null)
     const key = wanted ?? this.#view.selectedKey
     const entry = this.#entry(key)
     if (!entry) return key === null ? fail('not-loaded', 'The list of models is empty.') : fail('model-unknown', '')

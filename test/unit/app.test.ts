@@ -175,6 +175,46 @@ describe('loading', () => {
     expect(engine.loads).toEqual([second.id])
   })
 
+  it('leaves alone what came while the GPU was still being looked for', async () => {
+    const { app, engine } = setUp()
+    let answer = (_facts: typeof engine.facts) => {}
+    vi.spyOn(engine, 'probe').mockReturnValue(new Promise((resolve) => (answer = resolve)))
+    const started = app.start()
+    await vi.waitFor(() => expect(app.view.mirror.state).toBe('ready'))
+    engine.kept = [second]
+    const again = app.lookAgain()
+    await vi.waitFor(() => expect(app.view.entries.find(({ key }) => key === second.id)?.kept).toBe(true))
+    answer(engine.facts)
+    await Promise.all([again, started])
+    await new Promise((resolve) => setTimeout(resolve))
+    expect(engine.loads).toEqual([])
+  })
+
+  it('waits for the list of WebLLM only where a model of that list is asked for', async () => {
+    const { engine, catalogue } = setUp()
+    const entry = { name: 'Listed', family: 'Llama', model: fakeModel(3), gpuBytes: 1, fits: true, reason: '' }
+    let list = (_entries: (typeof entry)[]) => {}
+    const prebuilt = () => new Promise<(typeof entry)[]>((resolve) => (list = resolve))
+    const app = new App({ runner: runnerOf(engine, catalogue), catalogue, prebuilt })
+    const done = app.load(first.id)
+    await engine.until(() => engine.loading)
+    engine.finishLoad()
+    expect(await done).toMatchObject({ ok: true })
+    expect(
+      await Promise.race([app.load('mlc:Listed'), new Promise((resolve) => setTimeout(resolve, 0, 'waits'))]),
+    ).toBe('waits')
+    list([entry])
+    await vi.waitFor(() => expect(app.view.load).toMatchObject({ key: 'mlc:Listed' }))
+  })
+
+  it('does without the list of WebLLM where it does not come', async () => {
+    const { engine, catalogue } = setUp()
+    const prebuilt = () => Promise.reject(new TypeError('Failed to fetch'))
+    const app = new App({ runner: runnerOf(engine, catalogue), catalogue, prebuilt })
+    expect(await app.load('mlc:Listed')).toMatchObject({ ok: false, code: 'model-unknown' })
+    expect(app.view.entries.map(({ key }) => key)).toEqual([first.id, second.id])
+  })
+
   it('stops when cancelled and says nothing more', async () => {
     const { app, engine } = setUp()
     const done = app.load(first.id)
