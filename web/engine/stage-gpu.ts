@@ -4,51 +4,18 @@
  * its weights again from the source (the local cache) and reports `device-lost`, so that sessions are replayed.
  */
 
-import { noiseTable } from '../rules/noise.ts'
-import type { ByteSource } from '../weights/source.ts'
-import type { LoadProgress } from '../wire/chat.ts'
 import { BINDING_BYTES_MAX, DEVICE_RETRY_MS, DEVICE_TRIES_MAX, PREFILL_ROWS_MAX } from '../wire/limits.ts'
 import { assert, type Failure, FailureError, fail, ok, type Result } from '../wire/result.ts'
 import { checkFrame, checkOpen, checkTruncate, newSession, rewindTo, type SessionState } from './frames.ts'
-import { Buffers } from './gpu/buffers.ts'
-import { acquireDevice, type GpuDevice, isLoss } from './gpu/device.ts'
-import { Programs } from './gpu/programs.ts'
-import {
-  type Activations,
-  encodeSteps,
-  type SessionBuffers,
-  type SessionSteps,
-  StepBuilder,
-  samplerFields,
-} from './gpu/steps.ts'
-import { pickTuning } from './gpu/tuning.ts'
+import { isLoss } from './gpu/device.ts'
+import { makeResident, type Resident, type ResidentOptions } from './gpu/resident.ts'
+import { encodeSteps, type SessionBuffers, type SessionSteps, samplerFields } from './gpu/steps.ts'
 import { numericClassOf, type Tuning } from './gpu/variants.ts'
-import { uploadWeights } from './gpu/weights.ts'
-import type { KernelSources } from './kernels/table.ts'
-import type { StagePlan } from './plan.ts'
 import { ropeTable } from './rope.ts'
 import type { Frame, FrameOutput, OpenRequest, SamplerSpec, StageEngine, StageFacts, StageState } from './stage.ts'
 
-export interface GpuStageOptions {
-  readonly gpu: GPU | null
-  readonly sources: KernelSources
-  readonly plan: StagePlan
-  readonly source: ByteSource
-  /** Variants to use; measured when absent. */
-  readonly tuning?: Tuning
-  readonly onProgress?: (progress: LoadProgress) => void
+export interface GpuStageOptions extends ResidentOptions {
   readonly onState?: (state: StageState) => void
-  readonly signal?: AbortSignal
-}
-
-/** What one device holds; replaced as a whole when the device is lost. */
-interface Resident {
-  readonly gpu: GpuDevice
-  readonly buffers: Buffers
-  readonly shared: Activations
-  readonly builder: StepBuilder
-  readonly ropeFactors: Float32Array
-  readonly tuning: Tuning
 }
 
 interface Session extends SessionState {
@@ -64,7 +31,6 @@ export interface GpuCounts {
   readbacks: number
 }
 
-const FRAME_BYTES = 16
 const ENDED = 'What the session held went with the GPU device.'
 
 export class StageGpu implements StageEngine {
@@ -356,60 +322,5 @@ function factsOf({ plan }: GpuStageOptions, { gpu, tuning }: Resident): StageFac
     adapter: gpu.adapter,
     softwareAdapter: gpu.software,
     numericClass: numericClassOf(gpu.adapter, tuning),
-  }
-}
-
-async function makeResident(options: GpuStageOptions): Promise<Result<Resident>> {
-  const { plan } = options
-  const acquired = await acquireDevice(options.gpu)
-  if (!acquired.ok) return acquired
-  const gpu = acquired.value
-  const { device } = gpu
-  const buffers = new Buffers(device)
-  const giveUp = (failure: Failure): Failure => {
-    buffers.freeAll()
-    device.destroy()
-    return failure
-  }
-  device.pushErrorScope('out-of-memory')
-  try {
-    const weights = await uploadWeights(plan, {
-      device,
-      buffers,
-      source: options.source,
-      onProgress: options.onProgress ?? (() => {}),
-      signal: options.signal,
-    })
-    const shared = makeActivations(plan, buffers)
-    const outOfMemory = await device.popErrorScope()
-    if (outOfMemory)
-      return giveUp(
-        fail('gpu-too-small', `${plan.weightBytes + plan.workBytes} bytes were asked for: ${outOfMemory.message}`),
-      )
-    const parts = { device, buffers, plan, weights, shared }
-    const tuning = options.tuning ?? (await pickTuning({ ...parts, sources: options.sources, features: gpu.features }))
-    const builder = new StepBuilder({ ...parts, tuning, programs: new Programs(device, options.sources, tuning) })
-    return ok({ gpu, buffers, shared, builder, ropeFactors: weights.ropeFactors, tuning })
-  } catch (error) {
-    if (options.signal?.aborted) return giveUp(fail('aborted', ''))
-    if (error instanceof FailureError) return giveUp(error.failure)
-    const failure = giveUp(fail('gpu-error', 'The GPU was lost while the model was moved to it.'))
-    if (isLoss(error)) return failure
-    throw error
-  }
-}
-
-function makeActivations({ shape, head }: StagePlan, buffers: Buffers): Activations {
-  const rows = (name: string, columns: number) =>
-    buffers.storage(`${name} [${PREFILL_ROWS_MAX}, ${columns}]`, PREFILL_ROWS_MAX * columns * 4)
-  return {
-    frame: buffers.uniform('frame', FRAME_BYTES),
-    hidden: rows('hidden', shape.width),
-    normed: rows('normed', shape.width),
-    qkv: rows('qkv', (shape.heads + 2 * shape.kvHeads) * shape.headDim),
-    attended: rows('attended', shape.heads * shape.headDim),
-    middle: rows('middle', shape.ffn),
-    logits: head ? buffers.storage(`logits [${shape.vocabulary}]`, shape.vocabulary * 4) : null,
-    noise: head ? buffers.storageOf('noise', noiseTable()) : null,
   }
 }
