@@ -124,7 +124,7 @@ async function rendererTimes(page: Page): Promise<Map<number, number>> {
 }
 
 /** The process of a tab: the one that works while the tab does. */
-async function rendererOf(page: Page): Promise<number> {
+export async function rendererOf(page: Page): Promise<number> {
   const before = await rendererTimes(page)
   await page.evaluate(() => {
     const end = performance.now() + 600

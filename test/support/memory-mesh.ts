@@ -8,12 +8,24 @@ import { ChannelPipe } from '../../web/mesh/pipe.ts'
 import { Exchange } from '../../web/schedule/exchange.ts'
 import type { ServedStage } from '../../web/schedule/hop.ts'
 import { Provider } from '../../web/schedule/provider.ts'
-import { fail, ok } from '../../web/wire/result.ts'
+import { CONNECT_MS_MAX } from '../../web/wire/limits.ts'
+import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { MemoryChannel } from './memory-channel.ts'
 import { SimClock } from './sim-clock.ts'
 
 /** Longer than a word is on its way. */
 const DRAIN_MS = 50
+/** Until a link is made, and until somebody gives up who cannot make it. */
+const CONNECT_MS = 100
+
+export interface MeshWish {
+  /** One way, between two. */
+  readonly delayMs?: (a: string, b: string) => number
+  /** Whether these two are linked before somebody asks for it; all are. */
+  readonly linked?: (a: string, b: string) => boolean
+  /** How long a ticket is looked at. */
+  readonly admitMs?: number
+}
 
 export interface MemoryPeer {
   readonly name: string
@@ -28,9 +40,14 @@ export class MemoryMesh {
   readonly #frozen = new Set<string>()
   readonly #stuck = new Set<string>()
   readonly #delayMs: (a: string, b: string) => number
+  readonly #linked: (a: string, b: string) => boolean
+  readonly #admitMs: number
+  #away = false
 
-  constructor(delayMs: (a: string, b: string) => number = () => 5) {
+  constructor({ delayMs = () => 5, linked = () => true, admitMs = 0 }: MeshWish = {}) {
     this.#delayMs = delayMs
+    this.#linked = linked
+    this.#admitMs = admitMs
   }
 
   /** Linked to everybody who is there. `stage`: what it serves. */
@@ -43,17 +60,27 @@ export class MemoryMesh {
       new Provider({
         stage,
         linkTo,
-        connect: async (other) => (linkTo(other) ? ok(null) : fail('link-failed', '')),
+        connect: (other) => this.#connect(name, other),
         every: this.clock.every,
         ping: () => this.#unlessStuck(name, async () => ok(null)),
         onSilent: () => {},
-        admit: async () => ok(null),
+        admit: () => this.#after(this.#admitMs, () => ok(null)),
       })
     exchange = new Exchange(provider)
     const peer = { name, exchange, provider }
-    for (const other of this.#peers.values()) this.#link(peer, other)
+    for (const other of this.#peers.values()) if (this.#linked(name, other.name)) this.#link(peer, other)
     this.#peers.set(name, peer)
     return peer
+  }
+
+  /** No new link is made any more: nobody introduces peers. */
+  loseServer(): void {
+    this.#away = true
+  }
+
+  /** Only what is between these two. */
+  cut(a: string, b: string): void {
+    this.#peers.get(a)?.exchange.linkTo(b)?.close(fail('link-closed', 'The test cut it.'))
   }
 
   kill(name: string): void {
@@ -89,6 +116,21 @@ export class MemoryMesh {
 
   #unlessStuck<T>(name: string, work: () => Promise<T>): Promise<T> {
     return this.#stuck.has(name) ? new Promise(() => {}) : work()
+  }
+
+  async #connect(from: string, to: string): Promise<Result<unknown>> {
+    const here = this.#peers.get(from)
+    if (here?.exchange.linkTo(to)) return ok(null)
+    const reachable = () => this.#peers.has(to) && !this.#away && !this.#frozen.has(to)
+    await this.#after(reachable() ? CONNECT_MS : CONNECT_MS_MAX, () => null)
+    const there = this.#peers.get(to)
+    if (!here || !there || !reachable()) return fail('link-failed', '')
+    if (!here.exchange.linkTo(to)) this.#link(here, there)
+    return ok(null)
+  }
+
+  #after<T>(ms: number, value: () => T): Promise<T> {
+    return new Promise((settle) => this.clock.later(ms, () => settle(value())))
   }
 
   #link(a: MemoryPeer, b: MemoryPeer): void {

@@ -36,8 +36,22 @@ const tab = await MeshTab.join({
     const fed = event.kind === 'replaced' && event.fed ? 'fed' : detail
     const reason = event.kind === 'lost' ? `${event.reason.code} ${event.reason.detail}` : fed
     events.push({ atMs: performance.now(), kind: event.kind, detail: reason })
+    if (event.kind === 'lost') void moment('lost', reason)
   },
 })
+
+/** Where a driver has asked for it, it is told of what happens here and may act in the middle of it. */
+const moment = async (name: string, detail: string) => {
+  const { weftMoment } = window as { weftMoment?: (name: string, detail: string, atMs: number) => Promise<void> }
+  await weftMoment?.(name, detail, performance.now())
+}
+const plan = tab.node.server.plan.bind(tab.node.server)
+tab.node.server.plan = async (wish) => {
+  const planned = await plan(wish)
+  // The asker hears of its route when the driver has done what it wanted.
+  if (planned.ok) await moment('planned', JSON.stringify(planned.value.stages))
+  return planned
+}
 
 let streamed: { readonly text: string; readonly tokens: number } = { text: '', tokens: 0 }
 
@@ -61,9 +75,11 @@ async function read(answer: AsyncIterable<ChatEvent>) {
       for (const id of event.tokens ?? []) {
         tokens.push(id)
         atMs.push(performance.now())
+        void moment('token', String(tokens.length))
       }
       streamed = { text, tokens: tokens.length }
     }
+    if (event.kind === 'prefill') void moment('prefill', `${event.done} of ${event.total}`)
     if (event.kind === 'end') end = event
   }
   return { text, tokens, atMs, end }

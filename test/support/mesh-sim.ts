@@ -66,7 +66,7 @@ export class MeshSim {
         atToken: below(tokens),
       }),
     )
-    const mesh = new MemoryMesh(() => 1 + random.uniform() * 40)
+    const mesh = new MemoryMesh({ delayMs: () => 1 + random.uniform() * 40 })
     const asker = mesh.join('asker')
     const stages: RouteStage[] = []
     for (const [index, last] of ends.entries()) {

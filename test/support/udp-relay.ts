@@ -55,9 +55,19 @@ export class UdpRelay {
     return known
   }
 
+  /** An address that this tab has announced: others may be the first to use it. */
+  owns(tab: string, address: Target): void {
+    this.#belongs(tab, nameOf(address))
+  }
+
   /** Nothing to or from this tab passes any more. */
   drop(tab: string): void {
     this.#dropped.add(tab)
+  }
+
+  /** From now on it does again. */
+  restore(tab: string): void {
+    this.#dropped.delete(tab)
   }
 
   close(): void {
@@ -129,8 +139,18 @@ function nameOf(address: Target | RemoteInfo): string {
 /** Before the first page of the context. `tab` names it for `drop`. */
 export async function viaRelay(context: BrowserContext, relay: UdpRelay, tab: string): Promise<void> {
   await context.exposeFunction('weftRelayPort', (host: string, port: number) => relay.port(tab, { host, port }))
+  await context.exposeFunction('weftRelayOwn', (host: string, port: number) => relay.owns(tab, { host, port }))
   // Text, not a function: what a TypeScript runner adds to functions does not exist in the page.
   await context.addInitScript(`(() => {
+    const { RTCPeerConnection: Connection } = window
+    window.RTCPeerConnection = class extends Connection {
+      constructor(...given) {
+        super(...given)
+        this.addEventListener('icecandidate', ({ candidate }) => {
+          if (candidate?.protocol === 'udp') void window.weftRelayOwn(candidate.address, candidate.port)
+        })
+      }
+    }
     const { addIceCandidate, setRemoteDescription } = RTCPeerConnection.prototype
     RTCPeerConnection.prototype.addIceCandidate = async function (given) {
       const parts = (given?.candidate ?? '').split(' ')

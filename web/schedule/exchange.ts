@@ -71,7 +71,7 @@ export class Exchange {
   }
 }
 
-const ASKER: readonly string[] = ['open', 'truncate', 'feed', 'close'] satisfies readonly AskerSays['says'][]
+const ASKER: readonly string[] = ['open', 'truncate', 'feed', 'spares', 'close'] satisfies readonly AskerSays['says'][]
 
 function isAsker(message: AskerSays | StageSays): message is AskerSays {
   return ASKER.includes(message.says)

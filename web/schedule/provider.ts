@@ -37,6 +37,8 @@ interface Served {
 export class Provider implements Server {
   readonly #parts: ProviderParts
   readonly #served = new Map<RequestId, Served>()
+  /** Requests whose ticket is being looked at; what is said of them meanwhile waits. */
+  readonly #admissions = new Map<RequestId, Promise<unknown>>()
   readonly #askers = new Map<string, Link>()
   readonly #rest: () => void
   #sessions = 0
@@ -65,6 +67,12 @@ export class Provider implements Server {
   }
 
   hear(from: Link, message: AskerSays): void {
+    const admission = this.#admissions.get(message.request)
+    if (admission === undefined) this.#hear(from, message)
+    else void admission.then(() => this.#hear(from, message))
+  }
+
+  #hear(from: Link, message: AskerSays): void {
     if (message.says === 'open') {
       void this.#open(from, message)
       return
@@ -82,7 +90,10 @@ export class Provider implements Server {
 
   /** What an asker leaves open is closed with it. */
   gone(peer: string): void {
-    for (const [request, { asker }] of [...this.#served]) if (asker === peer) void this.#end(request)
+    for (const [request, { asker, work }] of [...this.#served]) {
+      if (asker === peer) void this.#end(request)
+      else work.gone(peer)
+    }
   }
 
   /** A beat that is not answered is not said on, which is how askers learn of it. */
@@ -99,6 +110,18 @@ export class Provider implements Server {
   }
 
   async #open(from: Link, open: Open): Promise<void> {
+    const admission = this.#admit(from, open)
+    this.#admissions.set(open.request, admission)
+    const served = await admission
+    if (this.#admissions.get(open.request) === admission) this.#admissions.delete(open.request)
+    const opened = await served?.work.open()
+    if (!opened || opened.ok) return
+    await this.#end(open.request, served)
+    await refuse(from, open, opened.code, opened.detail)
+  }
+
+  /** Undefined where it was refused. */
+  async #admit(from: Link, open: Open): Promise<Served | undefined> {
     const known = this.#served.get(open.request)
     if (known && known.asker !== from.peer)
       return refuse(from, open, 'session-exists', 'Somebody else has this request.')
@@ -111,12 +134,10 @@ export class Provider implements Server {
     this.#sessions += 1
     const { stage, linkTo, connect } = this.#parts
     const work = new ServedRequest({ stage, asker: from, linkTo, connect, session: this.#sessions }, open)
-    this.#served.set(open.request, { asker: from.peer, ticket: open.ticket, work })
+    const served = { asker: from.peer, ticket: open.ticket, work }
+    this.#served.set(open.request, served)
     this.#askers.set(from.peer, from)
-    const opened = await work.open()
-    if (opened.ok) return
-    await this.#end(open.request)
-    await refuse(from, open, opened.code, opened.detail)
+    return served
   }
 
   async #end(request: RequestId, served = this.#served.get(request)): Promise<void> {
@@ -133,6 +154,6 @@ async function refuse(
   { request, epoch }: { readonly request: RequestId; readonly epoch: number },
   code: Parameters<typeof fail>[0],
   detail: string,
-): Promise<void> {
+): Promise<undefined> {
   await to.say({ says: 'refused', request, epoch, code, detail })
 }

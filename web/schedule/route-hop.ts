@@ -8,13 +8,15 @@
 import type { Frame, FrameOutput, OpenRequest, SamplerSpec } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
 import { ALIVE_MS, ALIVE_MS_MAX, TAKEOVERS_MAX } from '../wire/limits.ts'
-import type { StagePlace, StageSays } from '../wire/peer-control.ts'
+import type { StageSays } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
 import type { LayerSpan } from '../wire/peers.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Exchange, Route } from './exchange.ts'
 import type { Hop } from './hop.ts'
+import { RouteAnswers } from './route-answers.ts'
 import { RouteJournal, type TokensFrame } from './route-journal.ts'
+import { placeOf, sparesOf } from './route-places.ts'
 import { samplerToWire } from './served-request.ts'
 
 export interface RouteStage {
@@ -51,16 +53,10 @@ interface InFlight {
   readonly settle: (result: Result<FrameOutput>) => void
 }
 
-/** Something every stage of a set has to say before it goes on. */
-interface Awaited {
-  readonly from: Set<string>
-  readonly matches: (message: StageSays) => boolean
-  readonly settle: (result: Result<null>) => void
-}
-
 export class RouteHop implements Hop, Route {
   readonly #parts: RouteParts
   readonly #journal = new RouteJournal()
+  readonly #answers = new RouteAnswers()
   #leave: () => void = () => {}
   /** When each stage of the route was last heard of. */
   readonly #heardMs = new Map<string, number>()
@@ -69,8 +65,9 @@ export class RouteHop implements Hop, Route {
   #epoch = 0
   #open: { readonly positions: number; sampler: SamplerSpec } | null = null
   #inFlight: InFlight[] = []
-  #awaited: Awaited[] = []
   #recovering: Promise<void> | null = null
+  /** Two stages have lost their link: what was between them goes out again. */
+  #torn = false
   #takeovers = 0
 
   constructor(parts: RouteParts) {
@@ -94,7 +91,9 @@ export class RouteHop implements Hop, Route {
     }
     this.#journal.cut(0)
     this.#inFlight = []
-    return this.#until(() => this.#openAll())
+    const opened = await this.#until(() => this.#openAll())
+    if (opened.ok) this.#tellSpares(this.#peers.keys())
+    return opened
   }
 
   /** Takes its place in the order of calls before it returns. */
@@ -139,11 +138,7 @@ export class RouteHop implements Hop, Route {
   }
 
   #acknowledged(from: string, message: Extract<StageSays, { readonly epoch: number }>): void {
-    for (const awaited of [...this.#awaited]) {
-      if (!awaited.from.has(from) || !awaited.matches(message)) continue
-      awaited.from.delete(from)
-      if (awaited.from.size === 0) this.#settleAwaited(awaited, ok(null))
-    }
+    this.#answers.heard(from, message)
     if (message.says === 'held' && from === this.#peers.at(-1)) this.#arrived(message.position, { kind: 'none' })
   }
 
@@ -158,7 +153,7 @@ export class RouteHop implements Hop, Route {
     if (!this.#peers.includes(peer) || this.#dead.has(peer) || !this.#open) return
     this.#dead.set(peer, reason)
     this.#parts.onEvent({ kind: 'lost', peer, span: this.#spanOf(peer), reason })
-    for (const awaited of [...this.#awaited]) this.#settleAwaited(awaited, reason)
+    this.#answers.endAll(reason)
     void this.#recover()
   }
 
@@ -174,10 +169,12 @@ export class RouteHop implements Hop, Route {
 
   /** Losses of a stage are answered by its standby; anything else ends the request. */
   #refused(from: string, failure: Failure): void {
-    const [awaited] = this.#awaited
     if (LOSSES.includes(failure.code)) this.gone(from, failure)
-    else if (awaited) this.#settleAwaited(awaited, failure)
-    else this.#failAll(failure)
+    else if (failure.code === 'link-closed') {
+      this.#torn = true
+      this.#answers.endAll(failure)
+      void this.#recover()
+    } else if (!this.#answers.refuse(failure)) this.#failAll(failure)
   }
 
   /** The frame that ends there is done, and so is everything before it. */
@@ -221,12 +218,14 @@ export class RouteHop implements Hop, Route {
     const fresh = new Set<number>()
     for (;;) {
       this.#takeovers += 1
+      this.#torn = false
       if (!this.#promote(fresh) || this.#takeovers > TAKEOVERS_MAX) return this.#break()
       const held = this.#inFlight[0]?.frame.position ?? this.#journal.end
       const rebuilt = await this.#rebuild(fresh, held)
-      if (this.#dead.size > 0) continue
+      if (this.#dead.size > 0 || this.#torn) continue
       if (!rebuilt.ok) return this.#break(rebuilt)
       this.#parts.onEvent({ kind: 'recovered', position: held })
+      this.#tellSpares(fresh)
       this.#sendAgain()
       return
     }
@@ -269,7 +268,7 @@ export class RouteHop implements Hop, Route {
       // A neighbour that is new itself has nothing to give.
       if (index > 0 && fresh.has(index - 1)) return fail('journal-short', 'Two neighbours were replaced at once.')
       const peer = this.#peers[index] ?? ''
-      const reached = this.#await(new Set([peer]), (message) => message.says === 'held' && message.position === held)
+      const reached = this.#isHeld(peer, held)
       const frames = this.#journal.upTo(held)
       if (index === this.#peers.length - 1) for (const { position, ids } of frames) this.#tellTail(position, ids)
       if (index === 0) for (const frame of frames) this.#to(0, { type: 'tokens', ...this.#about, ...frame, ...QUIET })
@@ -293,14 +292,14 @@ export class RouteHop implements Hop, Route {
   }
 
   #runAgain({ position, count, mode, ids }: TokensFrame): Promise<Result<null>> {
-    const end = position + count
-    const done = this.#await(
-      new Set([this.#peers.at(-1) ?? '']),
-      (message) => message.says === 'held' && message.position === end,
-    )
+    const done = this.#isHeld(this.#peers.at(-1) ?? '', position + count)
     this.#tellTail(position, ids)
     this.#to(0, { type: 'tokens', ...this.#about, position, count, mode, ids, sample: false, rebuild: false })
     return done
+  }
+
+  #isHeld(peer: string, position: number): Promise<Result<null>> {
+    return this.#answers.wait(new Set([peer]), (message) => message.says === 'held' && message.position === position)
   }
 
   /** What was on its way. The first frame's token came back before the loss, so it goes by its id. */
@@ -323,17 +322,6 @@ export class RouteHop implements Hop, Route {
     return this.#parts.stages[this.#peers.indexOf(peer)]?.span ?? { first: 0, last: 0 }
   }
 
-  #placeOf(index: number): StagePlace {
-    const last = this.#peers.length - 1
-    return {
-      span: this.#parts.stages[index]?.span ?? { first: 0, last: 0 },
-      before: index === 0 ? null : (this.#peers[index - 1] ?? null),
-      after: index === last ? null : (this.#peers[index + 1] ?? null),
-      head: this.#peers[0] ?? '',
-      tail: this.#peers[last] ?? '',
-    }
-  }
-
   async #openAll(): Promise<Result<null>> {
     this.#epoch += 1
     return this.#all(
@@ -350,6 +338,14 @@ export class RouteHop implements Hop, Route {
     )
   }
 
+  /** Tells stages who may take their neighbours' places; a takeover then finds the links that it needs. */
+  #tellSpares(indices: Iterable<number>): void {
+    for (const index of indices) {
+      const peers = sparesOf(this.#parts.stages, this.#peers, index)
+      if (peers.length > 0) void this.#link(this.#peers[index] ?? '')?.say({ says: 'spares', ...this.#about, peers })
+    }
+  }
+
   async #openAt(index: number): Promise<Result<null> | undefined> {
     const peer = this.#peers[index] ?? ''
     const { positions, sampler } = this.#open ?? { positions: 0, sampler: null }
@@ -357,7 +353,7 @@ export class RouteHop implements Hop, Route {
     const ticket = this.#parts.tickets.get(peer) ?? ''
     // From now on silence means death; connecting to its neighbours takes a moment of it.
     this.#heardMs.set(peer, this.#parts.clock.nowMs())
-    const place = this.#placeOf(index)
+    const place = placeOf(this.#parts.stages, this.#peers, index)
     return this.#link(peer)?.say({
       says: 'open',
       ...this.#about,
@@ -370,7 +366,7 @@ export class RouteHop implements Hop, Route {
 
   async #truncateAt(index: number, position: number): Promise<Result<null> | undefined> {
     const sampler = this.#open ? samplerToWire(this.#open.sampler) : null
-    const place = this.#placeOf(index)
+    const place = placeOf(this.#parts.stages, this.#peers, index)
     return this.#link(this.#peers[index] ?? '')?.say({ says: 'truncate', ...this.#about, position, sampler, place })
   }
 
@@ -379,23 +375,12 @@ export class RouteHop implements Hop, Route {
     say: (index: number) => Promise<Result<null> | undefined>,
     matches: (message: StageSays) => boolean,
   ): Promise<Result<null>> {
-    const answered = this.#await(new Set(this.#peers), matches)
+    const answered = this.#answers.wait(new Set(this.#peers), matches)
     for (const index of this.#peers.keys()) {
       const said = await say(index)
       if (!said) this.gone(this.#peers[index] ?? '', fail('link-closed', 'There is no link to it.'))
     }
     return answered
-  }
-
-  #await(from: Set<string>, matches: (message: StageSays) => boolean): Promise<Result<null>> {
-    return new Promise((settle) => {
-      this.#awaited.push({ from, matches, settle })
-    })
-  }
-
-  #settleAwaited(awaited: Awaited, result: Result<null>): void {
-    this.#awaited = this.#awaited.filter((other) => other !== awaited)
-    awaited.settle(result)
   }
 
   /** A step that a death in its middle does not end: the takeover does what the step was about to do. */
@@ -422,7 +407,7 @@ export class RouteHop implements Hop, Route {
 
   #failAll(failure: Failure): void {
     for (const { settle } of this.#inFlight.splice(0)) settle(failure)
-    for (const awaited of [...this.#awaited]) this.#settleAwaited(awaited, failure)
+    this.#answers.endAll(failure)
   }
 }
 

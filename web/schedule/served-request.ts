@@ -38,6 +38,8 @@ export class ServedRequest {
   #waiting: RowsFrame[] = []
   /** Ids by position: what the tail has drawn, and what the asker told it of a prompt. */
   readonly #ids = new Map<number, number>()
+  /** The KV. Whatever is said of it waits until it is there. */
+  #reserved: Promise<Result<null>> = Promise.resolve(ok(null))
   /** Sends what came out in the order in which it went in. */
   #sending: Promise<void> = Promise.resolve()
 
@@ -58,21 +60,27 @@ export class ServedRequest {
     if (range.first !== span.first || range.last !== span.last) {
       return fail('frame-invalid', `This stage has layers ${range.first} to ${range.last}.`)
     }
-    const linked = await this.#reach()
-    if (!linked.ok) return linked
-    const opened = await this.#parts.stage.open({
+    const epoch = this.#epoch
+    this.#reserved = this.#parts.stage.open({
       session: this.#parts.session,
-      epoch: this.#epoch,
+      epoch,
       positions: this.#positions,
       sampler: this.#sampler,
     })
-    if (opened.ok) await this.#tell({ says: 'opened', ...this.#about })
-    return opened
+    const reserved = await this.#reserved
+    if (!reserved.ok) return reserved
+    const linked = await this.#reach()
+    // While it reached for somebody dead a takeover gave it another neighbour, and had its own answer.
+    if (epoch !== this.#epoch) return ok(null)
+    if (!linked.ok) return linked
+    await this.#tell({ says: 'opened', ...this.#about })
+    return ok(null)
   }
 
   async hear(message: Exclude<AskerSays, Open | { readonly says: 'close' }>): Promise<void> {
     if (message.epoch < this.#epoch) return
     if (message.says === 'truncate') await this.#truncate(message)
+    else if (message.says === 'spares') this.#reachSpares(message.peers)
     else if (message.epoch === this.#epoch) await this.#feed(message.position)
   }
 
@@ -87,6 +95,11 @@ export class ServedRequest {
     else if (frame.type === 'token') this.#ids.set(frame.position, frame.id)
     else this.#waiting.push(frame)
     this.#pump()
+  }
+
+  /** What was on its way to a neighbour is lost with its link. Only these two can know that; the asker has it sent again. */
+  gone(peer: string): void {
+    if (this.#targets().includes(peer)) void this.#refuse(fail('link-closed', 'The link to the stage after is gone.'))
   }
 
   close(): Promise<void> {
@@ -187,7 +200,6 @@ export class ServedRequest {
         const { width } = this.#parts.stage.facts
         const hidden = { type: 'hidden', ...this.#about, position, count, mode, sample, rebuild, width } as const
         const after = this.#place.after === null ? null : this.#to(this.#place.after)
-        // A neighbour that is gone is for the asker to replace; it learns of it by itself.
         await after?.send({ ...hidden, rows: made.rows }, count > 1 ? 'bulk' : 'now')
         return
       }
@@ -210,6 +222,7 @@ export class ServedRequest {
     this.#journal.cut(position)
     // The token that stands at `position` is known still: the next frame begins with it.
     for (const at of [...this.#ids.keys()]) if (at > position) this.#ids.delete(at)
+    await this.#reserved
     const cut = await this.#parts.stage.truncate(this.#parts.session, epoch, position, this.#sampler)
     if (epoch !== this.#epoch) return
     if (cut.ok) await this.#tell({ says: 'truncated', ...this.#about })
@@ -241,10 +254,21 @@ export class ServedRequest {
 
   /** Links to whom this stage sends, before the first frame. Refusals: those of `connect`. */
   async #reach(): Promise<Result<unknown>> {
-    const { after, head } = this.#place
-    const targets = [...new Set([after, after === null && !this.#first ? head : null])].flatMap((peer) => peer ?? [])
-    const results = await Promise.all(targets.map((peer) => (this.#to(peer) ? ok(null) : this.#parts.connect(peer))))
+    const results = await Promise.all(
+      this.#targets().map((peer) => (this.#to(peer) ? ok(null) : this.#parts.connect(peer))),
+    )
     return results.find(({ ok: good }) => !good) ?? ok(null)
+  }
+
+  /** To whom this stage sends: the one after, or from the tail the first. */
+  #targets(): readonly string[] {
+    const { after, head } = this.#place
+    return after !== null ? [after] : this.#first ? [] : [head]
+  }
+
+  /** So that a takeover needs no server. Who cannot be reached now is reached for again when it steps in. */
+  #reachSpares(peers: readonly string[]): void {
+    for (const peer of peers) if (!this.#to(peer)) void this.#parts.connect(peer)
   }
 
   #to(peer: string): Link | null {

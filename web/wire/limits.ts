@@ -245,6 +245,8 @@ export const DETAIL_CHARACTERS_MAX = 500
 export const TAKEOVERS_MAX = 16
 /** Requests of others that one stage serves at once; each has KV of its own. */
 export const SERVED_REQUESTS_MAX = 8
+/** Who may take the place of a stage's neighbours: of the one before, the one after, and where the tokens go or come from. */
+export const SPARES_MAX = 4
 /** Frames of one request that wait at a stage for what belongs to them: a token on its way, ids of a prompt. */
 export const FRAMES_WAITING_MAX = 64
 /** Hidden states of one request that a stage keeps to feed a successor of its neighbour: 8B at 4,096 positions has 64 MiB. */

@@ -11,6 +11,7 @@ import {
   DETAIL_CHARACTERS_MAX,
   PEER_ID_CHARACTERS_MAX,
   POSITION_MAX,
+  SPARES_MAX,
   TICKET_CHARACTERS_MAX,
   VOCABULARY_MAX,
 } from './limits.ts'
@@ -47,7 +48,8 @@ export interface StagePlace {
 
 /**
  * Said by the asker. `truncate` also tells a stage its new neighbours after a takeover; `feed` has a stage send what it has
- * sent before, up to `position`, to the stage that now stands after it.
+ * sent before, up to `position`, to the stage that now stands after it. `spares` names who may take its neighbours' places,
+ * so that it can link to them while the server is there to introduce them; nobody answers that.
  */
 export type AskerSays =
   | (About & {
@@ -64,6 +66,7 @@ export type AskerSays =
       readonly place: StagePlace | null
     })
   | (About & { readonly says: 'feed'; readonly position: number })
+  | (About & { readonly says: 'spares'; readonly peers: readonly string[] })
   | { readonly says: 'close'; readonly request: RequestId }
 
 /** Said by a stage. `refused` answers any of these or a frame; `held` says how far the KV has come while it is fed. */
@@ -80,6 +83,7 @@ const SAYS = [
   'open',
   'truncate',
   'feed',
+  'spares',
   'close',
   'opened',
   'truncated',
@@ -89,7 +93,7 @@ const SAYS = [
   'draining',
 ] as const
 const EPOCH_MAX = 0xffff_ffff
-const { attempt, refuse, parseJson, record, words, orNull, number, whole, oneOf, span, requestId } =
+const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf, span, requestId } =
   peerReaderOf('control-invalid')
 
 export function writePeerSays(message: PeerSays): string {
@@ -114,6 +118,8 @@ export function readPeerSays(text: string): Result<PeerSays> {
       case 'feed':
       case 'held':
         return { says, ...aboutOf(fields), position: whole(fields, 'position', POSITION_MAX) }
+      case 'spares':
+        return { says, ...aboutOf(fields), peers: list(fields['peers'], '`peers`', SPARES_MAX).map(peerNamed) }
       case 'refused':
         return {
           says,
@@ -168,6 +174,10 @@ function placeOf(value: unknown): StagePlace {
 /** Whoever it is, there is a proven link to it or not. */
 function named(fields: Fields, field: string): string {
   return words(fields, field, PEER_ID_CHARACTERS_MAX)
+}
+
+function peerNamed(value: unknown): string {
+  return named({ peer: value }, 'peer')
 }
 
 function samplerOf(value: unknown): SamplerWire {

@@ -1,0 +1,44 @@
+/** What the stages of a route still have to say before their asker goes on. Knows neither links nor frames. */
+import type { StageSays } from '../wire/peer-control.ts'
+import { type Failure, ok, type Result } from '../wire/result.ts'
+
+interface Awaited {
+  readonly from: Set<string>
+  readonly matches: (message: StageSays) => boolean
+  readonly settle: (result: Result<null>) => void
+}
+
+export class RouteAnswers {
+  #awaited: Awaited[] = []
+
+  /** Resolves when all of these have said something that matches, or with what ended the wait. */
+  wait(from: Set<string>, matches: (message: StageSays) => boolean): Promise<Result<null>> {
+    return new Promise((settle) => {
+      this.#awaited.push({ from, matches, settle })
+    })
+  }
+
+  heard(from: string, message: StageSays): void {
+    for (const awaited of [...this.#awaited]) {
+      if (!awaited.from.has(from) || !awaited.matches(message)) continue
+      awaited.from.delete(from)
+      if (awaited.from.size === 0) this.#settle(awaited, ok(null))
+    }
+  }
+
+  /** Ends the oldest wait; false where nobody waits. */
+  refuse(failure: Failure): boolean {
+    const [awaited] = this.#awaited
+    if (awaited) this.#settle(awaited, failure)
+    return awaited !== undefined
+  }
+
+  endAll(reason: Failure): void {
+    while (this.refuse(reason));
+  }
+
+  #settle(awaited: Awaited, result: Result<null>): void {
+    this.#awaited = this.#awaited.filter((other) => other !== awaited)
+    awaited.settle(result)
+  }
+}
