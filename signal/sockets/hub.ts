@@ -50,7 +50,7 @@ export class Hub {
 
   constructor(parts: HubParts) {
     this.#parts = parts
-    this.#planner = new Planner(this.roster, parts.mint)
+    this.#planner = new Planner(this.roster, parts.mint, parts.nowMs)
     this.#io = new Server(parts.server, {
       transports: ['websocket'],
       maxHttpBufferSize: EVENT_BYTES_MAX,

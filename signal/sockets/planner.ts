@@ -6,8 +6,9 @@ import { assignSpan } from '../../web/rules/coverage.ts'
 import { mix } from '../../web/rules/mix.ts'
 import { type PlacementPeer, place } from '../../web/rules/placement.ts'
 import type { Roster } from '../../web/rules/roster.ts'
+import { WantedMiddles } from '../../web/rules/wanted-middles.ts'
 import type { LayerSpan, PeerId } from '../../web/wire/peers.ts'
-import type { Assigned, AssignWish, Plan, PlanWish } from '../../web/wire/plan-events.ts'
+import { type Assigned, type AssignWish, middleOf, type Plan, type PlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { TicketMint } from './tickets.ts'
 
@@ -17,21 +18,26 @@ const ROUND_TRIP_ASSUMED_MS = 40
 export class Planner {
   readonly #roster: Roster
   readonly #mint: TicketMint
+  readonly #nowMs: () => number
+  readonly #middles = new WantedMiddles()
 
-  constructor(roster: Roster, mint: TicketMint) {
+  constructor(roster: Roster, mint: TicketMint, nowMs: () => number) {
     this.#roster = roster
     this.#mint = mint
+    this.#nowMs = nowMs
   }
 
   /** Refusals: `no-holder`, `no-capacity`, `unreachable`, `filter-empty`. */
   async plan(asker: PeerId, wish: PlanWish): Promise<Result<Plan>> {
-    const { request, modelId, layers, positions, avoid } = wish
+    const { request, modelId, layers, positions, avoid, ends } = wish
+    if (ends) this.#middles.add(asker, modelId, middleOf(ends, layers), this.#nowMs())
     const found = place(
       this.#holders(modelId).filter(({ id }) => !avoid.includes(id)),
       {
         layers,
         positions,
         asker,
+        ends,
         allowed: null,
         rttMs: () => ROUND_TRIP_ASSUMED_MS,
         seed: mix(request, 0),
@@ -52,7 +58,8 @@ export class Planner {
 
   assign(own: PeerId, { modelId, layers, layersMax, adapter }: AssignWish): Assigned {
     const others = this.#holders(modelId).filter(({ id }) => id !== own)
-    const span = assignSpan({ layers, layersMax, held: others.map((other) => other.span) })
+    const middles = this.#middles.of(modelId, this.#nowMs()).filter(({ last }) => last < layers)
+    const span = assignSpan({ layers, layersMax, held: others.map((other) => other.span), middles })
     const classes = others.map(({ numericClass }) => numericClass).filter((name) => name.startsWith(`${adapter}/`))
     return { span, numericClass: commonest(classes) }
   }

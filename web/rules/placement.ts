@@ -8,6 +8,7 @@
  */
 import { PLACEMENT_CANDIDATES_MAX } from '../wire/limits.ts'
 import type { LayerSpan } from '../wire/peers.ts'
+import { middleOf, type PrivateEnds } from '../wire/plan-events.ts'
 import { mix } from './mix.ts'
 
 export interface PlacementPeer {
@@ -31,6 +32,8 @@ export interface PlacementRequest {
   /** KV positions for prompt and answer. */
   readonly positions: number
   readonly asker: string
+  /** What the asker computes itself: only the middle is looked for, among others. Null: all layers, whoever holds them. */
+  readonly ends: PrivateEnds | null
   /** Peers that the asker's scope and rules allow; null for all. */
   readonly allowed: ReadonlySet<string> | null
   /** Round trip between two peers; null where no link can be made. */
@@ -47,9 +50,9 @@ export interface PlacedStage {
 
 export interface Placement {
   readonly stages: readonly PlacedStage[]
-  /** Of one token: compute, queues and one way of every hop, back to the first stage. */
+  /** Of one token: compute, queues and one way of every hop, back to the first stage. Without private ends. */
   readonly predictedMs: number
-  /** All stages and standbys compute the same bits. */
+  /** All stages and standbys compute the same bits; those of private ends are the asker's to compare. */
   readonly oneClass: boolean
 }
 
@@ -75,7 +78,8 @@ interface Step {
   readonly ms: number
 }
 
-export function place(peers: readonly PlacementPeer[], request: PlacementRequest): PlacementResult {
+export function place(all: readonly PlacementPeer[], request: PlacementRequest): PlacementResult {
+  const peers = request.ends ? all.filter(({ id }) => id !== request.asker) : all
   const allowed = peers.filter(({ id }) => request.allowed === null || request.allowed.has(id))
   const roomy = allowed.filter(({ freePositions }) => freePositions >= request.positions)
   const found = cheapest(roomy, request, request.rttMs)
@@ -87,7 +91,12 @@ export function place(peers: readonly PlacementPeer[], request: PlacementRequest
     return cheapest(peers, request, anywhere) ? 'filter-empty' : 'no-holder'
   })()
   const seen = refusal === 'no-capacity' ? roomy : refusal === 'no-holder' ? peers : allowed
-  return { ok: false, refusal, missing: refusal === 'unreachable' ? [] : holes(seen, request.layers) }
+  return { ok: false, refusal, missing: refusal === 'unreachable' ? [] : holes(seen, wantedOf(request)) }
+}
+
+/** The layers that peers are looked for. */
+function wantedOf({ ends, layers }: PlacementRequest): LayerSpan {
+  return ends ? middleOf(ends, layers) : { first: 0, last: layers }
 }
 
 /** Predicted time of one token on a peer, with what makes a peer the worse choice. */
@@ -99,25 +108,30 @@ function stageMs({ span, msPerLayer, queued, visible, hazard }: PlacementPeer): 
 /** The best way through the layers: shortest first, then fastest. Null where there is none. */
 function cheapest(
   peers: readonly PlacementPeer[],
-  { layers, asker, seed }: PlacementRequest,
+  request: PlacementRequest,
   rttMs: PlacementRequest['rttMs'],
 ): Step | null {
+  const { asker, ends: ownEnds, seed } = request
+  const wanted = wantedOf(request)
   const byFirst = candidates(peers, seed)
   const ends = new Map<number, Step[]>()
   const starts = [...byFirst.keys()].sort((a, b) => a - b)
   for (const first of starts) {
-    const befores: readonly (Step | null)[] = first === 0 ? [null] : (ends.get(first) ?? [])
+    const befores: readonly (Step | null)[] = first === wanted.first ? [null] : (ends.get(first) ?? [])
     for (const peer of byFirst.get(first) ?? []) {
       const step = best(befores.flatMap((before) => stepOver(before, peer, asker, rttMs) ?? []))
       if (step) ends.set(peer.span.last, [...(ends.get(peer.span.last) ?? []), step])
     }
   }
-  const closed = (ends.get(layers) ?? []).flatMap((step) => {
+  const closed = (ends.get(wanted.last) ?? []).flatMap((step) => {
     const head = headOf(step)
     // The tail sends the token to the asker and to the first stage, which the next token waits for.
     const toAsker = rttMs(step.peer.id, asker)
+    const fromAsker = rttMs(asker, head.id)
     const toHead = head.id === step.peer.id ? 0 : rttMs(step.peer.id, head.id)
-    return toAsker === null || toHead === null ? [] : [{ ...step, ms: step.ms + toHead / 2 }]
+    if (toAsker === null || fromAsker === null || toHead === null) return []
+    const back = ownEnds ? toAsker + fromAsker : toHead
+    return [{ ...step, ms: step.ms + back / 2 }]
   })
   return best(closed)
 }
@@ -207,15 +221,24 @@ function placementOf(step: Step, peers: readonly PlacementPeer[], request: Place
     ...chain.map(({ numericClass }) => numericClass),
     ...stages.flatMap(({ standby }) => (standby ? [standby.numericClass] : [])),
   ])
-  return { stages: stages.map(({ stage }) => stage), predictedMs: step.ms, oneClass: classes.size === 1 }
+  const others = stages.map(({ stage }) => stage)
+  return { stages: withEnds(others, request), predictedMs: step.ms, oneClass: classes.size === 1 }
 }
 
-/** Layers that none of these holds. */
-function holes(peers: readonly PlacementPeer[], layers: number): readonly LayerSpan[] {
-  const held = new Array<boolean>(layers).fill(false)
-  for (const { span } of peers) held.fill(true, span.first, Math.min(span.last, layers))
+/** Nobody can stand by for the ends: they are the asker's. */
+function withEnds(others: readonly PlacedStage[], { ends, layers, asker }: PlacementRequest): readonly PlacedStage[] {
+  if (!ends) return others
+  const { first, last } = middleOf(ends, layers)
+  const own = (span: LayerSpan): PlacedStage => ({ peer: asker, span, standby: null })
+  return [own({ first: 0, last: first }), ...others, own({ first: last, last: layers })]
+}
+
+/** Of these layers those that nobody holds. */
+function holes(peers: readonly PlacementPeer[], wanted: LayerSpan): readonly LayerSpan[] {
+  const held = new Array<boolean>(wanted.last).fill(false)
+  for (const { span } of peers) held.fill(true, span.first, Math.min(span.last, wanted.last))
   const found: LayerSpan[] = []
-  for (let layer = 0; layer < layers; layer += 1) {
+  for (let layer = wanted.first; layer < wanted.last; layer += 1) {
     if (held[layer]) continue
     const last = found.at(-1)
     if (last && last.last === layer) found[found.length - 1] = { first: last.first, last: layer + 1 }

@@ -253,6 +253,13 @@ export const FRAMES_WAITING_MAX = 64
 export const JOURNAL_BYTES_MAX = 128 * MIB
 /** Peers with the same span that a plan looks at: more would cost a server time and win nobody anything. */
 export const PLACEMENT_CANDIDATES_MAX = 16
+/** Layers that an asker with private ends keeps at each end: the fewest that hide every token. */
+export const PRIVATE_END_LAYERS = 1
+/** What askers with private ends look for sends new tabs there for so long: one wish an asker, the oldest go first. */
+export const MIDDLE_WANTED_MS = 10 * 60_000
+export const MIDDLES_WANTED_MAX = 10_000
+/** Middles of one model that a new tab is measured against. */
+export const MIDDLES_OF_MODEL_MAX = 4
 /** A key, a slash and an id of a run; keys over P-256 are the longest. */
 export const PEER_ID_CHARACTERS_MAX = 128
 /** Ranges of models that one tab may hold: one is usual. */

@@ -24,6 +24,16 @@ export function peerIdOf(key: PublicKeyText, run: string): PeerId {
   return `${key}/${run}`
 }
 
+/** One of two stages that a tab has in its own route. Known in that tab only: others see the tab. */
+export function seatOf(peer: PeerId, seat: 'first' | 'last'): string {
+  return `${peer}#${seat}`
+}
+
+/** The tab of a seat; of anybody else, who it is. */
+export function peerOfSeat(name: string): PeerId {
+  return name.split('#', 1)[0] ?? name
+}
+
 /** Null for what is no peer id. */
 export function keyOfPeer(peer: PeerId): PublicKeyText | null {
   const [key = '', run = '', ...more] = peer.split('/')

@@ -12,6 +12,19 @@ export interface PlanWish {
   readonly positions: number
   /** Peers that could not be reached a moment ago. */
   readonly avoid: readonly PeerId[]
+  /** What the asker computes itself; null where it computes nothing, or whatever it serves to all. */
+  readonly ends: PrivateEnds | null
+}
+
+/** So many layers at each end stay with the asker, so that no other peer sees a token. At least one each, not all. */
+export interface PrivateEnds {
+  readonly first: number
+  readonly last: number
+}
+
+/** The layers that others compute. */
+export function middleOf({ first, last }: PrivateEnds, layers: number): LayerSpan {
+  return { first, last: layers - last }
 }
 
 export interface PlannedStage {
@@ -51,12 +64,14 @@ const { attempt, record, refuse, list, words, orNull, number, whole, flag, peer,
 export function parsePlanWish(value: unknown): Result<PlanWish> {
   return attempt(() => {
     const fields = record(value, 'A request for a plan')
+    const layers = whole(fields, 'layers', LAYERS_MAX)
     return {
       request: requestId(fields, 'request'),
       modelId: modelId(fields, 'modelId'),
-      layers: whole(fields, 'layers', LAYERS_MAX),
+      layers,
       positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
       avoid: list(fields['avoid'], '`avoid`', AVOIDED_MAX).map((one) => peer({ one }, 'one')),
+      ends: orNull(fields, 'ends', (ends) => readEnds(ends, layers)),
     }
   })
 }
@@ -95,6 +110,13 @@ export function parseAssigned(value: unknown): Result<Assigned> {
     const numericClass = orNull(fields, 'numericClass', () => words(fields, 'numericClass', NAME_CHARACTERS_MAX))
     return { span: span(fields, 'span'), numericClass }
   })
+}
+
+function readEnds(value: unknown, layers: number): PrivateEnds {
+  const fields = record(value, '`ends`')
+  const [first, last] = [whole(fields, 'first', LAYERS_MAX), whole(fields, 'last', LAYERS_MAX)]
+  if (first < 1 || last < 1) refuse('`ends`', 'leave an end to others')
+  return first + last < layers ? { first, last } : refuse('`ends`', 'leave nothing to others')
 }
 
 function readStage(value: unknown): PlannedStage {

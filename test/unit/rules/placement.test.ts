@@ -11,7 +11,7 @@ function peerOf(id: string, first: number, last: number, more: Partial<Placement
 }
 
 function requestOf(more: Partial<PlacementRequest> = {}): PlacementRequest {
-  return { layers: LAYERS, positions: 100, asker: 'me', allowed: null, rttMs: () => 10, seed: 1, ...more }
+  return { layers: LAYERS, positions: 100, asker: 'me', ends: null, allowed: null, rttMs: () => 10, seed: 1, ...more }
 }
 
 const arbitraryPeer = fc
@@ -34,11 +34,16 @@ const roster = fc
   .map((peers) => peers.map((peer, index): PlacementPeer => ({ ...peer, id: `p${index}` })))
 
 /** Every chain of distinct peers that meets exactly, by trying all. */
-function chainsOf(peers: readonly PlacementPeer[], at = 0, used: readonly string[] = []): readonly string[][] {
-  if (at === LAYERS) return [[]]
+function chainsOf(
+  peers: readonly PlacementPeer[],
+  at = 0,
+  used: readonly string[] = [],
+  last = LAYERS,
+): readonly string[][] {
+  if (at === last) return [[]]
   return peers
     .filter(({ id, span }) => span.first === at && !used.includes(id))
-    .flatMap(({ id, span }) => chainsOf(peers, span.last, [...used, id]).map((rest) => [id, ...rest]))
+    .flatMap(({ id, span }) => chainsOf(peers, span.last, [...used, id], last).map((rest) => [id, ...rest]))
 }
 
 describe('a plan', () => {
@@ -62,6 +67,40 @@ describe('a plan', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  it("with private ends covers exactly the middle by others; the ends are the asker's", () => {
+    const ends = fc.record({ first: fc.integer({ min: 1, max: 2 }), last: fc.integer({ min: 1, max: 3 }) })
+    let planned = 0
+    fc.assert(
+      fc.property(roster, ends, fc.integer(), (peers, own, seed) => {
+        // The asker serves something as well, which is not for its own request.
+        const all = [...peers, peerOf('me', own.first, LAYERS - own.last, { msPerLayer: 0.01 })]
+        const found = place(all, requestOf({ seed, ends: own }))
+        const roomy = peers.filter(({ freePositions }) => freePositions >= 100)
+        const chains = chainsOf(roomy, own.first, [], LAYERS - own.last)
+        expect(found.ok).toBe(chains.length > 0)
+        if (!found.ok) {
+          for (const { first, last } of found.missing) {
+            expect(first).toBeGreaterThanOrEqual(own.first)
+            expect(last).toBeLessThanOrEqual(LAYERS - own.last)
+          }
+          return
+        }
+        planned += 1
+        const { stages } = found.placement
+        expect(stages[0]).toEqual({ peer: 'me', span: { first: 0, last: own.first }, standby: null })
+        expect(stages.at(-1)).toEqual({ peer: 'me', span: { first: LAYERS - own.last, last: LAYERS }, standby: null })
+        const middle = stages.slice(1, -1)
+        expect(chains).toContainEqual(middle.map(({ peer }) => peer))
+        expect(middle.length).toBe(Math.min(...chains.map(({ length }) => length)))
+        expect(middle.flatMap(({ peer, standby }) => [peer, standby])).not.toContain('me')
+        for (const [index, { span }] of stages.entries())
+          expect(stages[index + 1]?.span.first ?? LAYERS).toBe(span.last)
+      }),
+      { numRuns: 500 },
+    )
+    expect(planned).toBeGreaterThan(5)
   })
 
   it('is the same for the same snapshot, in whatever order it comes', () => {
