@@ -4,15 +4,19 @@
  */
 import { DeviceKey, type KeptKey, verifySigned } from './account/device-key.ts'
 import { TicketCheck } from './account/ticket-check.ts'
+import { loopback } from './mesh/loopback.ts'
 import { MeshNode } from './mesh/node.ts'
 import type { SignalState } from './mesh/signal-client.ts'
 import { Ticker } from './mesh/ticker.ts'
 import { Contribution, type ContributionState } from './schedule/contribution.ts'
 import { Exchange } from './schedule/exchange.ts'
+import { OwnEnds } from './schedule/own-ends.ts'
 import { RouteChat, type RouteChatParts } from './schedule/route-chat.ts'
 import { WorkerStage } from './schedule/worker-stage.ts'
 import type { Census } from './wire/census.ts'
 import { toBase64Url } from './wire/device-keys.ts'
+import type { AskerSays } from './wire/peer-control.ts'
+import { ok } from './wire/result.ts'
 
 export interface MeshTabParts {
   readonly baseUrl: string
@@ -34,6 +38,7 @@ export class MeshTab {
   readonly contribution: Contribution
   readonly chat: RouteChat
   readonly stage: WorkerStage
+  readonly #ends: OwnEnds
 
   private constructor(parts: MeshTabParts, key: DeviceKey) {
     const { baseUrl, makeStageWorker, askPersistence, relayOnly, onSignal, onCensus, onContribution, onRoute } = parts
@@ -56,24 +61,51 @@ export class MeshTab {
       keys: () => server.ticketKeys,
       nowMs: () => server.serverNowMs(),
     })
+    const admit = (asker: string, open: Extract<AskerSays, { says: 'open' }>, modelId: string) => {
+      const { request, ticket, place, positions } = open
+      return tickets.admit(ticket, { request, asker, modelId, span: place.span, positions })
+    }
+    const connect = async (peer: string) => {
+      const own = peer === node.peer ? exchange.linkTo(peer) : null
+      return own ? ok(own) : node.connect(peer)
+    }
     const stage = new WorkerStage(gguf, () => void contribution.stop())
     const contribution: Contribution = new Contribution({
       worker: stage,
       assign: (wish) => server.assign(wish),
       say: (presence) => server.say(presence),
       linkTo: (peer) => exchange.linkTo(peer),
-      connect: (peer) => node.connect(peer),
+      connect,
       every,
-      admit: (asker, { request, ticket, place: { span }, positions }, modelId) =>
-        tickets.admit(ticket, { request, asker, modelId, span, positions }),
+      admit,
       visible: () => document.visibilityState === 'visible',
       onChange: onContribution,
     })
-    const exchange: Exchange = new Exchange(contribution)
+    const exchange: Exchange = new Exchange({
+      hear: (from, message) => contribution.hear(from, message),
+      take(from, frame) {
+        contribution.take(from, frame)
+        ends.take(from, frame)
+      },
+      gone: (peer) => contribution.gone(peer),
+    })
+    // What this tab serves may be a stage of its own route.
+    for (const end of loopback(node.peer, node.peer)) exchange.add(end)
+    const ends: OwnEnds = new OwnEnds({
+      self: node.peer,
+      makeStage: (onLost) => new WorkerStage(gguf, onLost),
+      assign: (wish) => server.assign(wish),
+      exchange,
+      connect,
+      every,
+      admit,
+    })
     this.chat = new RouteChat({
       ...gguf,
+      self: node.peer,
+      ends,
       plan: (wish) => server.plan(wish),
-      connect: (peer) => node.connect(peer),
+      connect,
       exchange,
       clock: { nowMs: now, every },
       randomRequest: () => hex(crypto.getRandomValues(new Uint8Array(16))),
@@ -82,6 +114,7 @@ export class MeshTab {
     this.node = node
     this.stage = stage
     this.contribution = contribution
+    this.#ends = ends
     addEventListener('pagehide', () => contribution.drain())
   }
 
@@ -91,6 +124,7 @@ export class MeshTab {
 
   async leave(): Promise<void> {
     await this.contribution.stop()
+    await this.#ends.unload()
     await this.node.leave()
   }
 }

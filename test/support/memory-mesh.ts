@@ -3,12 +3,16 @@
  * serve a stage. What a test kills is dead at once: its channels close, and it says nothing more.
  */
 import type { StageEngine } from '../../web/engine/stage.ts'
-import { PipeLink } from '../../web/mesh/link.ts'
+import { type Link, PipeLink } from '../../web/mesh/link.ts'
+import { loopback } from '../../web/mesh/loopback.ts'
 import { ChannelPipe } from '../../web/mesh/pipe.ts'
 import { Exchange } from '../../web/schedule/exchange.ts'
 import type { ServedStage } from '../../web/schedule/hop.ts'
+import { OwnSeats } from '../../web/schedule/own-seats.ts'
 import { Provider } from '../../web/schedule/provider.ts'
 import { CONNECT_MS_MAX } from '../../web/wire/limits.ts'
+import type { PeerSays } from '../../web/wire/peer-control.ts'
+import type { PeerFrame } from '../../web/wire/peer-frame.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { MemoryChannel } from './memory-channel.ts'
 import { SimClock } from './sim-clock.ts'
@@ -27,6 +31,13 @@ export interface MeshWish {
   readonly admitMs?: number
 }
 
+/** What went from one peer to another; not what a peer says to itself. */
+export interface Sent {
+  readonly from: string
+  readonly to: string
+  readonly what: PeerSays | PeerFrame
+}
+
 export interface MemoryPeer {
   readonly name: string
   readonly exchange: Exchange
@@ -35,6 +46,9 @@ export interface MemoryPeer {
 
 export class MemoryMesh {
   readonly clock = new SimClock()
+  /** In order. */
+  readonly sent: Sent[] = []
+  readonly #seats = new Map<string, OwnSeats>()
   readonly #peers = new Map<string, MemoryPeer>()
   readonly #links = new Map<string, PipeLink[]>()
   readonly #frozen = new Set<string>()
@@ -66,7 +80,18 @@ export class MemoryMesh {
         onSilent: () => {},
         admit: () => this.#after(this.#admitMs, () => ok(null)),
       })
-    exchange = new Exchange(provider)
+    exchange = new Exchange({
+      hear: (from, message) => provider?.hear(from, message),
+      take: (from, frame) => {
+        provider?.take(from, frame)
+        this.#seats.get(name)?.take(from, frame)
+      },
+      gone: (other) => {
+        provider?.gone(other)
+        this.#seats.get(name)?.gone(other)
+      },
+    })
+    for (const end of loopback(name, name)) exchange.add(end)
     const peer = { name, exchange, provider }
     for (const other of this.#peers.values()) if (this.#linked(name, other.name)) this.#link(peer, other)
     this.#peers.set(name, peer)
@@ -81,6 +106,27 @@ export class MemoryMesh {
   /** Only what is between these two. */
   cut(a: string, b: string): void {
     this.#peers.get(a)?.exchange.linkTo(b)?.close(fail('link-closed', 'The test cut it.'))
+  }
+
+  peer(name: string): MemoryPeer {
+    const peer = this.#peers.get(name)
+    if (!peer) throw new Error(`${name} is not there`)
+    return peer
+  }
+
+  /** The first and the last layers, for routes of its own. */
+  seat({ name, exchange }: MemoryPeer, first: StageEngine, last: StageEngine): void {
+    const parts = { ping: () => this.#unlessStuck(name, async () => ok(null)), onSilent: () => {} }
+    const seats = new OwnSeats({
+      self: name,
+      first: { ...parts, stage: this.#mortal(name, first) },
+      last: { ...parts, stage: this.#mortal(name, last) },
+      exchange,
+      connect: async (other) => (exchange.linkTo(other) ? ok(null) : fail('link-failed', '')),
+      every: this.clock.every,
+      admit: async () => ok(null),
+    })
+    this.#seats.set(name, seats)
   }
 
   kill(name: string): void {
@@ -142,7 +188,29 @@ export class MemoryMesh {
     const toA = new PipeLink(a.name, new ChannelPipe(controlB), new ChannelPipe(tensorsB))
     this.#links.set(a.name, [...(this.#links.get(a.name) ?? []), toB])
     this.#links.set(b.name, [...(this.#links.get(b.name) ?? []), toA])
-    a.exchange.add(toB)
-    b.exchange.add(toA)
+    a.exchange.add(this.#heard(a.name, toB))
+    b.exchange.add(this.#heard(b.name, toA))
+  }
+
+  #heard(from: string, link: PipeLink): Link {
+    const note = (what: Sent['what']) => this.sent.push({ from, to: link.peer, what })
+    return {
+      peer: link.peer,
+      closed: link.closed,
+      get stats() {
+        return link.stats
+      },
+      say(message) {
+        note(message)
+        return link.say(message)
+      },
+      send(frame, urgency) {
+        note(frame)
+        return link.send(frame, urgency)
+      },
+      onSays: (listener) => link.onSays(listener),
+      onFrame: (listener) => link.onFrame(listener),
+      close: (reason) => link.close(reason),
+    }
   }
 }

@@ -41,7 +41,7 @@ export class Exchange {
     link.onFrame((frame) => {
       const route = frame.type === 'token' ? this.#routes.get(frame.request) : undefined
       route?.take(link.peer, frame)
-      // The first stage of a route may be in the tab that asks.
+      // A stage of the route may be in the tab that asks.
       this.#server?.take(link, frame)
     })
     void link.closed.then((reason) => this.#lost(link, reason))
@@ -73,6 +73,6 @@ export class Exchange {
 
 const ASKER: readonly string[] = ['open', 'truncate', 'feed', 'spares', 'close'] satisfies readonly AskerSays['says'][]
 
-function isAsker(message: AskerSays | StageSays): message is AskerSays {
+export function isAsker(message: AskerSays | StageSays): message is AskerSays {
   return ASKER.includes(message.says)
 }

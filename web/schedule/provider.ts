@@ -3,10 +3,10 @@
  * Several askers at once; the stage computes their frames in the order in which they come.
  */
 import type { Link } from '../mesh/link.ts'
-import { ALIVE_MS, SERVED_REQUESTS_MAX, STAGE_SILENT_MS_MAX } from '../wire/limits.ts'
+import { ALIVE_MS, SERVED_PER_ASKER_MAX, SERVED_REQUESTS_MAX, STAGE_SILENT_MS_MAX } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
-import { type fail, ok, type Result } from '../wire/result.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Server } from './exchange.ts'
 import type { ServedStage } from './hop.ts'
 import { ServedRequest } from './served-request.ts'
@@ -126,11 +126,13 @@ export class Provider implements Server {
     if (known && known.asker !== from.peer)
       return refuse(from, open, 'session-exists', 'Somebody else has this request.')
     if (known) await this.#end(open.request, known)
-    if (this.#served.size >= SERVED_REQUESTS_MAX)
-      return refuse(from, open, 'kv-full', `${SERVED_REQUESTS_MAX} are served.`)
+    const full = this.#full(from.peer)
+    if (full) return refuse(from, open, full.code, full.detail)
     // The same request may begin anew; a ticket is used up by the first time.
     const admitted = known?.ticket === open.ticket ? ok(null) : await this.#parts.admit(from.peer, open)
     if (!admitted.ok) return refuse(from, open, admitted.code, admitted.detail)
+    const filled = this.#full(from.peer)
+    if (filled) return refuse(from, open, filled.code, filled.detail)
     this.#sessions += 1
     const { stage, linkTo, connect } = this.#parts
     const work = new ServedRequest({ stage, asker: from, linkTo, connect, session: this.#sessions }, open)
@@ -138,6 +140,12 @@ export class Provider implements Server {
     this.#served.set(open.request, served)
     this.#askers.set(from.peer, from)
     return served
+  }
+
+  #full(asker: string): Failure | null {
+    const own = [...this.#served.values()].filter((served) => served.asker === asker).length
+    if (own >= SERVED_PER_ASKER_MAX) return fail('requests-full', `It takes ${SERVED_PER_ASKER_MAX}.`)
+    return this.#served.size < SERVED_REQUESTS_MAX ? null : fail('kv-full', `${SERVED_REQUESTS_MAX} are served.`)
   }
 
   async #end(request: RequestId, served = this.#served.get(request)): Promise<void> {
@@ -152,7 +160,7 @@ export class Provider implements Server {
 async function refuse(
   to: Link,
   { request, epoch }: { readonly request: RequestId; readonly epoch: number },
-  code: Parameters<typeof fail>[0],
+  code: Failure['code'],
   detail: string,
 ): Promise<undefined> {
   await to.say({ says: 'refused', request, epoch, code, detail })

@@ -4,22 +4,29 @@
  */
 import type { EngineWorkerApi, WorkerHead } from '../engine/worker-api.ts'
 import type { Link } from '../mesh/link.ts'
+import { keepsEnds } from '../rules/private-ends.ts'
 import type { OnProgress } from '../weights/model-load.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from '../wire/chat.ts'
-import { AVOIDED_MAX, PLANS_MAX } from '../wire/limits.ts'
+import { AVOIDED_MAX, PLANS_MAX, PRIVATE_END_LAYERS } from '../wire/limits.ts'
 import type { RequestId } from '../wire/peer-frame.ts'
-import type { PeerId } from '../wire/peers.ts'
-import type { Plan, PlanWish } from '../wire/plan-events.ts'
+import { type PeerId, seatOf } from '../wire/peers.ts'
+import type { Plan, PlanWish, PrivateEnds } from '../wire/plan-events.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Exchange } from './exchange.ts'
 import { type GgufParts, GgufWorker } from './gguf-worker.ts'
+import type { OwnEnds } from './own-ends.ts'
 import { type RouteClock, type RouteEvent, RouteHop } from './route-hop.ts'
 import { Session } from './session.ts'
 import { talk } from './talk.ts'
 import { UsageClock } from './usage-clock.ts'
 
+const PRIVATE_ENDS: PrivateEnds = { first: PRIVATE_END_LAYERS, last: PRIVATE_END_LAYERS }
+
 export interface RouteChatParts extends GgufParts {
+  readonly self: PeerId
+  /** The layers that this tab computes itself, for answers with private ends. */
+  readonly ends: Pick<OwnEnds, 'load' | 'unload'>
   readonly plan: (wish: PlanWish) => Promise<Result<Plan>>
   readonly connect: (peer: string) => Promise<Result<Link>>
   readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
@@ -33,6 +40,9 @@ export class RouteChat {
   readonly #parts: RouteChatParts
   readonly #gguf: GgufWorker<EngineWorkerApi>
   #head: WorkerHead | null = null
+  #source: ModelSource | null = null
+  /** Answers under way with private ends. */
+  #private = 0
 
   constructor(parts: RouteChatParts) {
     this.#parts = parts
@@ -49,20 +59,42 @@ export class RouteChat {
       onProgress,
       signal,
     )
-    if (loaded.ok) this.#head = loaded.value
+    if (loaded.ok) [this.#head, this.#source] = [loaded.value, source]
     return loaded
   }
 
-  unload(): Promise<void> {
-    return this.#gguf.unload()
+  async unload(): Promise<void> {
+    await this.#parts.ends.unload()
+    await this.#gguf.unload()
   }
 
-  async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
+  /** `privateEnds`: the first and the last layers are computed here, so that nobody else sees a token. */
+  async *chat(
+    request: ChatRequest,
+    signal: AbortSignal,
+    privateEnds = false,
+  ): AsyncGenerator<ChatEvent, void, undefined> {
+    const ends = privateEnds ? PRIVATE_ENDS : null
+    if (ends) this.#private += 1
+    // The GPU is given back once nobody keeps ends here.
+    else if (this.#private === 0) await this.#parts.ends.unload()
+    try {
+      yield* this.#answer(request, ends, signal)
+    } finally {
+      if (ends) this.#private -= 1
+    }
+  }
+
+  async *#answer(
+    request: ChatRequest,
+    ends: PrivateEnds | null,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChatEvent, void, undefined> {
     const { now } = this.#parts
     const head = this.#head
     if (!head) return yield new UsageClock(now).end('error', fail('not-loaded', ''))
-    const route = await this.#route(head)
-    if (!route.ok) return yield new UsageClock(now).end('error', route)
+    const route = await this.#route(head, ends, signal)
+    if (!route.ok) return yield new UsageClock(now).end(route.code === 'aborted' ? 'abort' : 'error', route)
     const session = new Session(1, [route.value], head.contextPositions)
     const encode = (messages: readonly ChatMessage[], begun: string) =>
       this.#gguf.door.call((api) => api.encodeChat(messages, begun) as Promise<Result<readonly number[]>>)
@@ -74,20 +106,30 @@ export class RouteChat {
   }
 
   /** A route all of whose stages can be reached, or have a standby that can. Others are asked for where not. */
-  async #route(head: WorkerHead): Promise<Result<RouteHop>> {
-    const { plan, randomRequest, onRoute } = this.#parts
+  async #route(head: WorkerHead, ends: PrivateEnds | null, signal: AbortSignal): Promise<Result<RouteHop>> {
+    const { plan, randomRequest, onRoute, self } = this.#parts
     const avoid: PeerId[] = []
     for (let tries = 1; ; tries += 1) {
       const request = randomRequest()
-      const wish = { request, modelId: head.id, layers: head.layers, positions: head.contextPositions, avoid }
+      const wish = { request, modelId: head.id, layers: head.layers, positions: head.contextPositions, avoid, ends }
       const planned = await plan(wish)
       if (!planned.ok) return planned
+      if (signal.aborted) return fail('aborted', '')
       if (planned.value.stages.at(-1)?.span.last !== head.layers) {
         return fail('event-invalid', 'The plan leaves layers out.')
       }
+      if (ends) {
+        if (!keepsEnds(planned.value.stages, self, ends, head.layers)) {
+          return fail('event-invalid', 'The plan leaves an end to others.')
+        }
+        const own = this.#source && (await this.#parts.ends.load(this.#source, head, ends, signal))
+        if (!own?.ok) return own ?? fail('not-loaded', '')
+        // Tickets start within minutes or not at all: those of before the load may be too old.
+        if (own.value && tries < PLANS_MAX) continue
+      }
       onRoute(request, { kind: 'planned', plan: planned.value })
       const missing = await this.#link(planned.value)
-      if (missing.length === 0) return ok(this.#hop(request, planned.value))
+      if (missing.length === 0) return ok(this.#hop(request, planned.value, ends !== null))
       avoid.push(...missing)
       if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return fail('unreachable', '')
     }
@@ -106,14 +148,19 @@ export class RouteChat {
     return (await Promise.all(missing)).flat()
   }
 
-  #hop(request: RequestId, { stages }: Plan): RouteHop {
-    const { exchange, clock, onRoute } = this.#parts
+  #hop(request: RequestId, { stages }: Plan, ownEnds: boolean): RouteHop {
+    const { exchange, clock, onRoute, self } = this.#parts
     const tickets = new Map<string, string>()
-    for (const { peer, ticket, standby } of stages) {
-      tickets.set(peer, ticket)
-      if (standby) tickets.set(standby.peer, standby.ticket)
+    const nameOf = (index: number, peer: PeerId) => {
+      if (ownEnds && index === 0) return seatOf(self, 'first')
+      return ownEnds && index === stages.length - 1 ? seatOf(self, 'last') : peer
     }
-    const route = stages.map(({ span, peer, standby }) => ({ span, peer, standby: standby?.peer ?? null }))
+    const route = stages.map(({ span, peer, standby, ticket }, index) => {
+      const name = nameOf(index, peer)
+      tickets.set(name, ticket)
+      if (standby) tickets.set(standby.peer, standby.ticket)
+      return { span, peer: name, standby: standby?.peer ?? null }
+    })
     const onEvent = (event: RouteEvent) => onRoute(request, event)
     return new RouteHop({ request, stages: route, tickets, exchange, onEvent, clock })
   }

@@ -10,7 +10,7 @@ import type { Link } from '../mesh/link.ts'
 import { ALIVE_MS, ALIVE_MS_MAX, TAKEOVERS_MAX } from '../wire/limits.ts'
 import type { StageSays } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
-import type { LayerSpan } from '../wire/peers.ts'
+import { type LayerSpan, peerOfSeat } from '../wire/peers.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Exchange, Route } from './exchange.ts'
 import type { Hop } from './hop.ts'
@@ -21,6 +21,7 @@ import { samplerToWire } from './served-request.ts'
 
 export interface RouteStage {
   readonly span: LayerSpan
+  /** Or a seat of this tab. */
   readonly peer: string
   readonly standby: string | null
 }
@@ -152,7 +153,7 @@ export class RouteHop implements Hop, Route {
   gone(peer: string, reason: Failure): void {
     if (!this.#peers.includes(peer) || this.#dead.has(peer) || !this.#open) return
     this.#dead.set(peer, reason)
-    this.#parts.onEvent({ kind: 'lost', peer, span: this.#spanOf(peer), reason })
+    this.#parts.onEvent({ kind: 'lost', peer: peerOfSeat(peer), span: this.#spanOf(peer), reason })
     this.#answers.endAll(reason)
     void this.#recover()
   }
@@ -202,7 +203,8 @@ export class RouteHop implements Hop, Route {
   }
 
   #to(index: number, frame: PeerFrame): void {
-    void this.#link(this.#peers[index] ?? '')?.send(frame, 'count' in frame && frame.count > 1 ? 'bulk' : 'now')
+    // Ids are short: all as urgent, so that none overtakes another.
+    void this.#link(this.#peers[index] ?? '')?.send(frame, 'now')
   }
 
   #recover(): Promise<void> {

@@ -1,6 +1,6 @@
 /** Where each stage of a route stands: between whom, and who may come into their places. Pure. */
 import type { StagePlace } from '../wire/peer-control.ts'
-import type { LayerSpan } from '../wire/peers.ts'
+import { type LayerSpan, peerOfSeat } from '../wire/peers.ts'
 
 interface Standing {
   readonly span: LayerSpan
@@ -10,12 +10,14 @@ interface Standing {
 /** `peers` stand in the route now, first to tail. */
 export function placeOf(stages: readonly Standing[], peers: readonly string[], index: number): StagePlace {
   const last = peers.length - 1
+  // As they are known to each other.
+  const names = peers.map(peerOfSeat)
   return {
     span: stages[index]?.span ?? { first: 0, last: 0 },
-    before: index === 0 ? null : (peers[index - 1] ?? null),
-    after: index === last ? null : (peers[index + 1] ?? null),
-    head: peers[0] ?? '',
-    tail: peers[last] ?? '',
+    before: index === 0 ? null : (names[index - 1] ?? null),
+    after: index === last ? null : (names[index + 1] ?? null),
+    head: names[0] ?? '',
+    tail: names[last] ?? '',
   }
 }
 

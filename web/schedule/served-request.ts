@@ -5,7 +5,7 @@
  */
 import type { Frame, FrameInput, FrameOutput, SamplerSpec } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
-import { FRAMES_WAITING_MAX } from '../wire/limits.ts'
+import { FRAMES_WAITING_BYTES_MAX, FRAMES_WAITING_MAX, TOKENS_IN_FLIGHT_MAX } from '../wire/limits.ts'
 import type { AskerSays, SamplerWire, StagePlace } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
@@ -34,8 +34,11 @@ export class ServedRequest {
   #sampler: SamplerSpec
   #place: StagePlace
   #epoch: number
-  /** Frames that wait for their turn, or for a token or ids that belong to them. */
+  /** By position. Frames that wait for their turn, or for a token or ids that belong to them. */
   #waiting: RowsFrame[] = []
+  #waitingBytes = 0
+  /** Frames that the stage has. Few, so that those of other requests have their turn between them. */
+  #running = 0
   /** Ids by position: what the tail has drawn, and what the asker told it of a prompt. */
   readonly #ids = new Map<number, number>()
   /** The KV. Whatever is said of it waits until it is there. */
@@ -86,6 +89,8 @@ export class ServedRequest {
 
   take(from: string, frame: PeerFrame): void {
     if (frame.epoch < this.#epoch) return
+    // The asker's copy, where asker and stage are one tab.
+    if (frame.type === 'token' && !this.#first) return
     const wrong = this.#whyNot(from, frame)
     if (wrong !== null) {
       void this.#refuse(fail('frame-invalid', wrong))
@@ -93,7 +98,7 @@ export class ServedRequest {
     }
     if (frame.type === 'ids') for (const [index, id] of frame.ids.entries()) this.#ids.set(frame.position + index, id)
     else if (frame.type === 'token') this.#ids.set(frame.position, frame.id)
-    else this.#waiting.push(frame)
+    else this.#wait(frame)
     this.#pump()
   }
 
@@ -103,7 +108,7 @@ export class ServedRequest {
   }
 
   close(): Promise<void> {
-    this.#waiting = []
+    this.#forget()
     return this.#parts.stage.close(this.#parts.session)
   }
 
@@ -122,6 +127,7 @@ export class ServedRequest {
   #whyNot(from: string, frame: PeerFrame): string | null {
     if (frame.epoch !== this.#epoch) return `epoch ${frame.epoch} was never announced`
     if (this.#waiting.length >= FRAMES_WAITING_MAX) return `${FRAMES_WAITING_MAX} frames wait already`
+    if (this.#waitingBytes + bytesOf(frame) > FRAMES_WAITING_BYTES_MAX) return 'too many bytes wait already'
     const asker = this.#parts.asker.peer
     switch (frame.type) {
       case 'tokens':
@@ -133,17 +139,31 @@ export class ServedRequest {
       case 'ids':
         return this.#tail && from === asker ? null : 'ids come from the asker to the tail'
       case 'token':
-        return this.#first && from === this.#place.tail ? null : 'tokens come from the tail to the first stage'
+        return from === this.#place.tail ? null : 'tokens come from the tail'
       default:
         return frame satisfies never
     }
   }
 
+  /** Urgent frames may overtake long ones on their way. */
+  #wait(frame: RowsFrame): void {
+    let at = this.#waiting.length
+    while (at > 0 && (this.#waiting[at - 1]?.position ?? 0) > frame.position) at -= 1
+    this.#waiting.splice(at, 0, frame)
+    this.#waitingBytes += bytesOf(frame)
+  }
+
+  #forget(): void {
+    this.#waiting = []
+    this.#waitingBytes = 0
+  }
+
   #pump(): void {
-    for (let frame = this.#waiting[0]; frame; frame = this.#waiting[0]) {
+    for (let frame = this.#waiting[0]; frame && this.#running < TOKENS_IN_FLIGHT_MAX; frame = this.#waiting[0]) {
       const input = this.#inputOf(frame)
       if (!input) return
       this.#waiting.shift()
+      this.#waitingBytes -= bytesOf(frame)
       this.#run(frame, input)
     }
   }
@@ -174,7 +194,12 @@ export class ServedRequest {
       sample: this.#tail && frame.sample,
       ...input,
     }
-    const output = this.#parts.stage.run(work)
+    this.#running += 1
+    const output = this.#parts.stage.run(work).then((made) => {
+      this.#running -= 1
+      this.#pump()
+      return made
+    })
     this.#sending = this.#sending.then(async () => {
       const made = await output
       // The asker has moved on: what came out belongs to nobody.
@@ -209,7 +234,7 @@ export class ServedRequest {
 
   async #truncate({ epoch, position, sampler, place }: Extract<AskerSays, { says: 'truncate' }>): Promise<void> {
     this.#epoch = epoch
-    this.#waiting = []
+    this.#forget()
     if (sampler) this.#sampler = samplerOf(sampler)
     if (place) {
       const moved = place.span.first !== this.#place.span.first || place.span.last !== this.#place.span.last
@@ -282,6 +307,11 @@ export class ServedRequest {
   async #tell(message: Parameters<Link['say']>[0]): Promise<void> {
     await this.#parts.asker.say(message)
   }
+}
+
+function bytesOf(frame: PeerFrame): number {
+  if (frame.type === 'hidden') return frame.rows.byteLength
+  return frame.type === 'tokens' ? frame.ids.byteLength : 0
 }
 
 /** The seed has 64 bits, which JSON has not. */

@@ -140,6 +140,7 @@ export const CODES = {
   'no-capacity': ['All who have this model are busy.', 'Send again in a moment.'],
   unreachable: ['No connection leads through all peers that are needed.', 'Send again in a moment.'],
   'filter-empty': ['Your choice of peers leaves too few for this model.', 'Widen it, or pick another model.'],
+  'requests-full': ['A peer has as many open requests of yours as it takes.', 'Wait for one to end, then send again.'],
   'route-broken': ['A peer left and nobody can take its place.', 'Send again to look for other peers.'],
   'signal-away': [
     'The signalling server does not answer.',

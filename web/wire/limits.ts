@@ -247,10 +247,14 @@ export const TAKEOVERS_MAX = 16
 export const SERVED_REQUESTS_MAX = 8
 /** Who may take the place of a stage's neighbours: of the one before, the one after, and where the tokens go or come from. */
 export const SPARES_MAX = 4
-/** Frames of one request that wait at a stage for what belongs to them: a token on its way, ids of a prompt. */
-export const FRAMES_WAITING_MAX = 64
+/** Of these, those of one asker: nobody can take all of a stage. */
+export const SERVED_PER_ASKER_MAX = 4
+/** Frames of one request that wait at a stage: each has a position at least, while a neighbour feeds it from its journal. */
+export const FRAMES_WAITING_MAX = CONTEXT_POSITIONS_DEFAULT
 /** Hidden states of one request that a stage keeps to feed a successor of its neighbour: 8B at 4,096 positions has 64 MiB. */
 export const JOURNAL_BYTES_MAX = 128 * MIB
+/** What waits at a stage for one request: what a neighbour's journal holds, and a long frame more. */
+export const FRAMES_WAITING_BYTES_MAX = JOURNAL_BYTES_MAX + PEER_FRAME_BYTES_MAX
 /** Peers with the same span that a plan looks at: more would cost a server time and win nobody anything. */
 export const PLACEMENT_CANDIDATES_MAX = 16
 /** Layers that an asker with private ends keeps at each end: the fewest that hide every token. */
@@ -311,6 +315,8 @@ assert(DOWNLOAD_RETRY_MS <= DOWNLOAD_RETRY_MS_MAX, 'a wait that doubles has an e
 assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
 assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
 assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')
+assert(SERVED_PER_ASKER_MAX * 2 <= SERVED_REQUESTS_MAX, 'one asker leaves room for another')
+assert(SERVED_REQUESTS_MAX < SESSIONS_MAX, 'a stage has a session for each request, and one to measure')
 assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at least')
 assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
 assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')

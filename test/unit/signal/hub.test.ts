@@ -117,7 +117,7 @@ describe('a word', () => {
 
 describe('the planner', () => {
   const MODEL = 'a'.repeat(64)
-  const REQUEST = { request: '0'.repeat(32), modelId: MODEL, layers: 4, positions: 64, avoid: [] }
+  const REQUEST = { request: '0'.repeat(32), modelId: MODEL, layers: 4, positions: 64, avoid: [], ends: null }
   const holding = async (first: number, last: number) => {
     const one = await tab()
     await until(() => one.last() === 'here')
