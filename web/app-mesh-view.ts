@@ -97,6 +97,8 @@ export interface MeshSettings {
   readonly gpuBytesMax: number | null
   readonly onlyWhileVisible: boolean
   readonly pauseWhileActive: boolean
+  /** Own answers over others: this tab computes the first and the last layers, so that nobody else sees a token. */
+  readonly privateEnds: boolean
 }
 
 /** Replaced as a whole on every change; never mutated. */

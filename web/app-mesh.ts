@@ -114,7 +114,12 @@ export class AppMesh {
   }
 
   /** One answer over other peers' layers. Keeps the promise of `ChatEngine.chat`: one `end`, always last. */
-  async *ask(key: string, request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
+  async *ask(
+    key: string,
+    request: ChatRequest,
+    signal: AbortSignal,
+    { privateEnds }: Pick<MeshSettings, 'privateEnds'> = this.#settings,
+  ): AsyncGenerator<ChatEvent, void, undefined> {
     const entry = this.#entryOf(key)
     if (!entry) return yield ended(fail('model-unknown', ''))
     if (this.#asking) return yield ended(fail('queue-full', 'This tab asks over the mesh already.'))
@@ -123,7 +128,7 @@ export class AppMesh {
     try {
       const ready = await this.#readyFor(entry, signal)
       if (!ready.ok) return yield ended(ready)
-      for await (const event of ready.value.chat.chat(request, signal)) {
+      for await (const event of ready.value.chat.chat(request, signal, privateEnds)) {
         if (event.kind === 'text' && asking.request !== null) {
           this.#routes = addTokens(this.#routes, asking.request, event.tokens?.length ?? 0)
           this.#changed()

@@ -28,6 +28,8 @@ export class FakeMesh {
   positions = 0
   links: readonly (LinkView & { sentBytes?: number; receivedBytes?: number })[] = []
   nowMs = 0
+  /** Of each answer over others: whether the ends were to stay here. */
+  readonly privately: boolean[] = []
   /** What an answer over others comes to. */
   chat: () => AsyncIterable<ChatEvent> = async function* () {}
   /** Its code cannot be fetched. */
@@ -202,7 +204,8 @@ export class FakeMesh {
       },
       chat: {
         load: async () => ok({} as never),
-        async *chat() {
+        async *chat(_request, _signal, privateEnds = false) {
+          mesh.privately.push(privateEnds)
           yield* mesh.chat()
         },
       },

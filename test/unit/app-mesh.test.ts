@@ -244,6 +244,15 @@ describe('an own route', () => {
   })
 })
 
+it('keeps the ends of answers here where the person wants it, or the caller', async () => {
+  mesh.set({ consent: true })
+  await collect()
+  mesh.set({ privateEnds: true })
+  await collect()
+  for await (const _ of mesh.ask(entry.key, question, idle, { privateEnds: false })) expect.unreachable()
+  expect(played.privately).toEqual([false, true, false])
+})
+
 describe('the meter', () => {
   it('keeps what a link carried after it closed, and starts anew with another link to the same peer', () => {
     const meter = new MeshMeter()

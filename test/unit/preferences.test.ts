@@ -24,6 +24,7 @@ describe('preferences', () => {
       gpuBytesMax: 1e9,
       onlyWhileVisible: true,
       pauseWhileActive: false,
+      privateEnds: true,
     }
     new PreferenceStore(kept).set({ theme: 'dark', modelKey: 'm', engine: 'cpu', settings, mesh })
     expect(new PreferenceStore(kept).value).toEqual({

@@ -29,6 +29,7 @@ export interface MeshPreferences {
   readonly gpuBytesMax: number | null
   readonly onlyWhileVisible: boolean
   readonly pauseWhileActive: boolean
+  readonly privateEnds: boolean
 }
 
 const KEY = 'weft-preferences'
@@ -39,6 +40,7 @@ const NO_MESH: MeshPreferences = {
   gpuBytesMax: null,
   onlyWhileVisible: false,
   pauseWhileActive: true,
+  privateEnds: false,
 }
 const NONE: Preferences = {
   theme: 'system',
@@ -123,7 +125,7 @@ function parsePreferences(value: unknown): Preferences {
 function parseMesh(value: unknown): MeshPreferences {
   if (value === null || typeof value !== 'object') return NO_MESH
   const fields = value as Record<string, unknown>
-  const flag = (name: 'consent' | 'relayOnly' | 'onlyWhileVisible' | 'pauseWhileActive') => {
+  const flag = (name: 'consent' | 'relayOnly' | 'onlyWhileVisible' | 'pauseWhileActive' | 'privateEnds') => {
     const set = fields[name]
     return typeof set === 'boolean' ? set : NO_MESH[name]
   }
@@ -134,6 +136,7 @@ function parseMesh(value: unknown): MeshPreferences {
     gpuBytesMax: typeof bytes === 'number' && bytes > 0 ? bytes : null,
     onlyWhileVisible: flag('onlyWhileVisible'),
     pauseWhileActive: flag('pauseWhileActive'),
+    privateEnds: flag('privateEnds'),
   }
 }
 

@@ -27,6 +27,11 @@ export function sayLink(link: LinkView | undefined): string {
   return link.relayed ? 'relayed' : 'direct'
 }
 
+/** What private ends keep, and what they do not. */
+export const PRIVATE_ENDS_HINT =
+  'Own questions over other tabs: your GPU computes the first and the last layer, so that no other tab gets your words or the ' +
+  'answer. What passes between the layers still gives some of it away. Other tabs have to serve the layers in between.'
+
 export function sayRest(why: RestReason): string {
   const words: Readonly<Record<RestReason, string>> = {
     person: 'You paused it.',
