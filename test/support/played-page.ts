@@ -27,12 +27,12 @@ interface Scene {
 export class PlayedPage {
   readonly page: Page
   readonly context: BrowserContext
-  readonly #url: string
+  readonly url: string
 
   constructor(page: Page, url: string) {
     this.page = page
     this.context = page.context()
-    this.#url = url
+    this.url = url
   }
 
   /** With the fakes set up; the models of the mirror are known, the large one does not fit. */
@@ -49,7 +49,7 @@ export class PlayedPage {
         engine.kept = given.kept as never
       }
     }, setup)
-    await this.page.goto(this.#url + hash)
+    await this.page.goto(this.url + hash)
   }
 
   get message(): Locator {
