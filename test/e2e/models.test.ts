@@ -1,103 +1,30 @@
 /**
- * The models of a browser in a real Chromium: downloads with pause, resume, cuts, reloads and two tabs; quota; deleting;
- * and files straight from a hub. `App` and all storage are real, no engine runs. What was fetched is counted by the server.
+ * The models of a browser in a real Chromium: downloads with pause, resume, cuts, reloads and two tabs; quota;
+ * deleting. `App` and all storage are real, no engine runs. What was fetched is counted by the server. Files straight
+ * from a hub are in `models-hub.test.ts`.
  */
-import type { Browser, BrowserContext, Page } from 'playwright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { manifestId } from '../../web/weights/manifest.ts'
+import type { BrowserContext, Page } from 'playwright'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CHUNK_BYTES } from '../../web/wire/limits.ts'
-import { type ModelSummary, summarise } from '../../web/wire/model.ts'
-import { launchChromium } from '../support/chromium.ts'
-import { type MirrorModel, mirrorModel } from '../support/mirror-model.ts'
-import { ModelServer } from '../support/model-server.ts'
-import { entryFor, putModelsPage, putRepository } from '../support/models-app.ts'
+import type { MirrorModel } from '../support/mirror-model.ts'
+import type { ModelServer } from '../support/model-server.ts'
 import type { ModelsPage } from '../support/models-page.ts'
+import { allButTheLast, call, downloadOf, inState, sorted, useModelsPage, view } from '../support/models-rig.ts'
 
 declare const models: ModelsPage
 
-let browser: Browser
+const used = useModelsPage()
+const { allChunks, catalogue, entryOf, isKept, seen, shut, tab, visit } = used
 let context: BrowserContext
 let model: MirrorModel
 let server: ModelServer
-let listed: ModelSummary[]
-
-beforeAll(async () => {
-  ;[browser, model] = await Promise.all([launchChromium(), mirrorModel()])
+beforeEach(() => {
+  ;({ context, model, server } = used)
 })
-afterAll(() => browser?.close())
-beforeEach(async () => {
-  server = new ModelServer(model)
-  listed = [model.summary]
-  await putModelsPage(server)
-  await server.start()
-  context = await browser.newContext()
-})
-afterEach(async () => {
-  await context.close()
-  await server.stop()
-})
-
-async function tab(): Promise<Page> {
-  const page = await context.newPage()
-  await visit(page)
-  return page
-}
-
-async function visit(page: Page): Promise<void> {
-  await page.goto(server.baseUrl)
-  await page.waitForFunction(() => document.title === 'ready')
-}
-
-/** A string, not a function: what a TypeScript runner adds to functions does not exist in the page. */
-function call<K extends Exclude<keyof ModelsPage, 'seen'>>(
-  page: Page,
-  name: K,
-  ...args: Parameters<ModelsPage[K]>
-): Promise<Awaited<ReturnType<ModelsPage[K]>>> {
-  return page.evaluate(`models[${JSON.stringify(name)}](...${JSON.stringify(args)})`)
-}
-
-const view = (page: Page) => call(page, 'view')
-const downloadOf = async (page: Page) => (await view(page)).downloads[0]
-const entryOf = async (page: Page, key = model.id) => (await view(page)).entries.find((entry) => entry.key === key)
-const seen = (page: Page, key = model.id) => page.evaluate((of) => models.seen[of] ?? [], key)
-const isKept = (page: Page, key = model.id) =>
-  page.waitForFunction((of) => models.view().entries.some((entry) => entry.key === of && entry.kept), key)
-const inState = (page: Page, state: string) =>
-  page.waitForFunction((wanted) => models.view().downloads[0]?.state === wanted, state)
-const allChunks = () => model.manifest.chunks.map((_, index) => index)
-/** The last chunk is asked for and never sent; all others are here to stay. */
-const allButTheLast = (page: Page) =>
-  vi.waitUntil(async () => (await call(page, 'keptBytes')) === 3 * CHUNK_BYTES, { timeout: 20_000 })
-const sorted = (list: readonly number[]) => [...list].sort((a, b) => a - b)
-
-/** The mirror lists the same file once more, under this name; gives the id. */
-async function catalogue(name: string): Promise<string> {
-  const manifest = { ...model.manifest, name }
-  const id = await manifestId(manifest)
-  server.pages.set(`/models/${id}/manifest.json`, ['application/json', JSON.stringify(manifest)])
-  server.alias(id)
-  listed.push(summarise(id, manifest))
-  const index = { models: listed, adding: [], failed: [], defaultId: model.id }
-  server.pages.set('/models/index.json', ['application/json', JSON.stringify(index)])
-  return id
-}
 
 async function isKeptNow(page: Page, ids: readonly string[]): Promise<readonly boolean[]> {
   const { entries } = await view(page)
   return ids.map((id) => entries.some(({ key, kept }) => key === id && kept))
-}
-
-/** Holds back what is asked for from now on; gives how to let it go. */
-function shut(): () => void {
-  let open = () => {}
-  server.gate = new Promise((resolve) => {
-    open = resolve
-  })
-  return () => {
-    server.gate = null
-    open()
-  }
 }
 
 describe('a download', () => {
@@ -348,118 +275,5 @@ describe('what is kept', () => {
       says: expect.stringMatching(/^The browser promised/),
     })
     expect((await view(page)).storage).toMatchObject({ persisted: true })
-  })
-})
-
-describe('a model by its name at a hub', () => {
-  const REPO = 'weavers/noise-GGUF'
-  const add = (page: Page, name: string) => call(page, 'addFromHub', name)
-
-  async function added(page: Page, name: string): Promise<string> {
-    const answer = await add(page, name)
-    if (!answer.ok || answer.value.kind !== 'added') throw new Error(JSON.stringify(answer))
-    return answer.value.key
-  }
-
-  const keptFromHub = (page: Page) => page.waitForFunction(() => models.view().entries.some(({ kept }) => kept))
-
-  beforeEach(() => {
-    // The mirror has nothing, so that the name leads to the hub alone.
-    const empty = JSON.stringify({ models: [], adding: [], failed: [], defaultId: null })
-    server.pages.set('/models/index.json', ['application/json', empty])
-    putRepository(server, REPO, [entryFor(model, 'noise.gguf')])
-  })
-
-  it('is announced before a byte is fetched, comes once, and is kept under the id of its bytes', async () => {
-    const page = await tab()
-    const key = await added(page, REPO)
-    expect(await entryOf(page, key)).toMatchObject({
-      pending: true,
-      origin: { kind: 'hub', repo: 'hub/weavers' },
-      model: { name: 'noise', license: 'Apache-2.0', fileBytes: model.file.length },
-      fit: { state: 'refused', code: 'model-incomplete' },
-    })
-    expect(server.chunks).toEqual([])
-    expect(await call(page, 'load', key)).toMatchObject({ ok: false, code: 'model-incomplete' })
-    await call(page, 'download', key)
-    await keptFromHub(page)
-    expect(sorted(server.chunks)).toEqual(allChunks())
-    expect(await seen(page, key)).toContain('checking')
-    // The very id that the mirror would give the file.
-    expect(await entryOf(page)).toMatchObject({ kept: true, pending: false, origin: { kind: 'hub' } })
-    expect((await view(page)).entries).toHaveLength(1)
-    // And after a reload, where a damaged chunk comes again from the hub.
-    await visit(page)
-    expect(await entryOf(page)).toMatchObject({ kept: true })
-    await call(page, 'damage', 1)
-    server.chunks.length = 0
-    await call(page, 'download', model.id)
-    await page.waitForFunction(() => models.view().downloads.length === 0)
-    expect(server.chunks).toEqual([1])
-    expect(await call(page, 'remove', model.id)).toMatchObject({ ok: true })
-    expect(await call(page, 'folders')).toEqual([])
-  })
-
-  it('goes on after a reload with what is here', async () => {
-    const page = await tab()
-    const key = await added(page, `https://huggingface.co/${REPO}/blob/main/noise.gguf`)
-    server.faults.set(3, ['silent'])
-    await call(page, 'download', key)
-    await allButTheLast(page)
-    await visit(page)
-    expect(await downloadOf(page)).toMatchObject({ key, state: 'paused', name: 'noise' })
-    server.chunks.length = 0
-    await call(page, 'resume', key)
-    await keptFromHub(page)
-    expect(server.chunks).toEqual([3])
-  })
-
-  it('that is not what was announced is thrown away', async () => {
-    putRepository(server, REPO, [{ ...entryFor(model, 'noise.gguf'), sha256: 'a'.repeat(64) }])
-    const page = await tab()
-    const key = await added(page, REPO)
-    await call(page, 'download', key)
-    await inState(page, 'failed')
-    expect(await downloadOf(page)).toMatchObject({ code: 'source-changed' })
-    expect(await call(page, 'folders')).toEqual([])
-    expect((await view(page)).entries.every(({ kept }) => !kept)).toBe(true)
-  })
-
-  it('with a line that breaks comes all the same', async () => {
-    const page = await tab()
-    const key = await added(page, REPO)
-    server.faults.set(2, ['cut', 'cut'])
-    await call(page, 'download', key)
-    await keptFromHub(page)
-    expect(server.chunks.filter((chunk) => chunk === 2)).toHaveLength(3)
-  })
-
-  it('of several files is asked about, and each can be named', async () => {
-    putRepository(server, REPO, [
-      entryFor(model, 'noise.gguf'),
-      { ...entryFor(model, 'noise-small.gguf'), size: 5_000 },
-      { ...entryFor(model, 'big-00001-of-00002.gguf'), size: 5_000 },
-    ])
-    const page = await tab()
-    const answer = await add(page, REPO)
-    expect(answer).toMatchObject({ ok: true, value: { kind: 'choose' } })
-    const files = answer.ok && answer.value.kind === 'choose' ? answer.value.files : []
-    expect(files.map(({ file }) => file.path)).toEqual(['noise-small.gguf', 'noise.gguf'])
-    expect(await add(page, `${REPO}/noise.gguf`)).toMatchObject({ ok: true, value: { kind: 'added' } })
-  })
-
-  it('is refused by name: nothing there, a login, no GGUF file, too large, no name at all', async () => {
-    putRepository(server, 'weavers/gated', [entryFor(model, 'noise.gguf')], { gated: 'manual' })
-    putRepository(server, 'weavers/pictures', [{ path: 'photo.png', size: 9, sha256: 'b'.repeat(64) }])
-    putRepository(server, 'weavers/huge', [{ path: 'huge.gguf', size: 2 ** 38, sha256: 'b'.repeat(64) }])
-    const page = await tab()
-    const session = await context.newCDPSession(page)
-    await session.send('Storage.overrideQuotaForOrigin', { origin: server.baseUrl, quotaSize: 64 * CHUNK_BYTES })
-    expect(await add(page, 'weavers/nothing')).toMatchObject({ ok: false, code: 'source-missing' })
-    expect(await add(page, `${REPO}/other.gguf`)).toMatchObject({ ok: false, code: 'source-missing' })
-    expect(await add(page, 'weavers/gated')).toMatchObject({ ok: false, code: 'source-gated' })
-    expect(await add(page, 'weavers/pictures')).toMatchObject({ ok: false, code: 'gguf-missing' })
-    expect(await add(page, 'weavers/huge')).toMatchObject({ ok: false, code: 'storage-full' })
-    expect(await add(page, 'one word')).toMatchObject({ ok: false, code: 'source-spec' })
   })
 })

@@ -1,6 +1,6 @@
 /**
- * Builds `models-page.ts` as the app is built, once in a run, and puts it on a `ModelServer`, which then plays the mirror and
- * a hub as well. Knows no test.
+ * Builds `models-page.ts` as the app is built, once for a file of tests, and puts it on a `ModelServer`, which then
+ * plays the mirror and a hub as well. Knows no test.
  */
 import { mkdtemp, readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

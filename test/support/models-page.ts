@@ -1,5 +1,5 @@
 /**
- * `App` with the real storage behind it (worker, OPFS, IndexedDB, locks, tabs) and no engine: what `test/e2e/models.test.ts`
+ * `App` with the real storage behind it (worker, OPFS, IndexedDB, locks, tabs) and no engine: what `models-rig.ts`
  * drives. The one fake engine stands where engines would, because none is needed to bring a model here.
  */
 import { App } from '../../web/app.ts'
