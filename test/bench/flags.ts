@@ -53,6 +53,13 @@ export function positiveNumber(flags: Flags, name: string): number | null {
   return number
 }
 
+/** As `positiveNumber`, with the largest that makes sense. */
+export function numberUpTo(flags: Flags, name: string, max: number): number | null {
+  const number = positiveNumber(flags, name)
+  if (number !== null && number > max) throw new UsageError(`--${name} is ${number}; it may be ${max} at most`)
+  return number
+}
+
 /** One of the words that the spec allows. */
 export function word<T extends string>(flags: Flags, name: string, words: readonly T[], byDefault: T): T {
   return words.find((candidate) => candidate === flags[name]) ?? byDefault

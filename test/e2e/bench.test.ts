@@ -7,7 +7,9 @@ import { describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
 
-function bench(name: 'decode' | 'kernels', ...flags: string[]): Promise<{ code: number; out: string; err: string }> {
+type Bench = 'decode' | 'kernels' | 'mesh' | 'link'
+
+function bench(name: Bench, ...flags: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(join(root, 'node_modules/.bin/tsx'), [`test/bench/${name}.ts`, ...flags], { cwd: root })
     let [out, err] = ['', '']
@@ -22,7 +24,7 @@ function bench(name: 'decode' | 'kernels', ...flags: string[]): Promise<{ code: 
   })
 }
 
-async function measured(name: 'decode' | 'kernels', ...flags: string[]): Promise<Record<string, unknown>> {
+async function measured(name: Bench, ...flags: string[]): Promise<Record<string, unknown>> {
   const { code, out, err } = await bench(name, ...flags, '--json')
   expect(code, err).toBe(0)
   return JSON.parse(out)
@@ -81,5 +83,66 @@ describe('bench:kernels', () => {
 
   it('refuses what it does not know', async () => {
     expect(await bench('kernels', '--layout', 'q4')).toMatchObject({ code: 2 })
+  })
+})
+
+describe('bench:mesh', () => {
+  it('measures a route beside one tab in the same run, with two answers at once', async () => {
+    const shape = ['--stages', '2', '--tokens', '12', '--streams', '2', '--synthetic-ms', '2']
+    const result = await measured('mesh', ...shape)
+    expect(result).toMatchObject({
+      stages: 2,
+      streams: 2,
+      tokens: 12,
+      model: 'tiny',
+      syntheticMsAsked: 2,
+      network: null,
+    })
+    expect(result).toMatchObject({ identical: true, firstDivergence: null, numericClasses: 1, relayed: false })
+    expect(result).toMatchObject({ recoveryMs: null, replayComputeMs: null, replacedBy: null })
+    const numbers = ['tokensPerSecond', 'wholeTokensPerSecond', 'computeMs', 'roundTripMs', 'shareOfLimit']
+    const together = ['aggregateTokensPerSecond', 'aggregateSpeedup', 'aggregateComputeMs']
+    for (const name of [...numbers, ...together]) expect(result[name], name).toBeGreaterThan(0)
+    for (const name of ['p50', 'p95', 'p99']) {
+      expect(result['hopOverheadMs'], name).toHaveProperty(name, expect.any(Number))
+      expect(result['doorMs'], name).toHaveProperty(name, expect.any(Number))
+    }
+    // Two stages that waited so long each, and a row of 64 values from one to the other at the least.
+    expect(result['syntheticMs']).toBeGreaterThanOrEqual(3)
+    expect(result['bytesPerToken']).toBeGreaterThan(256)
+  })
+
+  it('explains itself and refuses what it cannot measure', async () => {
+    const help = await bench('mesh', '--help')
+    for (const flag of ['--synthetic-ms', '--loss', '--kill'])
+      expect(help).toMatchObject({ code: 0, out: expect.stringContaining(flag) })
+    const refused = [
+      [['--stages', '5'], '12 layers are not shared by 5 tabs: 4 have room for all of them'],
+      [['--tokens', '1'], '--tokens is 1; a speed takes 2'],
+      [['--kill', '--tokens', '8'], '--kill takes --tokens 24 or more'],
+      [['--loss', '50'], '--loss is 50; it may be 20 at most'],
+      [['--model', 'huge'], '--model is huge; it may be tiny, smollm2'],
+    ] as const
+    for (const [flags, words] of refused)
+      expect(await bench('mesh', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining(words) })
+  })
+})
+
+describe('bench:link', () => {
+  it('measures every slice and every limit in flight over a far link', async () => {
+    const result = await measured('link', '--rtt', '2', '--trips', '1', '--rounds', '1', '--bulk', '1')
+    const [link] = result['results'] as readonly {
+      readonly slices: readonly { readonly tripMs: readonly number[] }[]
+      readonly bulk: readonly { readonly megabytesPerSecond: number }[]
+    }[]
+    expect(link).toMatchObject({ rttMs: 2 })
+    expect(link?.slices).toHaveLength(6)
+    for (const { tripMs } of link?.slices ?? []) for (const ms of tripMs) expect(ms).toBeGreaterThan(0)
+    expect(link?.bulk).toHaveLength(24)
+    for (const { megabytesPerSecond } of link?.bulk ?? []) expect(megabytesPerSecond).toBeGreaterThan(0)
+  })
+
+  it('refuses what it does not know', async () => {
+    expect(await bench('link', '--rtt', '5000')).toMatchObject({ code: 2 })
   })
 })

@@ -7,6 +7,7 @@ import { MeshTab } from '../../web/mesh-tab.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
 import { StageChat } from '../../web/schedule/stage-chat.ts'
 import type { ChatEvent } from '../../web/wire/chat.ts'
+import { type FrameTime, timeFrames } from './timed-stage.ts'
 
 const NEVER = new AbortController().signal
 
@@ -53,6 +54,7 @@ tab.node.server.plan = async (wish) => {
   return planned
 }
 
+let takeFrames: () => readonly FrameTime[] = () => []
 let streamed: { readonly text: string; readonly tokens: number } = { text: '', tokens: 0 }
 
 const alone = new StageChat({
@@ -117,6 +119,11 @@ const mesh = {
 
   unloadAlone: () => alone.unload(),
   takeTimes: () => tab.stage.takeTimes(),
+  /** Before `contribute`. `waitMs` is added to each frame. */
+  async timeFrames(waitMs: number) {
+    takeFrames = timeFrames(tab.stage, waitMs)
+  },
+  takeFrames: async () => takeFrames(),
 
   async links() {
     const paths = await Promise.all(tab.node.links.map((link) => link.path()))

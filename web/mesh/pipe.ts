@@ -54,6 +54,19 @@ export interface Pipe {
   readonly stats: PipeStats
 }
 
+/** How messages are cut, and how much of them the browser's buffer takes: full at the first, filled again from the second. */
+export interface PipeSizes {
+  readonly sliceBytes: Readonly<Record<Urgency, number>>
+  readonly bufferHighBytes: number
+  readonly bufferLowBytes: number
+}
+
+const SIZES: PipeSizes = {
+  sliceBytes: { now: URGENT_SLICE_BYTES, bulk: BULK_SLICE_BYTES },
+  bufferHighBytes: PIPE_BUFFER_HIGH_BYTES,
+  bufferLowBytes: PIPE_BUFFER_LOW_BYTES,
+}
+
 interface Outgoing {
   readonly slices: Iterator<Uint8Array>
   next: Uint8Array
@@ -63,6 +76,7 @@ interface Outgoing {
 export class ChannelPipe implements Pipe {
   readonly closed: Promise<Failure>
   readonly #channel: DataChannel
+  readonly #sizes: PipeSizes
   readonly #joiner = new SliceJoiner()
   readonly #queues: Readonly<Record<Urgency, Outgoing[]>> = { now: [], bulk: [] }
   readonly #early: Uint8Array[] = []
@@ -75,13 +89,14 @@ export class ChannelPipe implements Pipe {
   #queued = 0
   #earlyBytes = 0
 
-  constructor(channel: DataChannel) {
+  constructor(channel: DataChannel, sizes = SIZES) {
     this.#channel = channel
+    this.#sizes = sizes
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
     channel.binaryType = 'arraybuffer'
-    channel.bufferedAmountLowThreshold = PIPE_BUFFER_LOW_BYTES
+    channel.bufferedAmountLowThreshold = sizes.bufferLowBytes
     channel.addEventListener('open', () => this.#pump())
     channel.addEventListener('bufferedamountlow', () => this.#pump())
     channel.addEventListener('close', () => this.close(fail('link-closed', 'The other side is gone.')))
@@ -105,7 +120,7 @@ export class ChannelPipe implements Pipe {
       return Promise.resolve(fail('link-congested', `${this.#queued} bytes are waiting.`))
     }
     this.#queued += message.length
-    const slices = cutIntoSlices(this.#number(), message, urgency === 'now' ? URGENT_SLICE_BYTES : BULK_SLICE_BYTES)
+    const slices = cutIntoSlices(this.#number(), message, this.#sizes.sliceBytes[urgency])
     return new Promise((settle) => {
       const first = slices.next()
       if (first.done) {
@@ -149,7 +164,7 @@ export class ChannelPipe implements Pipe {
     while (!this.#end && this.#channel.readyState === 'open') {
       const queue = now.length > 0 ? now : bulk
       const outgoing = queue[0]
-      if (!outgoing || this.#channel.bufferedAmount >= PIPE_BUFFER_HIGH_BYTES) return
+      if (!outgoing || this.#channel.bufferedAmount >= this.#sizes.bufferHighBytes) return
       try {
         this.#channel.send(outgoing.next as Uint8Array<ArrayBuffer>)
       } catch (error) {

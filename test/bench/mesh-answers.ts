@@ -1,0 +1,43 @@
+/** What is read from answers of the mesh bench: speeds, and where two of them differ. Pure. */
+import type { MeshPage } from '../support/mesh-page.ts'
+import { round } from './report.ts'
+
+export type Answer = Awaited<ReturnType<MeshPage['ask']>>
+
+/** Index of the first token that differs; null where none does. */
+export function divergence({ tokens: one }: Answer, { tokens: other }: Answer): number | null {
+  const at = one.findIndex((id, index) => id !== other[index])
+  return at >= 0 ? at : one.length === other.length ? null : Math.min(one.length, other.length)
+}
+
+export function same(one: Answer, other: Answer): boolean {
+  return one.text === other.text && divergence(one, other) === null
+}
+
+/** Milliseconds between tokens that came one after the other. */
+export function intervals({ atMs }: Answer): readonly number[] {
+  return atMs.slice(1).map((ms, index) => ms - (atMs[index] ?? ms))
+}
+
+/**
+ * Tokens per second of all answers together, while all of them are being decoded: from the first token of the last that
+ * began to the last token of the first that ended. Null where there was no such time.
+ */
+export function togetherPerSecond(answers: readonly Answer[]): number | null {
+  const fromMs = Math.max(...answers.map(({ atMs }) => atMs[0] ?? Number.POSITIVE_INFINITY))
+  const toMs = Math.min(...answers.map(({ atMs }) => atMs.at(-1) ?? 0))
+  const tokens = answers.flatMap(({ atMs }) => atMs).filter((ms) => ms > fromMs && ms <= toMs).length
+  return toMs > fromMs && tokens > 0 ? (tokens * 1000) / (toMs - fromMs) : null
+}
+
+export interface Percentiles {
+  readonly p50: number
+  readonly p95: number
+  readonly p99: number
+}
+
+export function percentiles(values: readonly number[]): Percentiles {
+  const sorted = [...values].sort((a, b) => a - b)
+  const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
+}
