@@ -32,11 +32,13 @@ import { provenance } from './report.ts'
 
 const MODELS = ['tiny', 'smollm2'] as const
 type ModelName = (typeof MODELS)[number]
-const LAYERS: Readonly<Record<ModelName, number>> = { tiny: 12, smollm2: 30 }
+const TINY_LAYERS = 12
+const SMOLLM2_LAYERS = 30
 const STAGES_MAX = 12
 const SPEC: FlagSpec = {
   stages: { type: 'string', words: `tabs that share the layers, up to ${STAGES_MAX} (3)` },
-  model: { type: 'string', words: 'a seeded one of 12 small layers, or SmolLM2-135M (tiny)', of: MODELS },
+  model: { type: 'string', words: 'a seeded one of small layers, or SmolLM2-135M (tiny)', of: MODELS },
+  layers: { type: 'string', words: `of the tiny model, up to ${SMOLLM2_LAYERS} (${TINY_LAYERS}); fewer compute less` },
   tokens: { type: 'string', words: 'of each answer (64)' },
   rtt: { type: 'string', words: 'milliseconds there and back, by a relay that delays real packets' },
   loss: { type: 'string', words: 'percent of packets that the relay loses, each way (0)' },
@@ -58,6 +60,7 @@ const SEED = 11
 interface Wish {
   readonly stages: number
   readonly model: ModelName
+  readonly layers: number
   readonly tokens: number
   readonly streams: number
   readonly syntheticMs: number
@@ -75,16 +78,17 @@ function readWish(flags: Flags): Wish {
   const stages = wholeNumber(flags, 'stages', 3, STAGES_MAX)
   const tokens = wholeNumber(flags, 'tokens', 64, 512)
   const kill = flags['kill'] === true
-  const shared = Math.ceil(LAYERS[model] / Math.ceil(LAYERS[model] / stages))
+  if (model !== 'tiny' && flags['layers'] !== undefined) throw new UsageError('--layers is for the tiny model')
+  const layers = model === 'tiny' ? wholeNumber(flags, 'layers', TINY_LAYERS, SMOLLM2_LAYERS) : SMOLLM2_LAYERS
+  const shared = Math.ceil(layers / Math.ceil(layers / stages))
   if (shared !== stages)
-    throw new UsageError(
-      `${LAYERS[model]} layers are not shared by ${stages} tabs: ${shared} have room for all of them`,
-    )
+    throw new UsageError(`${layers} layers are not shared by ${stages} tabs: ${shared} have room for all of them`)
   if (tokens < 2) throw new UsageError('--tokens is 1; a speed takes 2')
   if (kill && tokens < TOKENS_FOR_KILL) throw new UsageError(`--kill takes --tokens ${TOKENS_FOR_KILL} or more`)
   return {
     stages,
     model,
+    layers,
     tokens,
     kill,
     streams: wholeNumber(flags, 'streams', 1, 8),
@@ -99,14 +103,14 @@ function networkOf(rttMs: number | null, lossPercent: number | null): Network | 
   return { rttMs: rttMs ?? 0, jitterMs: (rttMs ?? 0) / 20, lossPercent: lossPercent ?? 0 }
 }
 
-async function serve(model: ModelName, appDir: string): Promise<Bench> {
+async function serve({ model, layers }: Wish, appDir: string): Promise<Bench> {
   if (model === 'smollm2') {
     prepareModel()
     const server = await startTestServer({ dataDir: SHARED_DATA, appDir })
     const [modelId = ''] = sharedModels()
     return { server, modelId }
   }
-  const file = tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5, contextLength: 1024, layers: LAYERS.tiny })
+  const file = tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5, contextLength: 1024, layers })
   const server = await serveModels({ tiny: file }, appDir)
   return { server, modelId: server.ids[0] ?? '' }
 }
@@ -115,12 +119,12 @@ async function serve(model: ModelName, appDir: string): Promise<Bench> {
 type OpenTab = (name: string) => Promise<MeshTabPage>
 
 async function contributors(open: OpenTab, modelId: string, wish: Wish): Promise<readonly MeshTabPage[]> {
-  const { stages, model, kill, syntheticMs } = wish
+  const { stages, layers, kill, syntheticMs } = wish
   const tabs: MeshTabPage[] = []
   for (let index = 0; index < (kill ? 2 : 1) * stages; index += 1) {
     const tab = await open(`worker ${index}`)
     await tab.call('timeFrames', syntheticMs)
-    const served = await tab.call('contribute', modelId, LAYERS[model], Math.ceil(LAYERS[model] / stages))
+    const served = await tab.call('contribute', modelId, layers, Math.ceil(layers / stages))
     if (!served.ok) throw new Error(`a tab does not serve: ${served.code} ${served.detail}`)
     tabs.push(tab)
   }
@@ -146,9 +150,9 @@ async function run(browser: Browser, { server, modelId }: Bench, open: OpenTab, 
 async function main(): Promise<void> {
   const flags = readFlags(ARGS, SPEC)
   const wish = readWish(flags)
-  const { model, tokens, streams, syntheticMs: syntheticMsAsked, network } = wish
+  const { model, layers, tokens, streams, syntheticMs: syntheticMsAsked, network } = wish
   const built = await buildPage('mesh-page')
-  const bench = await serve(model, built.appDir)
+  const bench = await serve(wish, built.appDir)
   const relay = network && new UdpRelay(network)
   const browser = await launchChromium({ args: relay ? [...RELAY_FLAGS] : [] })
   const open: OpenTab = (name) =>
@@ -164,7 +168,7 @@ async function main(): Promise<void> {
     await bench.server.close()
     await built.remove()
   }
-  const all = { model, tokens, streams, syntheticMsAsked, network, ...result, ...provenance() }
+  const all = { model, layers, tokens, streams, syntheticMsAsked, network, ...result, ...provenance() }
   process.stdout.write(`${JSON.stringify(all, null, flags['json'] === true ? 0 : 2)}\n`)
 }
 

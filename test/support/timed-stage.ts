@@ -14,7 +14,7 @@ export interface FrameTime {
 }
 
 /** Of every stage that is loaded from now on. Returns how to take the times since the last call, oldest first. */
-export function timeFrames(worker: WorkerStage, waitMs: number): () => readonly FrameTime[] {
+export function timeFrames(worker: Pick<WorkerStage, 'load'>, waitMs: number): () => readonly FrameTime[] {
   const times: FrameTime[] = []
   const load = worker.load.bind(worker)
   worker.load = async (...request) => {
