@@ -2,7 +2,6 @@
  * Peers in one process: each has links to the others over channels in memory, under one clock that the test moves, and may
  * serve a stage. What a test kills is dead at once: its channels close, and it says nothing more.
  */
-import type { StageEngine } from '../../web/engine/stage.ts'
 import { type Link, PipeLink } from '../../web/mesh/link.ts'
 import { loopback } from '../../web/mesh/loopback.ts'
 import { ChannelPipe } from '../../web/mesh/pipe.ts'
@@ -65,7 +64,7 @@ export class MemoryMesh {
   }
 
   /** Linked to everybody who is there. `stage`: what it serves. */
-  join(name: string, loaded: StageEngine | null = null): MemoryPeer {
+  join(name: string, loaded: ServedStage | null = null): MemoryPeer {
     const stage = loaded && this.#mortal(name, loaded)
     let exchange: Exchange | null = null
     const linkTo = (peer: string) => exchange?.linkTo(peer) ?? null
@@ -115,7 +114,7 @@ export class MemoryMesh {
   }
 
   /** The first and the last layers, for routes of its own. */
-  seat({ name, exchange }: MemoryPeer, first: StageEngine, last: StageEngine): void {
+  seat({ name, exchange }: MemoryPeer, first: ServedStage, last: ServedStage): void {
     const parts = { ping: () => this.#unlessStuck(name, async () => ok(null)), onSilent: () => {} }
     const seats = new OwnSeats({
       self: name,
@@ -150,7 +149,7 @@ export class MemoryMesh {
     this.clock.later(2 * DRAIN_MS, () => this.kill(name))
   }
 
-  #mortal(name: string, stage: StageEngine): ServedStage {
+  #mortal(name: string, stage: ServedStage): ServedStage {
     return {
       facts: stage.facts,
       open: (request) => this.#unlessStuck(name, () => stage.open(request)),

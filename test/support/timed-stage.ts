@@ -13,38 +13,54 @@ export interface FrameTime {
   readonly seenMs: number
 }
 
+type Wait = (ms: number) => Promise<unknown>
+
 /** Of every stage that is loaded from now on. Returns how to take the times since the last call, oldest first. */
 export function timeFrames(worker: Pick<WorkerStage, 'load'>, waitMs: number): () => readonly FrameTime[] {
   const times: FrameTime[] = []
+  let waitedMs = 0
+  const timedWait: Wait = async (ms) => {
+    const beganMs = performance.now()
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    waitedMs = performance.now() - beganMs
+  }
   const load = worker.load.bind(worker)
   worker.load = async (...request) => {
     const loaded = await load(...request)
-    return loaded.ok ? ok({ ...loaded.value, stage: timed(loaded.value.stage, waitMs, times) }) : loaded
+    if (!loaded.ok) return loaded
+    const { stage } = loaded.value
+    const timed: ServedStage = {
+      ...stage,
+      async run(frame) {
+        const beganMs = performance.now()
+        const output = await stage.run(frame)
+        times.push({ waitedMs, seenMs: performance.now() - beganMs })
+        return output
+      },
+    }
+    return ok({ ...loaded.value, stage: waitMs > 0 ? slowed(timed, waitMs, timedWait) : timed })
   }
   return () => times.splice(0)
 }
 
-function timed(stage: ServedStage, waitMs: number, times: FrameTime[]): ServedStage {
+/** The same stage: what is asked of it waits for its turn, and a frame then so long before it is computed. */
+export function slowed(stage: ServedStage, waitMs: number, wait: Wait): ServedStage {
   let last: Promise<unknown> = Promise.resolve()
-  // Whatever is asked of it waits for its turn, or a truncate would overtake the frames that it is about.
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = waitMs === 0 ? work() : last.then(work)
+    const done = last.then(work)
     last = done.catch(() => {})
     return done
   }
   return {
     facts: stage.facts,
     open: (request) => inTurn(() => stage.open(request)),
+    // Or it would overtake the frames that it is about.
     truncate: (...request) => inTurn(() => stage.truncate(...request)),
     close: (session) => inTurn(() => stage.close(session)),
     run: (frame) =>
       inTurn(async () => {
-        const askedMs = performance.now()
-        if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
-        const beganMs = performance.now()
-        const output = await stage.run(frame)
-        times.push({ waitedMs: beganMs - askedMs, seenMs: performance.now() - beganMs })
-        return output
+        await wait(waitMs)
+        return stage.run(frame)
       }),
   }
 }
