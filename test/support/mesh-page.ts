@@ -110,6 +110,9 @@ const mesh = {
 
   ask: (...request: Parameters<typeof requestOf>) => read(tab.chat.chat(requestOf(...request), NEVER)),
 
+  /** With the first and the last layer on this tab's own GPU. */
+  askPrivately: (...request: Parameters<typeof requestOf>) => read(tab.chat.chat(requestOf(...request), NEVER, true)),
+
   /** The whole model in this tab, without any mesh. */
   async askAlone(id: string, ...request: Parameters<typeof requestOf>) {
     const loaded = await alone.load({ kind: 'mirror', id }, () => {}, NEVER)

@@ -25,6 +25,7 @@ export interface MeshRig {
   contributors(count: number, layersMax: number): Promise<readonly MeshTabPage[]>
   asker(): Promise<MeshTabPage>
   ask(tab: MeshTabPage, temperature: number): Promise<Answer>
+  askPrivately(tab: MeshTabPage, temperature: number): Promise<Answer>
   /** What one tab that has all layers answers; asked once a file. */
   whole(temperature: number): Promise<Answer>
 }
@@ -119,6 +120,7 @@ export function useMesh({ query = '', prepare, ice }: MeshWish = {}): MeshRig {
       return tab
     },
     ask: askIn,
+    askPrivately: (tab, temperature) => tab.call('askPrivately', QUESTION, TOKENS, temperature, SEED),
     async whole(temperature) {
       const known = answers.get(temperature) ?? (await wholeAnswer(temperature))
       answers.set(temperature, known)
