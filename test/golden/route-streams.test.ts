@@ -19,7 +19,7 @@ const FRAME_MS = 20
 
 async function answers(count: number): Promise<readonly Answer[]> {
   const file = tinyModel({ architecture: 'llama', types: 'F32', seed: 5, contextLength: POSITIONS, layers: STAGES })
-  const mesh = new MemoryMesh(() => 1)
+  const mesh = new MemoryMesh({ delayMs: () => 1 })
   const { clock } = mesh
   const { exchange } = mesh.join('asker')
   const stages: RouteStage[] = []

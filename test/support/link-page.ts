@@ -4,6 +4,7 @@
  * tell each other to connect goes through `window.weftSend` and `hear`.
  */
 import { ChannelPipe, type DataChannel, type PipeSizes, type Urgency } from '../../web/mesh/pipe.ts'
+import { PEER_FRAME_BYTES_MAX } from '../../web/wire/limits.ts'
 
 declare global {
   interface Window {
@@ -50,7 +51,7 @@ function open(id: number, sizes: PipeSizes): Promise<void> {
   pipe?.close({ ok: false, code: 'link-closed', detail: '' })
   answers = []
   const channel = peer.createDataChannel('measured', { negotiated: true, id })
-  const own = new ChannelPipe(channel as DataChannel, sizes)
+  const own = new ChannelPipe(channel as DataChannel, PEER_FRAME_BYTES_MAX, sizes)
   pipe = own
   own.onMessage((message) => {
     if (message[0] === ANSWERED) void own.send(Uint8Array.of(ANSWER), 'now')

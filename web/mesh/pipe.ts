@@ -76,8 +76,9 @@ interface Outgoing {
 export class ChannelPipe implements Pipe {
   readonly closed: Promise<Failure>
   readonly #channel: DataChannel
+  readonly #messageBytesMax: number
   readonly #sizes: PipeSizes
-  readonly #joiner = new SliceJoiner()
+  readonly #joiner: SliceJoiner
   readonly #queues: Readonly<Record<Urgency, Outgoing[]>> = { now: [], bulk: [] }
   readonly #early: Uint8Array[] = []
   #listener: ((message: Uint8Array) => void) | null = null
@@ -89,9 +90,12 @@ export class ChannelPipe implements Pipe {
   #queued = 0
   #earlyBytes = 0
 
-  constructor(channel: DataChannel, sizes = SIZES) {
+  constructor(channel: DataChannel, messageBytesMax = PEER_FRAME_BYTES_MAX, sizes = SIZES) {
     this.#channel = channel
+    this.#messageBytesMax = messageBytesMax
     this.#sizes = sizes
+    const { now, bulk } = sizes.sliceBytes
+    this.#joiner = new SliceJoiner(messageBytesMax, Math.min(now, bulk))
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
@@ -113,7 +117,7 @@ export class ChannelPipe implements Pipe {
 
   send(message: Uint8Array, urgency: Urgency): Promise<Result<null>> {
     if (this.#end) return Promise.resolve(this.#end)
-    if (message.length > PEER_FRAME_BYTES_MAX) {
+    if (message.length > this.#messageBytesMax) {
       return Promise.resolve(fail('message-too-large', `It has ${message.length} bytes.`))
     }
     if (this.#queued + message.length > PIPE_QUEUE_BYTES_MAX) {
@@ -199,7 +203,7 @@ export class ChannelPipe implements Pipe {
       return
     }
     this.#earlyBytes += message.length
-    if (this.#earlyBytes <= PEER_FRAME_BYTES_MAX) this.#early.push(message)
+    if (this.#earlyBytes <= this.#messageBytesMax) this.#early.push(message)
     else this.close(fail('frame-invalid', 'A peer sent before it was asked.'))
   }
 }

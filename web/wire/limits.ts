@@ -307,6 +307,8 @@ export const RECONNECT_MS_MAX = 10_000
 export const CONNECT_MS_MAX = 20_000
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
 export const MESSAGES_JOINING_MAX = 8
+/** All of them together: so many of the largest. */
+export const JOINING_BYTES_FACTOR = 2
 
 assert(GGUF_HEADER_BYTES_MAX % CHUNK_BYTES === 0, 'a header ends on a chunk border at most')
 assert(CHUNK_DAMAGED_MAX <= CHUNK_TRIES_MAX, 'a damaged chunk is tried again at least once')

@@ -7,7 +7,7 @@
  *     4  u32  bit 31: the last slice; bits 0 to 30: which slice it is, from 0
  *     8  the bytes
  */
-import { MESSAGES_JOINING_MAX, PEER_FRAME_BYTES_MAX } from './limits.ts'
+import { JOINING_BYTES_FACTOR, MESSAGES_JOINING_MAX, PEER_FRAME_BYTES_MAX, URGENT_SLICE_BYTES } from './limits.ts'
 import { type Failure, fail, ok, type Result } from './result.ts'
 
 export const SLICE_HEADER_BYTES = 8
@@ -36,6 +36,15 @@ interface Joining {
 /** Joins what one sender cut. After a refusal the link is of no more use. */
 export class SliceJoiner {
   readonly #joining = new Map<number, Joining>()
+  readonly #messageBytesMax: number
+  readonly #pieceBytesMin: number
+  #bytes = 0
+
+  /** `sliceBytesMin`: of all slices but the last of a message; crumbs would cost far more memory than they have bytes. */
+  constructor(messageBytesMax = PEER_FRAME_BYTES_MAX, sliceBytesMin = URGENT_SLICE_BYTES) {
+    this.#messageBytesMax = messageBytesMax
+    this.#pieceBytesMin = sliceBytesMin - SLICE_HEADER_BYTES
+  }
 
   /** The message that this slice ends; null while one is not whole. Refusals: `frame-invalid`. */
   take(slice: Uint8Array): Result<Uint8Array | null> {
@@ -48,18 +57,21 @@ export class SliceJoiner {
     const piece = slice.subarray(SLICE_HEADER_BYTES)
     const joining = this.#joining.get(number) ?? { pieces: [], bytes: 0 }
     if (index !== joining.pieces.length) return invalid(`slice ${index} where ${joining.pieces.length} was due`)
-    if (joining.bytes + piece.length > PEER_FRAME_BYTES_MAX) return invalid('a message that never ends')
-    // Empty slices would let a message grow in number for ever without growing in bytes.
-    if (piece.length === 0 && !(last && index === 0)) return invalid('an empty slice')
+    if (joining.bytes + piece.length > this.#messageBytesMax) return invalid('a message that never ends')
+    if (piece.length < (last ? Math.min(index, 1) : this.#pieceBytesMin))
+      return invalid(`a slice of ${slice.length} bytes`)
     if (last && index === 0) return ok(piece)
     joining.pieces.push(piece)
     joining.bytes += piece.length
+    this.#bytes += piece.length
+    if (this.#bytes > JOINING_BYTES_FACTOR * this.#messageBytesMax) return invalid('too much that never ends')
     if (!last) {
       this.#joining.set(number, joining)
       if (this.#joining.size > MESSAGES_JOINING_MAX) return invalid(`${this.#joining.size} messages at once`)
       return ok(null)
     }
     this.#joining.delete(number)
+    this.#bytes -= joining.bytes
     return ok(joined(joining))
   }
 }

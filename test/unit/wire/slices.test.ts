@@ -1,7 +1,7 @@
 /** Slices of messages: any message in any cut, interleaved with others, is joined again; what nobody cut is refused. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MESSAGES_JOINING_MAX, PEER_FRAME_BYTES_MAX } from '../../../web/wire/limits.ts'
+import { MESSAGES_JOINING_MAX, PEER_FRAME_BYTES_MAX, URGENT_SLICE_BYTES } from '../../../web/wire/limits.ts'
 import { cutIntoSlices, SLICE_HEADER_BYTES, SliceJoiner } from '../../../web/wire/slices.ts'
 
 const message = fc.uint8Array({ maxLength: 300 })
@@ -15,7 +15,7 @@ describe('slices', () => {
         fc.array(fc.nat(), { minLength: 400, maxLength: 400 }),
         (messages, sliceBytes, turns) => {
           const queues = messages.map((bytes, number) => [...cutIntoSlices(number, bytes, sliceBytes)])
-          const joiner = new SliceJoiner()
+          const joiner = new SliceJoiner(PEER_FRAME_BYTES_MAX, sliceBytes)
           const got: Uint8Array[] = []
           for (let turn = 0; queues.some((queue) => queue.length > 0); turn += 1) {
             const waiting = queues.filter((queue) => queue.length > 0)
@@ -46,11 +46,12 @@ describe('slices', () => {
 
   it('that skip, repeat, never end or come of too many messages are refused', () => {
     const slices = [...cutIntoSlices(0, new Uint8Array(30), 16)]
+    const joining = () => new SliceJoiner(PEER_FRAME_BYTES_MAX, 16)
     const [first = new Uint8Array(), second = new Uint8Array()] = slices
-    expect(new SliceJoiner().take(second).ok).toBe(false)
-    const twice = new SliceJoiner()
+    expect(joining().take(second).ok).toBe(false)
+    const twice = joining()
     expect([twice.take(first).ok, twice.take(first).ok]).toEqual([true, false])
-    const many = new SliceJoiner()
+    const many = joining()
     const opened = Array.from({ length: MESSAGES_JOINING_MAX + 1 }, (_, number) => {
       const [slice = new Uint8Array()] = cutIntoSlices(number, new Uint8Array(30), 16)
       return many.take(slice).ok
@@ -64,5 +65,17 @@ describe('slices', () => {
       return endless.take(slice).ok
     })
     expect(taken).toEqual([true, true, true, true, false])
+  })
+
+  it('that are crumbs, or more at once than the largest messages have, are refused', () => {
+    const [crumb = new Uint8Array()] = cutIntoSlices(0, new Uint8Array(30), URGENT_SLICE_BYTES - 1)
+    new DataView(crumb.buffer).setUint32(4, 0, true)
+    expect(new SliceJoiner().take(crumb).ok).toBe(false)
+    const joiner = new SliceJoiner(100, 16)
+    const taken = Array.from({ length: 3 }, (_, number) => {
+      const [slice = new Uint8Array()] = cutIntoSlices(number, new Uint8Array(120), 98)
+      return joiner.take(slice).ok
+    })
+    expect(taken).toEqual([true, true, false])
   })
 })

@@ -1,0 +1,273 @@
+/**
+ * Fuzz of everything that is read from a peer or the server: frames, slices, words, events, tickets. Each target is fed
+ * what is valid, what is valid but for one place, and what is nothing at all. Nothing may throw, nothing may grow beyond
+ * what was sent, and what is read must write back to itself.
+ */
+import fc from 'fast-check'
+import { parseCensus, parseLook } from '../../web/wire/census.ts'
+import { parsePublicKey, writePublicKey } from '../../web/wire/device-keys.ts'
+import { JOINING_BYTES_FACTOR, MESSAGES_JOINING_MAX } from '../../web/wire/limits.ts'
+import { readPeerSays, writePeerSays } from '../../web/wire/peer-control.ts'
+import { decodePeerFrame, encodePeerFrame } from '../../web/wire/peer-frame.ts'
+import { parseAssigned, parseAssignWish, parsePlan, parsePlanWish } from '../../web/wire/plan-events.ts'
+import { assert, type Result } from '../../web/wire/result.ts'
+import {
+  parseChallenge,
+  parsePresence,
+  parseProof,
+  parseRelayed,
+  parseRelayWish,
+  parseWelcome,
+} from '../../web/wire/signal-events.ts'
+import { SLICE_HEADER_BYTES, SliceJoiner } from '../../web/wire/slices.ts'
+import { parseTicketClaims, parseTicketKeys } from '../../web/wire/tickets.ts'
+
+/** What was read and what was refused: a fuzz that sees only one of them has looked at nothing. */
+export interface FuzzCount {
+  read: number
+  refused: number
+}
+
+export interface FuzzTarget {
+  readonly name: string
+  run(runs: number, seed: number): FuzzCount
+}
+
+const PEER = `ed25519:${'A'.repeat(43)}/${'r'.repeat(22)}`
+const MODEL = 'a'.repeat(64)
+const REQUEST = '0123456789abcdef'.repeat(2)
+const SPAN = { first: 0, last: 2 }
+const SEALED = { call: 'c'.repeat(22), kind: 'offer', text: 'v=0', signature: 'A'.repeat(86) }
+const KEYS = [{ kid: 'k', kty: 'OKP', crv: 'Ed25519', x: 'x' }]
+const SAMPLER = { temperature: 1, topK: 40, topP: 1, minP: 0, repetitionPenalty: 1, seed: '00000000000000ff' }
+const PLACE = { span: SPAN, before: null, after: PEER, head: PEER, tail: PEER }
+const ABOUT = { request: REQUEST, epoch: 1 }
+const HELD = { modelId: MODEL, span: SPAN, msPerLayer: 1, freePositions: 8, queued: 0 }
+
+const WORDS: readonly unknown[] = [
+  { says: 'open', ...ABOUT, ticket: 't', place: PLACE, positions: 64, sampler: SAMPLER },
+  { says: 'truncate', ...ABOUT, position: 3, sampler: SAMPLER, place: PLACE },
+  { says: 'feed', ...ABOUT, position: 3 },
+  { says: 'close', request: REQUEST },
+  { says: 'opened', ...ABOUT },
+  { says: 'held', ...ABOUT, position: 3 },
+  { says: 'refused', ...ABOUT, code: 'kv-full', detail: '' },
+  { says: 'alive' },
+]
+
+/** Parsers of values, each with values that it reads. */
+const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Result<unknown>, readonly unknown[]]>> = {
+  challenge: [parseChallenge, [{ nonce: 'n', server: 'weft.test', protocols: { min: 1, max: 1 } }]],
+  proof: [
+    parseProof,
+    [{ protocol: 1, key: PEER.split('/')[0], run: 'r'.repeat(22), signature: 'A'.repeat(86), resume: null }],
+  ],
+  welcome: [
+    parseWelcome,
+    [{ resume: 'r', timeMs: 1, ticketKeys: KEYS, iceServers: [{ urls: 'stun:a', username: 'u', credential: 'c' }] }],
+  ],
+  presence: [parsePresence, [{ numericClass: 'a', visible: true, held: [HELD] }]],
+  'relay wish': [parseRelayWish, [{ to: PEER, sealed: SEALED }]],
+  relayed: [parseRelayed, [{ from: PEER, sealed: SEALED }]],
+  'plan wish': [parsePlanWish, [{ request: REQUEST, modelId: MODEL, layers: 4, positions: 64, avoid: [PEER] }]],
+  plan: [
+    parsePlan,
+    [
+      {
+        stages: [{ span: SPAN, peer: PEER, ticket: 't', standby: { peer: PEER, ticket: 't' } }],
+        predictedMs: 1,
+        oneClass: true,
+      },
+    ],
+  ],
+  'assign wish': [parseAssignWish, [{ modelId: MODEL, layers: 4, layersMax: 2, adapter: 'a' }]],
+  assigned: [parseAssigned, [{ span: SPAN, numericClass: null }]],
+  look: [parseLook, [true]],
+  census: [
+    parseCensus,
+    [{ peers: 3, models: [{ modelId: MODEL, ranges: [{ span: SPAN, holders: 1, msPerLayer: 2 }] }] }],
+  ],
+  'ticket claims': [
+    parseTicketClaims,
+    [{ jti: REQUEST, request: REQUEST, sub: PEER, aud: PEER, model: MODEL, span: SPAN, positions: 64 }],
+  ],
+  'ticket keys': [parseTicketKeys, [KEYS]],
+}
+/** Names that the claims of a ticket have on the wire. */
+const RENAMED: Readonly<Record<string, string>> = { id: 'jti', asker: 'sub', worker: 'aud', modelId: 'model' }
+
+const junk = fc.oneof(
+  fc.constantFrom<unknown>(
+    null,
+    undefined,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    -1,
+    0,
+    1,
+    2 ** 53,
+    0.5,
+    '',
+    true,
+    [],
+    {},
+  ),
+  fc.string({ maxLength: 40 }),
+  fc.double(),
+  fc.nat().map((size) => 'x'.repeat(size % 20_000)),
+  fc.nat().map((size) => new Array(size % 2_000).fill(HELD)),
+  fc.anything({ maxDepth: 2, maxKeys: 4 }),
+)
+
+/** One place of a value is something else, is missing, or is there twice. */
+function changedOnce(value: unknown, turns: readonly number[], something: unknown, at = 0): unknown {
+  const turn = turns[at % turns.length] ?? 0
+  if (value === null || typeof value !== 'object' || turn % 5 === 0) return something
+  if (Array.isArray(value)) {
+    if (turn % 5 === 1) return [...value, ...value]
+    return value.map((one, index) => (index === turn % value.length ? changedOnce(one, turns, something, at + 1) : one))
+  }
+  const fields = value as Readonly<Record<string, unknown>>
+  const name = Object.keys(fields)[turn % Math.max(1, Object.keys(fields).length)]
+  if (name === undefined) return something
+  const { [name]: chosen, ...others } = fields
+  if (turn % 11 === 0) return others
+  return { ...others, [name]: changedOnce(chosen, turns, something, at + 1) }
+}
+
+const values = (valid: readonly unknown[]) => {
+  const good = fc.constantFrom(...valid)
+  const turns = fc.array(fc.nat(), { minLength: 1, maxLength: 6 })
+  const changed = fc.tuple(good, turns, junk).map(([value, path, something]) => changedOnce(value, path, something))
+  return fc.oneof({ weight: 1, arbitrary: good }, { weight: 6, arbitrary: changed }, { weight: 2, arbitrary: junk })
+}
+
+function target<T>(name: string, arbitrary: fc.Arbitrary<T>, look: (value: T) => boolean): FuzzTarget {
+  return {
+    name,
+    run(runs, seed) {
+      const count: FuzzCount = { read: 0, refused: 0 }
+      const property = fc.property(arbitrary, (value) => {
+        if (look(value)) count.read += 1
+        else count.refused += 1
+      })
+      fc.assert(property, { numRuns: runs, seed })
+      return count
+    },
+  }
+}
+
+function event(name: string): FuzzTarget {
+  const [parse, valid] = EVENTS[name] ?? []
+  assert(parse && valid, 'a target has a parser')
+  return target(`event: ${name}`, values(valid), (value) => {
+    const read = parse(value)
+    if (!read.ok) return false
+    const text = JSON.stringify(read.value)
+    assert(text.length <= JSON.stringify(value).length + 64, 'what was read is not larger than what was sent')
+    const again = parse(renamed(JSON.parse(text)))
+    assert(again.ok && JSON.stringify(again.value) === text, 'what was read is read again as the same')
+    return true
+  })
+}
+
+function renamed(value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || !('asker' in value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [RENAMED[name] ?? name, field]))
+}
+
+const word = fc.integer({ min: 0, max: 0xffff_ffff })
+const edge = fc.oneof(word, fc.constantFrom(0, 1, 2, 8, 256, 0x7f80_0000, 0x7fc0_0000, 0xffff_ffff))
+
+/** A header with any fields, its payload as long as it says or not, and any bytes. */
+const frameBytes = fc.oneof(
+  fc.uint8Array({ maxLength: 120 }),
+  fc
+    .tuple(
+      fc.integer({ min: 0, max: 6 }),
+      fc.nat(8),
+      edge,
+      fc.nat(40),
+      fc.nat(9),
+      fc.nat(5),
+      fc.array(edge, { maxLength: 24 }),
+    )
+    .chain(([type, flags, epoch, position, count, width, payload]) =>
+      fc.constantFrom(payload.length * 4, count * 4, count * width * 4).map((said) => {
+        const own = Array.from({ length: said / 4 }, (_, index) => payload[index % Math.max(1, payload.length)] ?? 0)
+        const bytes = new Uint8Array(40 + 4 * own.length)
+        const view = new DataView(bytes.buffer)
+        bytes.set([1, type, flags, 0])
+        view.setUint32(4, epoch, true)
+        for (const [index, field] of [position, count, type === 3 ? width : 0, said].entries()) {
+          view.setUint32(24 + 4 * index, field, true)
+        }
+        for (const [index, value] of own.entries()) view.setUint32(40 + 4 * index, value, true)
+        return bytes
+      }),
+    ),
+)
+
+const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, index) => byte === b[index])
+
+const JOINED_BYTES_MAX = 64
+const slices = fc.array(
+  fc.tuple(fc.nat(9), fc.nat(5), fc.boolean(), fc.nat(40)).map(([number, index, last, bytes]) => {
+    const slice = new Uint8Array(Math.max(0, bytes - 2))
+    if (slice.length < SLICE_HEADER_BYTES) return slice
+    const view = new DataView(slice.buffer)
+    view.setUint32(0, number % 3 === 0 ? 0 : number, true)
+    view.setUint32(4, (last ? 0x8000_0000 : 0) | index, true)
+    return slice
+  }),
+  { maxLength: 30 },
+)
+
+export const FUZZ_TARGETS: readonly FuzzTarget[] = [
+  target('frame', frameBytes, (bytes) => {
+    const read = decodePeerFrame(bytes)
+    if (!read.ok) return false
+    assert(same(encodePeerFrame(read.value), bytes), 'a frame writes back to its bytes')
+    return true
+  }),
+  target('slices', slices, (list) => {
+    const joiner = new SliceJoiner(JOINED_BYTES_MAX, SLICE_HEADER_BYTES + 1)
+    let [taken, given] = [0, 0]
+    for (const slice of list) {
+      const joined = joiner.take(slice)
+      if (!joined.ok) return false
+      taken += slice.length - SLICE_HEADER_BYTES
+      given += joined.value?.length ?? 0
+      assert((joined.value?.length ?? 0) <= JOINED_BYTES_MAX, 'no message is larger than it may be')
+      assert(taken - given <= JOINING_BYTES_FACTOR * JOINED_BYTES_MAX, 'no more is kept than it may')
+    }
+    return given > 0 && list.length <= MESSAGES_JOINING_MAX * JOINED_BYTES_MAX
+  }),
+  target(
+    'words',
+    values(WORDS).map((value) => JSON.stringify(value) ?? ''),
+    (text) => {
+      const read = readPeerSays(text)
+      if (!read.ok) return false
+      const again = readPeerSays(writePeerSays(read.value))
+      assert(again.ok && writePeerSays(again.value) === writePeerSays(read.value), 'a word writes back to itself')
+      return true
+    },
+  ),
+  target('text', fc.oneof(fc.string({ maxLength: 200 }), fc.json({ maxDepth: 3 })), (text) => readPeerSays(text).ok),
+  target(
+    'key',
+    fc.oneof(
+      fc.string({ maxLength: 140 }),
+      fc
+        .base64String({ minLength: 40, maxLength: 48 })
+        .map((text) => `ed25519:${text.replaceAll(/[=+/]/g, 'A').slice(0, 43)}`),
+    ),
+    (text) => {
+      const read = parsePublicKey(text)
+      if (read.ok) assert(writePublicKey(read.value) === text, 'a key has one name')
+      return read.ok
+    },
+  ),
+  ...Object.keys(EVENTS).map(event),
+]
