@@ -87,7 +87,7 @@ export class MeshTab {
         contribution.take(from, frame)
         ends.take(from, frame)
       },
-      gone: (peer) => contribution.gone(peer),
+      gone: (peer, reason) => contribution.gone(peer, reason),
     })
     // What this tab serves may be a stage of its own route.
     for (const end of loopback(node.peer, node.peer)) exchange.add(end)

@@ -6,9 +6,17 @@
 import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer } from 'node:http'
 import { Server, type Socket } from 'socket.io'
+import { Rate } from '../../web/rules/rate.ts'
 import { Roster } from '../../web/rules/roster.ts'
 import { parseLook } from '../../web/wire/census.ts'
-import { EVENT_BYTES_MAX, LEASE_SWEEP_MS, PROVE_MS_MAX, TICKET_ROTATE_LOOK_MS } from '../../web/wire/limits.ts'
+import {
+  EVENT_BYTES_MAX,
+  EVENTS_BURST_MAX,
+  EVENTS_PER_SECOND_MAX,
+  LEASE_SWEEP_MS,
+  PROVE_MS_MAX,
+  TICKET_ROTATE_LOOK_MS,
+} from '../../web/wire/limits.ts'
 import { type PeerId, peerIdOf } from '../../web/wire/peers.ts'
 import { parseAssignWish, parsePlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
@@ -25,7 +33,6 @@ import {
 } from '../../web/wire/signal-events.ts'
 import { CensusDesk } from './census-desk.ts'
 import { Planner } from './planner.ts'
-import { EventRate } from './rate.ts'
 import type { TicketMint } from './tickets.ts'
 import { verifyText } from './verify.ts'
 
@@ -81,7 +88,7 @@ export class Hub {
     const nonce = randomBytes(24).toString('base64url')
     // What the tab asked for: it compares before it signs, so that no other server can pass a signature on to this one.
     const name = socket.handshake.headers.host ?? ''
-    const rate = new EventRate(this.#parts.nowMs())
+    const rate = new Rate({ perSecond: EVENTS_PER_SECOND_MAX, burst: EVENTS_BURST_MAX }, this.#parts.nowMs())
     const late = setTimeout(() => socket.disconnect(true), PROVE_MS_MAX)
     let peer: PeerId | null = null
     let proving = false

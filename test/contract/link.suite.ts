@@ -1,6 +1,7 @@
 /** What every link promises, whatever carries it. Runs in Node and in a page. */
 import { describe, expect, it } from 'vitest'
 import type { Link } from '../../web/mesh/link.ts'
+import { WORDS_BURST_MAX } from '../../web/wire/limits.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
 import type { PeerFrame } from '../../web/wire/peer-frame.ts'
 import { fail } from '../../web/wire/result.ts'
@@ -76,6 +77,39 @@ export function linkSuite(name: string, connect: () => Promise<LinkPair>): void 
       expect(await a.send(token(1), 'now')).toMatchObject({ ok: false, code: 'aborted' })
       await until(() => ends === 1)
       expect((await b.send(token(1), 'now')).ok).toBe(false)
+    })
+
+    it('tells its round trip once it was asked for', async () => {
+      const { a, b, until } = await connect()
+      a.onSays(() => {})
+      b.onSays(() => {})
+      expect(a.roundTripMs).toBeNull()
+      a.ping()
+      await until(() => a.roundTripMs !== null)
+      expect(a.roundTripMs).toBeGreaterThanOrEqual(0)
+      expect(b.roundTripMs).toBeNull()
+      a.close(fail('link-closed', ''))
+    })
+
+    it.each([Number.NaN, Number.POSITIVE_INFINITY])('closes where hidden states are %d', async (value) => {
+      const { a, b, until } = await connect()
+      const ends: string[] = []
+      const frames: PeerFrame[] = []
+      void b.closed.then(({ code }) => ends.push(code))
+      b.onFrame((frame) => frames.push(frame))
+      void a.send({ ...hidden(0, 1, 4), rows: Float32Array.of(0, value, 0, 0) } as PeerFrame, 'now')
+      await until(() => ends.length === 1)
+      expect([ends, frames]).toEqual([['frame-invalid'], []])
+    })
+
+    it('closes where the other side says more than it has reason to', async () => {
+      const { a, b, until } = await connect()
+      const ends: string[] = []
+      void b.closed.then(({ code }) => ends.push(code))
+      b.onSays(() => {})
+      for (let count = 0; count < 2 * WORDS_BURST_MAX; count += 1) void a.say({ says: 'alive' })
+      await until(() => ends.length === 1)
+      expect(ends).toEqual(['link-flooded'])
     })
   })
 }

@@ -9,10 +9,12 @@ import { Exchange } from '../../web/schedule/exchange.ts'
 import type { ServedStage } from '../../web/schedule/hop.ts'
 import { OwnSeats } from '../../web/schedule/own-seats.ts'
 import { Provider } from '../../web/schedule/provider.ts'
-import { CONNECT_MS_MAX } from '../../web/wire/limits.ts'
+import type { Code } from '../../web/wire/codes.ts'
+import { CONNECT_MS_MAX, CONTROL_BYTES_MAX } from '../../web/wire/limits.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
 import type { PeerFrame } from '../../web/wire/peer-frame.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
+import { type Lies, LyingLink } from './hostile-peer.ts'
 import { MemoryChannel } from './memory-channel.ts'
 import { SimClock } from './sim-clock.ts'
 
@@ -43,7 +45,15 @@ export interface MemoryPeer {
   readonly provider: Provider | null
 }
 
+/** Why a link ended, as the peer `at` one of its ends saw it. */
+export interface LinkEnd {
+  readonly at: string
+  readonly peer: string
+  readonly code: Code
+}
+
 export class MemoryMesh {
+  readonly ends: LinkEnd[] = []
   readonly clock = new SimClock()
   /** In order. */
   readonly sent: Sent[] = []
@@ -52,6 +62,7 @@ export class MemoryMesh {
   readonly #links = new Map<string, PipeLink[]>()
   readonly #frozen = new Set<string>()
   readonly #stuck = new Set<string>()
+  readonly #lies = new Map<string, Lies>()
   readonly #delayMs: (a: string, b: string) => number
   readonly #linked: (a: string, b: string) => boolean
   readonly #admitMs: number
@@ -63,8 +74,9 @@ export class MemoryMesh {
     this.#admitMs = admitMs
   }
 
-  /** Linked to everybody who is there. `stage`: what it serves. */
-  join(name: string, loaded: ServedStage | null = null): MemoryPeer {
+  /** Linked to everybody who is there. `stage`: what it serves. `lies`: what it says instead of what it should. */
+  join(name: string, loaded: ServedStage | null = null, lies: Lies | null = null): MemoryPeer {
+    if (lies) this.#lies.set(name, lies)
     const stage = loaded && this.#mortal(name, loaded)
     let exchange: Exchange | null = null
     const linkTo = (peer: string) => exchange?.linkTo(peer) ?? null
@@ -85,9 +97,9 @@ export class MemoryMesh {
         provider?.take(from, frame)
         this.#seats.get(name)?.take(from, frame)
       },
-      gone: (other) => {
-        provider?.gone(other)
-        this.#seats.get(name)?.gone(other)
+      gone: (other, reason) => {
+        provider?.gone(other, reason)
+        this.#seats.get(name)?.gone(other, reason)
       },
     })
     for (const end of loopback(name, name)) exchange.add(end)
@@ -183,15 +195,22 @@ export class MemoryMesh {
     const line = { later: this.clock.later, delayMs: this.#delayMs(a.name, b.name), bytesPerMs: 5_000, silent }
     const [controlA, controlB] = MemoryChannel.pair(line)
     const [tensorsA, tensorsB] = MemoryChannel.pair(line)
-    const toB = new PipeLink(b.name, new ChannelPipe(controlA), new ChannelPipe(tensorsA))
-    const toA = new PipeLink(a.name, new ChannelPipe(controlB), new ChannelPipe(tensorsB))
+    const nowMs = () => this.clock.nowMs
+    const toB = new PipeLink(b.name, new ChannelPipe(controlA, CONTROL_BYTES_MAX), new ChannelPipe(tensorsA), nowMs)
+    const toA = new PipeLink(a.name, new ChannelPipe(controlB, CONTROL_BYTES_MAX), new ChannelPipe(tensorsB), nowMs)
     this.#links.set(a.name, [...(this.#links.get(a.name) ?? []), toB])
     this.#links.set(b.name, [...(this.#links.get(b.name) ?? []), toA])
-    a.exchange.add(this.#heard(a.name, toB))
-    b.exchange.add(this.#heard(b.name, toA))
+    const liesA = this.#lies.get(a.name)
+    const liesB = this.#lies.get(b.name)
+    const outA = liesA ? new LyingLink(toB, liesA, { control: controlA, tensors: tensorsA }) : toB
+    const outB = liesB ? new LyingLink(toA, liesB, { control: controlB, tensors: tensorsB }) : toA
+    a.exchange.add(this.#heard(a.name, outA))
+    b.exchange.add(this.#heard(b.name, outB))
+    void toB.closed.then(({ code }) => this.ends.push({ at: a.name, peer: b.name, code }))
+    void toA.closed.then(({ code }) => this.ends.push({ at: b.name, peer: a.name, code }))
   }
 
-  #heard(from: string, link: PipeLink): Link {
+  #heard(from: string, link: Link): Link {
     const note = (what: Sent['what']) => this.sent.push({ from, to: link.peer, what })
     return {
       peer: link.peer,
@@ -206,6 +225,10 @@ export class MemoryMesh {
       send(frame, urgency) {
         note(frame)
         return link.send(frame, urgency)
+      },
+      ping: () => link.ping(),
+      get roundTripMs() {
+        return link.roundTripMs
       },
       onSays: (listener) => link.onSays(listener),
       onFrame: (listener) => link.onFrame(listener),

@@ -51,8 +51,9 @@ const WORDS: readonly unknown[] = [
   { says: 'close', request: REQUEST },
   { says: 'opened', ...ABOUT },
   { says: 'held', ...ABOUT, position: 3 },
-  { says: 'refused', ...ABOUT, code: 'kv-full', detail: '' },
+  { says: 'refused', ...ABOUT, by: PEER, code: 'kv-full', detail: '' },
   { says: 'alive' },
+  { says: 'ping', id: 7 },
 ]
 
 /** Parsers of values, each with values that it reads. */

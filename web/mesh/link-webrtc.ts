@@ -4,7 +4,7 @@
  * connect is sealed by the caller: a description whose fingerprint the peer's device key has not signed is refused.
  */
 import SimplePeer from 'simple-peer/simplepeer.min.js'
-import { CONNECT_MS_MAX } from '../wire/limits.ts'
+import { CONNECT_MS_MAX, CONTROL_BYTES_MAX } from '../wire/limits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { type Link, PipeLink } from './link.ts'
 import { ChannelPipe, type DataChannel } from './pipe.ts'
@@ -89,7 +89,7 @@ class SimplePeerLink extends PipeLink implements WebRtcLink {
   readonly #connection: RTCPeerConnection
 
   constructor(name: string, peer: SimplePeer, connection: RTCPeerConnection, tensors: RTCDataChannel) {
-    super(name, new ChannelPipe(controlOf(peer)), new ChannelPipe(tensors as DataChannel))
+    super(name, new ChannelPipe(controlOf(peer), CONTROL_BYTES_MAX), new ChannelPipe(tensors as DataChannel))
     this.#connection = connection
     // The last word of a close must leave the buffer before the connection goes.
     void this.closed.then(() => peer.destroy())

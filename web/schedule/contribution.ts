@@ -119,7 +119,8 @@ export class Contribution implements Server {
     if (this.#provider) this.#provider.hear(from, message)
     else if (message.says !== 'close') {
       const { request, epoch } = message
-      void from.say({ says: 'refused', request, epoch, code: 'session-unknown', detail: 'Nothing is served here.' })
+      const code = 'session-unknown'
+      void from.say({ says: 'refused', request, epoch, by: null, code, detail: 'Nothing is served here.' })
     }
   }
 
@@ -127,8 +128,8 @@ export class Contribution implements Server {
     this.#provider?.take(from, frame)
   }
 
-  gone(peer: string): void {
-    this.#provider?.gone(peer)
+  gone(peer: string, reason: Failure): void {
+    this.#provider?.gone(peer, reason)
   }
 
   #serve({ stage, model, msPerLayer }: LoadedStage, span: LayerSpan): void {

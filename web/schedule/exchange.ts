@@ -11,7 +11,7 @@ import type { Failure } from '../wire/result.ts'
 export interface Server {
   hear(from: Link, message: AskerSays): void
   take(from: Link, frame: PeerFrame): void
-  gone(peer: string): void
+  gone(peer: string, reason: Failure): void
 }
 
 /** An asker's own route; hears only of its request. */
@@ -66,7 +66,7 @@ export class Exchange {
   #lost(link: Link, reason: Failure): void {
     if (this.#links.get(link.peer) !== link) return
     this.#links.delete(link.peer)
-    this.#server?.gone(link.peer)
+    this.#server?.gone(link.peer, reason)
     for (const route of [...this.#routes.values()]) route.gone(link.peer, reason)
   }
 }

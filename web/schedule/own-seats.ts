@@ -6,7 +6,7 @@ import type { Link } from '../mesh/link.ts'
 import { loopback } from '../mesh/loopback.ts'
 import type { PeerFrame } from '../wire/peer-frame.ts'
 import { type PeerId, seatOf } from '../wire/peers.ts'
-import { fail } from '../wire/result.ts'
+import { type Failure, fail } from '../wire/result.ts'
 import { type Exchange, isAsker } from './exchange.ts'
 import { Provider, type ProviderParts } from './provider.ts'
 
@@ -48,8 +48,8 @@ export class OwnSeats {
   }
 
   /** The link to another peer is gone. */
-  gone(peer: PeerId): void {
-    for (const provider of this.#providers) provider.gone(peer)
+  gone(peer: PeerId, reason: Failure): void {
+    for (const provider of this.#providers) provider.gone(peer, reason)
   }
 
   async close(): Promise<void> {

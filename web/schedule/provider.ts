@@ -88,11 +88,11 @@ export class Provider implements Server {
     this.#served.get(frame.request)?.work.take(from.peer, frame)
   }
 
-  /** What an asker leaves open is closed with it. */
-  gone(peer: string): void {
+  /** What an asker leaves open is closed with it; where a neighbour is gone, its asker is told. */
+  gone(peer: string, reason: Failure): void {
     for (const [request, { asker, work }] of [...this.#served]) {
       if (asker === peer) void this.#end(request)
-      else work.gone(peer)
+      else work.parted(peer, reason)
     }
   }
 
@@ -163,5 +163,5 @@ async function refuse(
   code: Failure['code'],
   detail: string,
 ): Promise<undefined> {
-  await to.say({ says: 'refused', request, epoch, code, detail })
+  await to.say({ says: 'refused', request, epoch, by: null, code, detail })
 }

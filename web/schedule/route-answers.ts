@@ -33,6 +33,11 @@ export class RouteAnswers {
     return awaited !== undefined
   }
 
+  /** Whether this stage still has something to say. */
+  isAsked(peer: string): boolean {
+    return this.#awaited.some(({ from }) => from.has(peer))
+  }
+
   endAll(reason: Failure): void {
     while (this.refuse(reason));
   }

@@ -129,7 +129,7 @@ export class RouteChat {
       }
       onRoute(request, { kind: 'planned', plan: planned.value })
       const missing = await this.#link(planned.value)
-      if (missing.length === 0) return ok(this.#hop(request, planned.value, ends !== null))
+      if (missing.length === 0) return ok(this.#hop(request, planned.value, head, ends !== null))
       avoid.push(...missing)
       if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return fail('unreachable', '')
     }
@@ -148,7 +148,7 @@ export class RouteChat {
     return (await Promise.all(missing)).flat()
   }
 
-  #hop(request: RequestId, { stages }: Plan, ownEnds: boolean): RouteHop {
+  #hop(request: RequestId, { stages }: Plan, { vocabulary }: WorkerHead, ownEnds: boolean): RouteHop {
     const { exchange, clock, onRoute, self } = this.#parts
     const tickets = new Map<string, string>()
     const nameOf = (index: number, peer: PeerId) => {
@@ -162,6 +162,7 @@ export class RouteChat {
       return { span, peer: name, standby: standby?.peer ?? null }
     })
     const onEvent = (event: RouteEvent) => onRoute(request, event)
-    return new RouteHop({ request, stages: route, tickets, exchange, onEvent, clock })
+    const ids = vocabulary.offsets.length - 1
+    return new RouteHop({ request, stages: route, tickets, exchange, onEvent, clock, vocabulary: ids })
   }
 }

@@ -41,6 +41,8 @@ export interface RouteParts {
   readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
   readonly onEvent: (event: RouteEvent) => void
   readonly clock: RouteClock
+  /** Ids of tokens are less; a tail that draws others is closed. */
+  readonly vocabulary?: number
 }
 
 export interface RouteClock {
@@ -134,7 +136,7 @@ export class RouteHop implements Hop, Route {
     if (!this.#peers.includes(from) || message.says === 'alive') return
     if (message.says === 'draining') this.gone(from, fail('link-closed', 'The peer is leaving.'))
     else if (message.epoch !== this.#epoch) return
-    else if (message.says === 'refused') this.#refused(from, fail(message.code, message.detail))
+    else if (message.says === 'refused') this.#refused(from, message.by, fail(message.code, message.detail))
     else this.#acknowledged(from, message)
   }
 
@@ -146,8 +148,10 @@ export class RouteHop implements Hop, Route {
   take(from: string, frame: PeerFrame): void {
     this.#heardMs.set(from, this.#parts.clock.nowMs())
     if (frame.type !== 'token' || frame.epoch !== this.#epoch || from !== this.#peers.at(-1)) return
-    this.#journal.drawn(frame.position, frame.id)
-    this.#arrived(frame.position, { kind: 'token', id: frame.id })
+    const { position, id } = frame
+    if (id >= (this.#parts.vocabulary ?? Number.POSITIVE_INFINITY)) {
+      this.#link(from)?.close(fail('frame-invalid', 'It drew a token that the model has not.'))
+    } else if (this.#arrived(position, { kind: 'token', id })) this.#journal.drawn(position, id)
   }
 
   gone(peer: string, reason: Failure): void {
@@ -168,23 +172,31 @@ export class RouteHop implements Hop, Route {
     }
   }
 
-  /** Losses of a stage are answered by its standby; anything else ends the request. */
-  #refused(from: string, failure: Failure): void {
-    if (LOSSES.includes(failure.code)) this.gone(from, failure)
-    else if (failure.code === 'link-closed') {
+  /**
+   * A torn link between stages is made anew. Losses of a stage, steps that it will not take and what it says that a neighbour
+   * did are answered by a standby; anything else ends the request. Who is right is not known here: the neighbour goes where
+   * somebody can take its place, else who said it.
+   */
+  #refused(from: string, by: string | null, failure: Failure): void {
+    const blamed = by !== null && this.#peers.includes(by)
+    const replaceable = (blamed ? [by, from] : [from]).find((peer) => this.#standbyOf(peer) !== null)
+    if (failure.code === 'link-closed') {
       this.#torn = true
       this.#answers.endAll(failure)
       void this.#recover()
-    } else if (!this.#answers.refuse(failure)) this.#failAll(failure)
+    } else if (blamed || LOSSES.includes(failure.code)) this.gone(replaceable ?? (blamed ? by : from), failure)
+    else if (replaceable !== undefined && this.#answers.isAsked(from)) this.gone(replaceable, failure)
+    else if (!this.#answers.refuse(failure)) this.#failAll(failure)
   }
 
   /** The frame that ends there is done, and so is everything before it. */
-  #arrived(position: number, output: FrameOutput): void {
+  #arrived(position: number, output: FrameOutput): boolean {
     const entry = this.#inFlight[0]
-    if (!entry || entry.frame.position + entry.frame.count !== position) return
-    if (entry.frame.sample !== (output.kind === 'token')) return
+    if (!entry || entry.frame.position + entry.frame.count !== position) return false
+    if (entry.frame.sample !== (output.kind === 'token')) return false
     this.#inFlight.shift()
     entry.settle(ok(output))
+    return true
   }
 
   #send(frame: Frame): void {
@@ -237,8 +249,8 @@ export class RouteHop implements Hop, Route {
   #promote(fresh: Set<number>): boolean {
     for (const peer of [...this.#dead.keys()]) {
       const index = this.#peers.indexOf(peer)
-      const standby = this.#parts.stages[index]?.standby ?? null
-      if (standby === null || standby === peer || !this.#link(standby)) return false
+      const standby = this.#standbyOf(peer)
+      if (standby === null) return false
       this.#peers[index] = standby
       fresh.add(index)
     }
@@ -318,6 +330,12 @@ export class RouteHop implements Hop, Route {
 
   #link(peer: string): Link | null {
     return this.#parts.exchange.linkTo(peer)
+  }
+
+  /** Null where nobody can take its place. */
+  #standbyOf(peer: string): string | null {
+    const standby = this.#parts.stages[this.#peers.indexOf(peer)]?.standby ?? null
+    return standby !== null && standby !== peer && this.#link(standby) ? standby : null
   }
 
   #spanOf(peer: string): LayerSpan {

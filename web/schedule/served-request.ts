@@ -1,13 +1,16 @@
 /**
  * One request at one stage of a route: takes frames from the peer before, computes them in order, sends what comes out to
  * the peer after. It believes a frame only from whom the place in the route says, only of this epoch, and only where the
- * stage's KV is exactly what the frame continues. What is wrong is refused to the asker by code; nobody else is harmed.
+ * stage's KV is exactly what the frame continues. What is wrong is refused to the asker by code, with the neighbour whose
+ * fault it was; nobody else is harmed. An asker that sends wrong frames itself loses its link. A neighbour does not: what it
+ * sends is the asker's to steer, who could so part two stages that serve others.
  */
 import type { Frame, FrameInput, FrameOutput, SamplerSpec } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
+import type { Code } from '../wire/codes.ts'
 import { FRAMES_WAITING_BYTES_MAX, FRAMES_WAITING_MAX, TOKENS_IN_FLIGHT_MAX } from '../wire/limits.ts'
 import type { AskerSays, SamplerWire, StagePlace } from '../wire/peer-control.ts'
-import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
+import { allFinite, type PeerFrame, type RequestId } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { ServedStage } from './hop.ts'
 import { StageJournal } from './stage-journal.ts'
@@ -34,7 +37,7 @@ export class ServedRequest {
   #sampler: SamplerSpec
   #place: StagePlace
   #epoch: number
-  /** By position. Frames that wait for their turn, or for a token or ids that belong to them. */
+  /** Frames that wait for their turn, or for a token or ids that belong to them. */
   #waiting: RowsFrame[] = []
   #waitingBytes = 0
   /** Frames that the stage has. Few, so that those of other requests have their turn between them. */
@@ -43,6 +46,10 @@ export class ServedRequest {
   readonly #ids = new Map<number, number>()
   /** The KV. Whatever is said of it waits until it is there. */
   #reserved: Promise<Result<null>> = Promise.resolve(ok(null))
+  /** Something was refused in this epoch: what follows it in the pipe would be wrong as well, and nobody's fault. */
+  #refused = false
+  /** Where the next rows begin. */
+  #due = 0
   /** Sends what came out in the order in which it went in. */
   #sending: Promise<void> = Promise.resolve()
 
@@ -88,23 +95,33 @@ export class ServedRequest {
   }
 
   take(from: string, frame: PeerFrame): void {
-    if (frame.epoch < this.#epoch) return
+    if (frame.epoch < this.#epoch || this.#refused || !this.#knows(from)) return
     // The asker's copy, where asker and stage are one tab.
     if (frame.type === 'token' && !this.#first) return
-    const wrong = this.#whyNot(from, frame)
+    const why = this.#whyNot(from, frame)
+    const wrong = why === null ? this.#misplaced(frame) : fail('frame-invalid', why)
     if (wrong !== null) {
-      void this.#refuse(fail('frame-invalid', wrong))
+      void this.#refuse(wrong, from)
       return
     }
+    if ('count' in frame) this.#due = frame.position + frame.count
     if (frame.type === 'ids') for (const [index, id] of frame.ids.entries()) this.#ids.set(frame.position + index, id)
     else if (frame.type === 'token') this.#ids.set(frame.position, frame.id)
     else this.#wait(frame)
     this.#pump()
   }
 
-  /** What was on its way to a neighbour is lost with its link. Only these two can know that; the asker has it sent again. */
-  gone(peer: string): void {
-    if (this.#targets().includes(peer)) void this.#refuse(fail('link-closed', 'The link to the stage after is gone.'))
+  /**
+   * The link to a peer is gone. What was on its way is lost where this stage sends, and only the asker can have it sent again;
+   * where the peer broke the rules, only the asker can take another.
+   */
+  parted(peer: string, reason: Failure): void {
+    if (this.#refused) return
+    const { before, after, head, tail } = this.#place
+    const near = [before, after, this.#tail ? head : null, this.#first ? tail : null]
+    if (reason.code !== 'link-closed' && near.includes(peer)) void this.#refuse(reason, peer)
+    else if (this.#targets().includes(peer))
+      void this.#refuse(fail('link-closed', 'The link to the stage after is gone.'))
   }
 
   close(): Promise<void> {
@@ -124,18 +141,27 @@ export class ServedRequest {
     return this.#place.after === null
   }
 
+  /** Frames of anybody else are lost without a word: whose place is elsewhere may have been told wrong. */
+  #knows(peer: string): boolean {
+    const { before, tail } = this.#place
+    return peer === this.#parts.asker.peer || peer === before || peer === tail
+  }
+
   #whyNot(from: string, frame: PeerFrame): string | null {
     if (frame.epoch !== this.#epoch) return `epoch ${frame.epoch} was never announced`
     if (this.#waiting.length >= FRAMES_WAITING_MAX) return `${FRAMES_WAITING_MAX} frames wait already`
     if (this.#waitingBytes + bytesOf(frame) > FRAMES_WAITING_BYTES_MAX) return 'too many bytes wait already'
     const asker = this.#parts.asker.peer
+    const { width, vocabulary } = this.#parts.stage.facts
+    const ids = frame.type === 'token' ? [frame.id] : 'ids' in frame ? frame.ids : []
+    if (ids.some((id) => id >= vocabulary)) return 'a token id is outside the vocabulary'
     switch (frame.type) {
       case 'tokens':
       case 'chained':
         return this.#first && from === asker ? null : 'tokens come from the asker to the first stage'
       case 'hidden':
         if (from !== this.#place.before) return 'hidden states come from the stage before'
-        return frame.width === this.#parts.stage.facts.width ? null : `rows have ${frame.width} values`
+        return frame.width === width ? null : `rows have ${frame.width} values`
       case 'ids':
         return this.#tail && from === asker ? null : 'ids come from the asker to the tail'
       case 'token':
@@ -145,17 +171,19 @@ export class ServedRequest {
     }
   }
 
-  /** Urgent frames may overtake long ones on their way. */
   #wait(frame: RowsFrame): void {
-    let at = this.#waiting.length
-    while (at > 0 && (this.#waiting[at - 1]?.position ?? 0) > frame.position) at -= 1
-    this.#waiting.splice(at, 0, frame)
+    this.#waiting.push(frame)
     this.#waitingBytes += bytesOf(frame)
   }
 
   #forget(): void {
     this.#waiting = []
     this.#waitingBytes = 0
+  }
+
+  #misplaced(frame: PeerFrame): Failure | null {
+    if (!('count' in frame) || frame.position === this.#due) return null
+    return fail('position-mismatch', `Rows for ${frame.position} came where ${this.#due} was due.`)
   }
 
   #pump(): void {
@@ -203,9 +231,9 @@ export class ServedRequest {
     this.#sending = this.#sending.then(async () => {
       const made = await output
       // The asker has moved on: what came out belongs to nobody.
-      if (epoch !== this.#epoch) return
+      if (epoch !== this.#epoch || this.#refused) return
       if (made.ok) await this.#pass(frame, made.value)
-      else await this.#refuse(made)
+      else await this.#refuse(made, SENDERS_FAULT.includes(made.code) ? this.#senderOf(frame) : null)
     })
   }
 
@@ -220,6 +248,11 @@ export class ServedRequest {
       return
     }
     if (made.kind === 'hidden') {
+      // Sent on, it would cost this stage its link: numbers that no layer can take are the fault of who sent the rows.
+      if (!allFinite(made.rows)) {
+        await this.#refuse(fail('frame-invalid', 'what came of it are no numbers'), this.#senderOf(frame))
+        return
+      }
       this.#journal.add({ position, count, mode, rows: made.rows })
       if (!rebuild) {
         const { width } = this.#parts.stage.facts
@@ -234,6 +267,8 @@ export class ServedRequest {
 
   async #truncate({ epoch, position, sampler, place }: Extract<AskerSays, { says: 'truncate' }>): Promise<void> {
     this.#epoch = epoch
+    this.#refused = false
+    this.#due = position
     this.#forget()
     if (sampler) this.#sampler = samplerOf(sampler)
     if (place) {
@@ -300,8 +335,17 @@ export class ServedRequest {
     return this.#parts.linkTo(peer)
   }
 
-  #refuse({ code, detail }: Failure): Promise<void> {
-    return this.#tell({ says: 'refused', ...this.#about, code, detail })
+  #senderOf({ type }: RowsFrame): string {
+    return (type === 'hidden' ? this.#place.before : null) ?? this.#parts.asker.peer
+  }
+
+  /** `by`: whose fault it was; null where it is this stage's own. */
+  async #refuse(failure: Failure, by: string | null = null): Promise<void> {
+    const { asker } = this.#parts
+    this.#refused = true
+    const { code, detail } = failure
+    await this.#tell({ says: 'refused', ...this.#about, by, code, detail })
+    if (by === asker.peer) asker.close(failure)
   }
 
   async #tell(message: Parameters<Link['say']>[0]): Promise<void> {
@@ -313,6 +357,8 @@ function bytesOf(frame: PeerFrame): number {
   if (frame.type === 'hidden') return frame.rows.byteLength
   return frame.type === 'tokens' ? frame.ids.byteLength : 0
 }
+
+const SENDERS_FAULT: readonly string[] = ['frame-invalid', 'position-mismatch'] satisfies readonly Code[]
 
 /** The seed has 64 bits, which JSON has not. */
 function samplerOf({ seed, ...rest }: SamplerWire): SamplerSpec {

@@ -159,6 +159,7 @@ export const CODES = {
   'link-failed': ['No connection to a peer could be made.', 'Another one is tried. A firewall may stand in the way.'],
   'link-closed': ['The connection to a peer ended.', 'The answer goes on with another one.'],
   'link-congested': ['A peer takes data too slowly.', 'Wait a moment, then try again.'],
+  'link-flooded': ['A peer sent more than any peer has reason to.', 'The connection to it was closed.'],
   'message-too-large': ['The message is larger than any link carries.', 'Send a part of it.'],
   'embeddings-unsupported': [
     'This model makes no embeddings.',

@@ -205,6 +205,15 @@ export const PIPE_BUFFER_LOW_BYTES = MIB
 export const PIPE_QUEUE_BYTES_MAX = 2 * PEER_FRAME_BYTES_MAX
 /** A message on the control channel of a link, with a ticket in it. */
 export const CONTROL_BYTES_MAX = 16 * KIB
+/** What one peer may say on that channel: `held` while a long prompt is fed comes in bursts. */
+export const WORDS_PER_SECOND_MAX = 200
+export const WORDS_BURST_MAX = 4_000
+/** Frames of one peer: eight requests of a small model on a fast GPU have a tenth of it. */
+export const FRAMES_PER_SECOND_MAX = 20_000
+export const FRAMES_BURST_MAX = 40_000
+/** Pings whose answers tell a link's round trip: the least of so many newest. Longer ones than this tell nothing. */
+export const ROUND_TRIPS_KEPT = 4
+export const ROUND_TRIP_MS_MAX = 10_000
 /** A signed ticket; they have some 900. */
 export const TICKET_CHARACTERS_MAX = 4_096
 /** Public keys of the server that a tab is told of: one in use, one before it, one that comes. */

@@ -69,15 +69,26 @@ export type AskerSays =
   | (About & { readonly says: 'spares'; readonly peers: readonly string[] })
   | { readonly says: 'close'; readonly request: RequestId }
 
-/** Said by a stage. `refused` answers any of these or a frame; `held` says how far the KV has come while it is fed. */
+/**
+ * Said by a stage. `refused` answers any of these or a frame, `by` names the neighbour whose fault it was as the stage sees
+ * it; `held` says how far the KV has come while it is fed.
+ */
 export type StageSays =
   | (About & { readonly says: 'opened' | 'truncated' })
   | (About & { readonly says: 'held'; readonly position: number })
-  | (About & { readonly says: 'refused'; readonly code: Code; readonly detail: string })
+  | (About & { readonly says: 'refused'; readonly by: string | null; readonly code: Code; readonly detail: string })
   | { readonly says: 'alive' }
   | { readonly says: 'draining' }
 
+/** Said by either; the link itself answers. */
+export interface LinkSays {
+  readonly says: 'ping' | 'pong'
+  readonly id: number
+}
+
 export type PeerSays = AskerSays | StageSays
+/** All that can lie on the channel. */
+export type ControlSays = PeerSays | LinkSays
 
 const SAYS = [
   'open',
@@ -91,17 +102,19 @@ const SAYS = [
   'refused',
   'alive',
   'draining',
+  'ping',
+  'pong',
 ] as const
 const EPOCH_MAX = 0xffff_ffff
 const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf, span, requestId } =
   peerReaderOf('control-invalid')
 
-export function writePeerSays(message: PeerSays): string {
+export function writePeerSays(message: ControlSays): string {
   return JSON.stringify(message)
 }
 
 /** Refusals: `control-invalid`. */
-export function readPeerSays(text: string): Result<PeerSays> {
+export function readPeerSays(text: string): Result<ControlSays> {
   if (text.length > CONTROL_BYTES_MAX) return fail('control-invalid', `It has ${text.length} characters.`)
   return attempt(() => {
     const fields = record(parseJson(text), 'The message')
@@ -110,6 +123,9 @@ export function readPeerSays(text: string): Result<PeerSays> {
       case 'alive':
       case 'draining':
         return { says }
+      case 'ping':
+      case 'pong':
+        return { says, id: whole(fields, 'id', Number.MAX_SAFE_INTEGER) }
       case 'close':
         return { says, request: requestId(fields, 'request') }
       case 'opened':
@@ -124,6 +140,7 @@ export function readPeerSays(text: string): Result<PeerSays> {
         return {
           says,
           ...aboutOf(fields),
+          by: orNull(fields, 'by', () => named(fields, 'by')),
           code: codeOf(fields),
           detail: words(fields, 'detail', DETAIL_CHARACTERS_MAX),
         }

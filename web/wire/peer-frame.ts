@@ -111,9 +111,11 @@ export function decodePeerFrame(bytes: Uint8Array): Result<PeerFrame> {
     case 'chained':
       return ok({ ...rows, type })
     case 'hidden': {
-      const values = words(bytes)
-      if (!allFinite(values)) return invalid('it holds values that are no numbers')
-      return ok({ ...rows, type, width, rows: new Float32Array(values.buffer, values.byteOffset, values.length) })
+      const { buffer, byteOffset, length } = words(bytes)
+      const values = new Float32Array(buffer, byteOffset, length)
+      return allFinite(values)
+        ? ok({ ...rows, type, width, rows: values })
+        : invalid('it holds values that are no numbers')
     }
     case 'ids':
       return ok({ ...at, type, ids: words(bytes) })
@@ -161,8 +163,9 @@ function words(bytes: Uint8Array): Uint32Array {
 }
 
 /** An exponent of all ones is an infinity or no number: it would poison every later token in silence. */
-function allFinite(values: Uint32Array): boolean {
-  for (const value of values) if ((value & 0x7f800000) === 0x7f800000) return false
+export function allFinite({ buffer, byteOffset, length }: Float32Array): boolean {
+  const words = new Uint32Array(buffer, byteOffset, length)
+  for (const word of words) if ((word & 0x7f800000) === 0x7f800000) return false
   return true
 }
 
