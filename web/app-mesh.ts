@@ -66,6 +66,7 @@ export class AppMesh {
     this.#preferences.set({ mesh: { ...this.#settings, ...change } })
     if (change.consent === false) void this.close()
     else if (this.#looking && this.#settings.consent) void this.#join()
+    if (change.relayOnly !== undefined) this.#joined?.node.server.tell()
     if (change.onlyWhileVisible !== undefined || change.pauseWhileActive !== undefined) this.#giving.watch()
     this.#changed()
   }

@@ -11,7 +11,7 @@ type Link = Pick<MeshNode['links'][number], 'peer' | 'stats' | 'path'>
 export interface JoinedMesh {
   readonly node: Pick<MeshNode, 'peer'> & {
     readonly links: readonly Link[]
-    readonly server: { look(on: boolean): void }
+    readonly server: { look(on: boolean): void; tell(): void }
   }
   readonly contribution: Pick<MeshTab['contribution'], 'start' | 'stop' | 'serving' | 'positions'>
   readonly chat: Pick<MeshTab['chat'], 'load' | 'chat'>

@@ -51,6 +51,7 @@ export class MeshTab {
       randomId: () => toBase64Url(crypto.getRandomValues(new Uint8Array(16))),
       nowMs: Date.now,
       relayOnly,
+      every,
       onState: onSignal,
       ...(onCensus ? { onCensus } : {}),
       onLink: (link) => exchange.add(link),
@@ -116,6 +117,7 @@ export class MeshTab {
     this.contribution = contribution
     this.#ends = ends
     addEventListener('pagehide', () => contribution.drain())
+    document.addEventListener('visibilitychange', () => contribution.tell())
   }
 
   static async join(parts: MeshTabParts): Promise<MeshTab> {

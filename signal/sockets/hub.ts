@@ -177,7 +177,7 @@ export class Hub {
     )
     socket.on('leave', (_, reply) =>
       proven(reply, (own) => {
-        this.roster.leave(own)
+        this.roster.leave(own, this.#parts.nowMs())
         if (this.#sockets.get(own) === socket) this.#sockets.delete(own)
         peer = null
         return ok(null)

@@ -12,7 +12,7 @@ import { type Assigned, type AssignWish, middleOf, type Plan, type PlanWish } fr
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { TicketMint } from './tickets.ts'
 
-/** Of a pair that nobody has measured yet. */
+/** Of a pair that has not measured it yet; twice that through a relay. */
 const ROUND_TRIP_ASSUMED_MS = 40
 
 export class Planner {
@@ -39,7 +39,7 @@ export class Planner {
         asker,
         ends,
         allowed: null,
-        rttMs: () => ROUND_TRIP_ASSUMED_MS,
+        rttMs: this.#distances(),
         seed: mix(request, 0),
       },
     )
@@ -64,6 +64,28 @@ export class Planner {
     return { span, numericClass: commonest(classes) }
   }
 
+  /**
+   * Where both ends have told how far they are from each other: the longer of the two, since a peer that wants to be chosen
+   * could say that it is near.
+   */
+  #distances(): (a: PeerId, b: PeerId) => number {
+    const told = new Map<PeerId, ReadonlyMap<PeerId, number>>()
+    const nearOf = (id: PeerId) => {
+      const known = told.get(id)
+      if (known) return known
+      const near = this.#roster.peer(id)?.presence?.near ?? []
+      const fresh = new Map(near.map(({ peer, roundTripMs }) => [peer, roundTripMs]))
+      told.set(id, fresh)
+      return fresh
+    }
+    const relayed = (id: PeerId) => this.#roster.peer(id)?.presence?.relayOnly === true
+    return (a, b) => {
+      const [there, back] = [nearOf(a).get(b), nearOf(b).get(a)]
+      if (there !== undefined && back !== undefined) return Math.max(there, back)
+      return relayed(a) || relayed(b) ? 2 * ROUND_TRIP_ASSUMED_MS : ROUND_TRIP_ASSUMED_MS
+    }
+  }
+
   #holders(modelId: string): readonly PlacementPeer[] {
     return this.#roster.all().flatMap(({ id, presence }) =>
       (presence?.held ?? [])
@@ -76,7 +98,7 @@ export class Planner {
           queued,
           numericClass: presence?.numericClass ?? '',
           visible: presence?.visible ?? false,
-          hazard: 0,
+          hazard: this.#roster.hazard(id, this.#nowMs()),
         })),
     )
   }

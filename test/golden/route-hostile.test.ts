@@ -9,7 +9,13 @@ import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/r
 import { samplerToWire } from '../../web/schedule/served-request.ts'
 import { Session, type SessionEvent } from '../../web/schedule/session.ts'
 import type { Code } from '../../web/wire/codes.ts'
-import { CONTROL_BYTES_MAX, FRAMES_BURST_MAX, WORDS_BURST_MAX } from '../../web/wire/limits.ts'
+import {
+  CONTROL_BYTES_MAX,
+  FRAMES_BURST_MAX,
+  SERVED_PER_ASKER_MAX,
+  SERVED_REQUESTS_MAX,
+  WORDS_BURST_MAX,
+} from '../../web/wire/limits.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
 import { encodePeerFrame, type PeerFrame } from '../../web/wire/peer-frame.ts'
 import { cutIntoSlices } from '../../web/wire/slices.ts'
@@ -367,4 +373,30 @@ describe('an asker', () => {
     })
     expect(ends.filter(({ at, peer }) => at !== 'liar' && peer !== 'liar')).toEqual([])
   })
+})
+
+it('a stage tells what it has free, and gives no more', async () => {
+  const mesh = new MemoryMesh()
+  const requests = Array.from({ length: SERVED_REQUESTS_MAX + 1 }, (_, index) => `${index}`.padStart(32, '0'))
+  // One asker alone may not take all.
+  const askers = requests.map((_, index) => `asker${Math.floor(index / SERVED_PER_ASKER_MAX)}`)
+  for (const name of new Set(askers)) mesh.join(name)
+  const { provider } = mesh.join('head', await loadCpu(file, HEAD))
+  const heard: PeerSays[] = []
+  for (const [index, request] of requests.entries()) {
+    const { exchange } = mesh.peer(askers[index] ?? '')
+    exchange.join(request, { hear: (_, message) => heard.push(message), take: () => {}, gone: () => {} })
+    void exchange.linkTo('head')?.say({ ...open(HEAD, null, null), request } as PeerSays)
+  }
+  expect(provider?.freePositions).toBe(POSITIONS)
+  await mesh.clock.until(() => heard.some(({ says }) => says === 'refused'))
+  expect(heard.filter(({ says }) => says === 'opened')).toHaveLength(SERVED_REQUESTS_MAX)
+  expect(heard.at(-1)).toMatchObject({ says: 'refused', code: 'kv-full', request: requests.at(-1) })
+  expect([provider?.serving, provider?.freePositions]).toEqual([SERVED_REQUESTS_MAX, 0])
+  void mesh
+    .peer('asker0')
+    .exchange.linkTo('head')
+    ?.say({ says: 'close', request: requests[0] ?? '' })
+  await mesh.clock.until(() => provider?.serving === SERVED_REQUESTS_MAX - 1)
+  expect(provider?.freePositions).toBe(POSITIONS)
 })

@@ -23,6 +23,8 @@ export class FakeMesh {
   left = 0
   starts = 0
   looking = false
+  /** How often what is told of this tab changed. */
+  told = 0
   layersMax: number | null = null
   serving = 0
   positions = 0
@@ -178,6 +180,9 @@ export class FakeMesh {
         server: {
           look: (on) => {
             this.looking = on
+          },
+          tell: () => {
+            this.told += 1
           },
         },
       },

@@ -67,7 +67,10 @@ const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Result<unkno
     parseWelcome,
     [{ resume: 'r', timeMs: 1, ticketKeys: KEYS, iceServers: [{ urls: 'stun:a', username: 'u', credential: 'c' }] }],
   ],
-  presence: [parsePresence, [{ numericClass: 'a', visible: true, held: [HELD] }]],
+  presence: [
+    parsePresence,
+    [{ numericClass: 'a', visible: true, held: [HELD], relayOnly: false, near: [{ peer: PEER, roundTripMs: 4.5 }] }],
+  ],
   'relay wish': [parseRelayWish, [{ to: PEER, sealed: SEALED }]],
   relayed: [parseRelayed, [{ from: PEER, sealed: SEALED }]],
   'plan wish': [parsePlanWish, [{ request: REQUEST, modelId: MODEL, layers: 4, positions: 64, avoid: [PEER] }]],

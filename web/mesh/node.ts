@@ -7,10 +7,10 @@
 
 import { Breaker } from '../rules/breaker.ts'
 import type { Census } from '../wire/census.ts'
-import { BREAKERS_MAX, LINKS_MAX } from '../wire/limits.ts'
+import { BREAKERS_MAX, HEARTBEAT_MS, LINKS_MAX, NEIGHBOURS_TOLD_MAX } from '../wire/limits.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
-import type { Relayed } from '../wire/signal-events.ts'
+import type { Neighbour, Relayed } from '../wire/signal-events.ts'
 import { connectWebRtc, type WebRtcLink } from './link-webrtc.ts'
 import { type SealedParts, SealedSignalling } from './sealed-signalling.ts'
 import { SignalClient, type SignalState, type Signer } from './signal-client.ts'
@@ -26,6 +26,8 @@ export interface MeshNodeParts {
   readonly relayOnly: () => boolean
   readonly onState: (state: SignalState) => void
   readonly onCensus?: (census: Census) => void
+  /** Also while the tab is hidden. */
+  readonly every: (ms: number, run: () => void) => () => void
   /** Open, whoever called. */
   readonly onLink: (link: WebRtcLink) => void
 }
@@ -46,11 +48,12 @@ export class MeshNode {
   readonly #links = new Map<PeerId, WebRtcLink>()
   /** Also of links that are open: their last candidates come late. */
   readonly #calls = new Map<PeerId, Call>()
+  readonly #rest: () => void
   readonly #breakers = new Map<PeerId, Breaker>()
 
   constructor(parts: MeshNodeParts) {
     this.#parts = parts
-    const { url, key, randomId, nowMs, onState, onCensus } = parts
+    const { url, key, randomId, nowMs, onState, onCensus, relayOnly, every } = parts
     this.server = new SignalClient({
       url,
       key,
@@ -59,6 +62,11 @@ export class MeshNode {
       onState,
       ...(onCensus ? { onCensus } : {}),
       onRelayed: (relayed) => this.#hear(relayed),
+      about: () => ({ relayOnly: relayOnly(), near: this.#near() }),
+      every,
+    })
+    this.#rest = every(HEARTBEAT_MS, () => {
+      for (const link of this.links) link.ping()
     })
   }
 
@@ -93,7 +101,13 @@ export class MeshNode {
     this.server.close()
   }
 
+  #near(): readonly Neighbour[] {
+    const told = this.links.flatMap(({ peer, roundTripMs }) => (roundTripMs === null ? [] : [{ peer, roundTripMs }]))
+    return told.slice(-NEIGHBOURS_TOLD_MAX)
+  }
+
   #end(): void {
+    this.#rest()
     for (const { abort } of this.#calls.values()) abort.abort()
     for (const link of this.links) link.close(fail('link-closed', 'The tab left.'))
   }
@@ -161,6 +175,7 @@ export class MeshNode {
       if (this.#calls.get(peer) === call) this.#calls.delete(peer)
     })
     this.#parts.onLink(link)
+    link.ping()
     return made
   }
 }

@@ -18,6 +18,7 @@ import {
 } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import {
+  type Holding,
   type IceServer,
   type Presence,
   parseChallenge,
@@ -53,10 +54,14 @@ export interface SignalParts {
   readonly onRelayed: (relayed: Relayed) => void
   /** While it looks. */
   readonly onCensus?: (census: Census) => void
+  /** What goes with every heartbeat, as it is then. */
+  readonly about?: () => Pick<Presence, 'relayOnly' | 'near'>
+  /** Calls again and again, also while the tab is hidden; returns how to stop. The page's own timer by default. */
+  readonly every?: (ms: number, run: () => void) => () => void
 }
 
 /** Of a tab that only asks or looks: it is there too. */
-const HOLDS_NOTHING: Presence = { numericClass: '', visible: true, held: [] }
+const HOLDS_NOTHING: Holding = { numericClass: '', visible: true, held: [] }
 
 type TabSocket = Socket<ServerSays, TabSays>
 /** Whose calls reject where no answer comes in time. */
@@ -67,7 +72,7 @@ export class SignalClient {
   readonly #parts: SignalParts
   readonly #socket: TabSocket
   #resume: string | null = null
-  #presence: Presence | null = null
+  #holding: Holding | null = null
   #looking = false
   #here = false
   #gaveUp = false
@@ -76,7 +81,7 @@ export class SignalClient {
   #aheadMs = 0
   #ticketKeys: readonly TicketKey[] = []
   #iceServers: readonly IceServer[] = []
-  #beating: ReturnType<typeof setInterval> | null = null
+  #beating: (() => void) | null = null
 
   constructor(parts: SignalParts) {
     this.#parts = parts
@@ -120,8 +125,13 @@ export class SignalClient {
   }
 
   /** Told at once and with every heartbeat from now on. */
-  say(presence: Presence): void {
-    this.#presence = presence
+  say(holding: Holding): void {
+    this.#holding = holding
+    void this.#beat()
+  }
+
+  /** What is `about` this tab has changed: told at once. */
+  tell(): void {
     void this.#beat()
   }
 
@@ -184,7 +194,10 @@ export class SignalClient {
     this.#rest()
     this.#become(true)
     onState({ state: 'here' })
-    this.#beating = setInterval(() => void this.#beat(this.#presence ?? HOLDS_NOTHING), HEARTBEAT_MS)
+    this.#beating = (this.#parts.every ?? everyOfPage)(
+      HEARTBEAT_MS,
+      () => void this.#beat(this.#holding ?? HOLDS_NOTHING),
+    )
     if (this.#looking) void this.#tellLook()
     await this.#beat()
   }
@@ -193,8 +206,10 @@ export class SignalClient {
     return this.#answer((socket) => socket.emitWithAck('look', this.#looking))
   }
 
-  async #beat(presence = this.#presence): Promise<void> {
-    if (presence && this.#beating) await this.#answer((socket) => socket.emitWithAck('presence', presence))
+  async #beat(holding = this.#holding): Promise<void> {
+    if (!holding || !this.#beating) return
+    const presence = { ...holding, ...(this.#parts.about?.() ?? { relayOnly: false, near: [] }) }
+    await this.#answer((socket) => socket.emitWithAck('presence', presence))
   }
 
   /** What the server answers to an event. Refusals: `signal-away`, and its own. */
@@ -242,9 +257,14 @@ export class SignalClient {
   }
 
   #rest(): void {
-    if (this.#beating !== null) clearInterval(this.#beating)
+    this.#beating?.()
     this.#beating = null
   }
+}
+
+function everyOfPage(ms: number, run: () => void): () => void {
+  const timer = setInterval(run, ms)
+  return () => clearInterval(timer)
 }
 
 async function done(answer: Promise<Result<unknown>>): Promise<Result<null>> {

@@ -23,7 +23,7 @@ export interface PlacementPeer {
   /** Frames of others that go first, on average. */
   readonly queued: number
   readonly visible: boolean
-  /** Chance that it is gone within the hour, from its past. 0 to 1. */
+  /** How likely it is to be gone without a word, from its past. 0 to 1. */
   readonly hazard: number
 }
 

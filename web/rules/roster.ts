@@ -3,8 +3,9 @@
  * unless it comes back within `RESUME_MS`. The lease decides, never a claim of the tab. Pure: the time comes in.
  */
 import { LEASE_MS, RESUME_MS } from '../wire/limits.ts'
-import type { PeerId } from '../wire/peers.ts'
+import { keyOfPeer, type PeerId } from '../wire/peers.ts'
 import type { Presence } from '../wire/signal-events.ts'
+import { Hazards } from './hazard.ts'
 
 export interface RosterPeer {
   readonly id: PeerId
@@ -17,6 +18,7 @@ export interface RosterPeer {
 
 export class Roster {
   readonly #peers = new Map<PeerId, RosterPeer>()
+  readonly #hazards = new Hazards()
 
   get size(): number {
     return this.#peers.size
@@ -49,6 +51,7 @@ export class Roster {
   hear(id: PeerId, presence: Presence, nowMs: number): boolean {
     const peer = this.#peers.get(id)
     if (!peer) return false
+    if (presence.held.length === 0) this.#ended(peer, true, nowMs)
     this.#peers.set(id, { ...peer, presence, untilMs: nowMs + LEASE_MS })
     return true
   }
@@ -59,14 +62,29 @@ export class Roster {
     if (peer) this.#peers.set(id, { ...peer, connected: false, untilMs: Math.min(peer.untilMs, nowMs + RESUME_MS) })
   }
 
-  leave(id: PeerId): boolean {
-    return this.#peers.delete(id)
+  leave(id: PeerId, nowMs: number): void {
+    const peer = this.#peers.get(id)
+    if (peer) this.#ended(peer, true, nowMs)
+    this.#peers.delete(id)
+  }
+
+  /** How likely the device of a peer is to be gone without a word: 0 to 1. */
+  hazard(id: PeerId, nowMs: number): number {
+    return this.#hazards.of(keyOfPeer(id) ?? id, nowMs)
   }
 
   /** Takes out whose lease has ended and says who. */
   sweep(nowMs: number): readonly PeerId[] {
     const gone = this.all().filter(({ untilMs }) => untilMs <= nowMs)
-    for (const { id } of gone) this.#peers.delete(id)
+    for (const peer of gone) {
+      this.#ended(peer, false, nowMs)
+      this.#peers.delete(peer.id)
+    }
     return gone.map(({ id }) => id)
+  }
+
+  /** Only of who served: nobody waits for a tab that asks. */
+  #ended({ id, presence }: RosterPeer, announced: boolean, nowMs: number): void {
+    if (presence && presence.held.length > 0) this.#hazards.ended(keyOfPeer(id) ?? id, announced, nowMs)
   }
 }

@@ -4,13 +4,13 @@
  */
 import type { Link } from '../mesh/link.ts'
 import type { OnProgress } from '../weights/model-load.ts'
-import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
+import { PRESENCE_GAP_MS } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { PeerFrame } from '../wire/peer-frame.ts'
 import type { LayerSpan } from '../wire/peers.ts'
 import type { Assigned, AssignWish } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
-import type { Presence } from '../wire/signal-events.ts'
+import type { Holding } from '../wire/signal-events.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Server } from './exchange.ts'
 import type { ServedStage } from './hop.ts'
@@ -22,7 +22,7 @@ type Open = Extract<AskerSays, { readonly says: 'open' }>
 export interface ContributionParts {
   readonly worker: Pick<WorkerStage, 'adapter' | 'load' | 'unload' | 'ping' | 'end'>
   readonly assign: (wish: AssignWish) => Promise<Result<Assigned>>
-  readonly say: (presence: Presence) => void
+  readonly say: (holding: Holding) => void
   readonly linkTo: ProviderParts['linkTo']
   readonly connect: ProviderParts['connect']
   readonly every: ProviderParts['every']
@@ -43,6 +43,8 @@ export class Contribution implements Server {
   #abort: AbortController | null = null
   #positions = 0
   #numericClass = ''
+  /** Something changed that is not told yet. */
+  #untold = false
 
   constructor(parts: ContributionParts) {
     this.#parts = parts
@@ -110,6 +112,15 @@ export class Contribution implements Server {
     await this.#parts.worker.unload()
   }
 
+  /** What is served, as it is now. */
+  tell(): void {
+    const provider = this.#provider
+    if (!provider || this.#state.state !== 'serving') return
+    const { span, modelId, msPerLayer } = this.#state
+    const held = { modelId, span, msPerLayer, freePositions: provider.freePositions, queued: provider.serving }
+    this.#parts.say({ numericClass: this.#numericClass, visible: this.#parts.visible(), held: [held] })
+  }
+
   /** The page is being left. */
   drain(): void {
     this.#provider?.drain()
@@ -133,7 +144,7 @@ export class Contribution implements Server {
   }
 
   #serve({ stage, model, msPerLayer }: LoadedStage, span: LayerSpan): void {
-    const { worker, linkTo, connect, every, admit, say, visible } = this.#parts
+    const { worker, linkTo, connect, every, admit } = this.#parts
     const counted: ServedStage = {
       ...stage,
       run: async (frame) => {
@@ -150,11 +161,22 @@ export class Contribution implements Server {
       ping: () => worker.ping(),
       onSilent: () => worker.end(),
       admit: (asker, open) => admit(asker, open, model.id),
+      onChange: () => this.#tellSoon(),
     })
     this.#numericClass = stage.facts.numericClass
     this.#become({ state: 'serving', span, modelId: model.id, msPerLayer })
-    const held = { modelId: model.id, span, msPerLayer, freePositions: CONTEXT_POSITIONS_DEFAULT, queued: 0 }
-    say({ numericClass: stage.facts.numericClass, visible: visible(), held: [held] })
+    this.tell()
+  }
+
+  /** With all that changes in the next moment: the server hears no tab that says too much. */
+  #tellSoon(): void {
+    if (this.#untold) return
+    this.#untold = true
+    const rest = this.#parts.every(PRESENCE_GAP_MS, () => {
+      rest()
+      this.#untold = false
+      this.tell()
+    })
   }
 
   #end(abort: AbortController, reason: Failure): Failure {

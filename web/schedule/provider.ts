@@ -3,7 +3,13 @@
  * Several askers at once; the stage computes their frames in the order in which they come.
  */
 import type { Link } from '../mesh/link.ts'
-import { ALIVE_MS, SERVED_PER_ASKER_MAX, SERVED_REQUESTS_MAX, STAGE_SILENT_MS_MAX } from '../wire/limits.ts'
+import {
+  ALIVE_MS,
+  SERVED_PER_ASKER_MAX,
+  SERVED_POSITIONS_MAX,
+  SERVED_REQUESTS_MAX,
+  STAGE_SILENT_MS_MAX,
+} from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
@@ -26,11 +32,14 @@ export interface ProviderParts {
   readonly onSilent: () => void
   /** Whether the ticket allows this asker exactly this. */
   readonly admit: (asker: string, open: Open) => Promise<Result<null>>
+  /** Requests were opened or closed. */
+  readonly onChange?: () => void
 }
 
 interface Served {
   readonly asker: string
   readonly ticket: string
+  readonly positions: number
   readonly work: ServedRequest
 }
 
@@ -43,6 +52,8 @@ export class Provider implements Server {
   readonly #rest: () => void
   #sessions = 0
   #beatsWaiting = 0
+  /** The stage had no memory for another one. */
+  #kvFull = false
 
   constructor(parts: ProviderParts) {
     this.#parts = parts
@@ -64,6 +75,14 @@ export class Provider implements Server {
   /** Requests that are open. */
   get serving(): number {
     return this.#served.size
+  }
+
+  /** KV positions that the next request may ask for. */
+  get freePositions(): number {
+    if (this.#kvFull || this.#served.size >= SERVED_REQUESTS_MAX) return 0
+    let reserved = 0
+    for (const { positions } of this.#served.values()) reserved += positions
+    return Math.max(0, Math.min(this.#parts.stage.facts.contextLength, SERVED_POSITIONS_MAX - reserved))
   }
 
   hear(from: Link, message: AskerSays): void {
@@ -117,6 +136,7 @@ export class Provider implements Server {
     const opened = await served?.work.open()
     if (!opened || opened.ok) return
     await this.#end(open.request, served)
+    this.#kvFull = opened.code === 'kv-full' && this.serving > 0
     await refuse(from, open, opened.code, opened.detail)
   }
 
@@ -126,30 +146,36 @@ export class Provider implements Server {
     if (known && known.asker !== from.peer)
       return refuse(from, open, 'session-exists', 'Somebody else has this request.')
     if (known) await this.#end(open.request, known)
-    const full = this.#full(from.peer)
+    const full = this.#whyFull(from.peer, open.positions)
     if (full) return refuse(from, open, full.code, full.detail)
     // The same request may begin anew; a ticket is used up by the first time.
     const admitted = known?.ticket === open.ticket ? ok(null) : await this.#parts.admit(from.peer, open)
     if (!admitted.ok) return refuse(from, open, admitted.code, admitted.detail)
-    const filled = this.#full(from.peer)
+    // Others may have come while the ticket was verified.
+    const filled = this.#whyFull(from.peer, open.positions)
     if (filled) return refuse(from, open, filled.code, filled.detail)
     this.#sessions += 1
     const { stage, linkTo, connect } = this.#parts
     const work = new ServedRequest({ stage, asker: from, linkTo, connect, session: this.#sessions }, open)
-    const served = { asker: from.peer, ticket: open.ticket, work }
+    const served = { asker: from.peer, ticket: open.ticket, positions: open.positions, work }
     this.#served.set(open.request, served)
+    this.#parts.onChange?.()
     this.#askers.set(from.peer, from)
     return served
   }
 
-  #full(asker: string): Failure | null {
+  #whyFull(asker: string, positions: number): Failure | null {
     const own = [...this.#served.values()].filter((served) => served.asker === asker).length
     if (own >= SERVED_PER_ASKER_MAX) return fail('requests-full', `It takes ${SERVED_PER_ASKER_MAX}.`)
-    return this.#served.size < SERVED_REQUESTS_MAX ? null : fail('kv-full', `${SERVED_REQUESTS_MAX} are served.`)
+    return positions <= this.freePositions ? null : fail('kv-full', `${this.serving} are served.`)
   }
 
   async #end(request: RequestId, served = this.#served.get(request)): Promise<void> {
-    if (served && this.#served.get(request) === served) this.#served.delete(request)
+    if (served && this.#served.get(request) === served) {
+      this.#served.delete(request)
+      this.#kvFull = false
+      this.#parts.onChange?.()
+    }
     if (served && ![...this.#served.values()].some(({ asker }) => asker === served.asker)) {
       this.#askers.delete(served.asker)
     }

@@ -214,6 +214,14 @@ export const FRAMES_BURST_MAX = 40_000
 /** Pings whose answers tell a link's round trip: the least of so many newest. Longer ones than this tell nothing. */
 export const ROUND_TRIPS_KEPT = 4
 export const ROUND_TRIP_MS_MAX = 10_000
+/** Links of which a tab tells the server how far they lead. */
+export const NEIGHBOURS_TOLD_MAX = 16
+/** What changes while a tab serves is told so much later, with all that changed meanwhile. */
+export const PRESENCE_GAP_MS = 250
+/** How long a lease that ended without a word counts against a device: half as much after this. */
+export const HAZARD_HALF_LIFE_MS = 24 * 3_600_000
+/** Devices whose past the server remembers. */
+export const HAZARD_KEYS_MAX = 10_000
 /** A signed ticket; they have some 900. */
 export const TICKET_CHARACTERS_MAX = 4_096
 /** Public keys of the server that a tab is told of: one in use, one before it, one that comes. */
@@ -254,6 +262,8 @@ export const DETAIL_CHARACTERS_MAX = 500
 export const TAKEOVERS_MAX = 16
 /** Requests of others that one stage serves at once; each has KV of its own. */
 export const SERVED_REQUESTS_MAX = 8
+/** KV positions that one stage reserves for all of them. */
+export const SERVED_POSITIONS_MAX = SERVED_REQUESTS_MAX * CONTEXT_POSITIONS_DEFAULT
 /** Who may take the place of a stage's neighbours: of the one before, the one after, and where the tokens go or come from. */
 export const SPARES_MAX = 4
 /** Of these, those of one asker: nobody can take all of a stage. */

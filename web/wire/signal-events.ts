@@ -5,7 +5,14 @@
 import type { Census } from './census.ts'
 import { type PublicKeyText, parsePublicKey, SIGNATURE_BYTES } from './device-keys.ts'
 import type { Fields } from './fields.ts'
-import { NAME_CHARACTERS_MAX, PEER_ID_CHARACTERS_MAX, RANGES_HELD_MAX, SDP_CHARACTERS_MAX } from './limits.ts'
+import {
+  NAME_CHARACTERS_MAX,
+  NEIGHBOURS_TOLD_MAX,
+  PEER_ID_CHARACTERS_MAX,
+  RANGES_HELD_MAX,
+  ROUND_TRIP_MS_MAX,
+  SDP_CHARACTERS_MAX,
+} from './limits.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Assigned, AssignWish, Plan, PlanWish } from './plan-events.ts'
 import type { Result } from './result.ts'
@@ -58,10 +65,22 @@ export interface HeldRange {
   readonly queued: number
 }
 
-export interface Presence {
+export interface Holding {
   readonly numericClass: string
   readonly visible: boolean
   readonly held: readonly HeldRange[]
+}
+
+/** A peer to which there is a link, and how far it is: there and back. */
+export interface Neighbour {
+  readonly peer: PeerId
+  readonly roundTripMs: number
+}
+
+export interface Presence extends Holding {
+  /** Its links go through a relay only. */
+  readonly relayOnly: boolean
+  readonly near: readonly Neighbour[]
 }
 
 /** What WebRTC needs to connect, with the sender's signature: `fingerprint`, of both peers, the call and the text. */
@@ -167,6 +186,8 @@ export function parsePresence(value: unknown): Result<Presence> {
       numericClass: words(fields, 'numericClass', NAME_CHARACTERS_MAX),
       visible: flag(fields, 'visible'),
       held: list(fields['held'], '`held`', RANGES_HELD_MAX).map(readHeld),
+      relayOnly: flag(fields, 'relayOnly'),
+      near: list(fields['near'], '`near`', NEIGHBOURS_TOLD_MAX).map(readNeighbour),
     }
   })
 }
@@ -203,6 +224,11 @@ function readHeld(value: unknown): HeldRange {
     freePositions: whole(fields, 'freePositions', Number.MAX_SAFE_INTEGER),
     queued: number(fields, 'queued', 0, QUEUED_MAX),
   }
+}
+
+function readNeighbour(value: unknown): Neighbour {
+  const fields = record(value, 'A neighbour')
+  return { peer: peer(fields, 'peer'), roundTripMs: number(fields, 'roundTripMs', 0, ROUND_TRIP_MS_MAX) }
 }
 
 function readSealed(value: unknown): Sealed {

@@ -23,11 +23,11 @@ const arbitraryPeer = fc
     freePositions: fc.constantFrom(0, 1_000),
     queued: fc.integer({ min: 0, max: 3 }),
     visible: fc.boolean(),
+    hazard: fc.constantFrom(0, 0.25, 0.9),
   })
   .map(({ first, length, ...rest }) => ({
     ...rest,
     span: { first, last: Math.min(LAYERS, first + length) },
-    hazard: 0,
   }))
 const roster = fc
   .array(arbitraryPeer, { maxLength: 9 })
@@ -101,6 +101,35 @@ describe('a plan', () => {
       { numRuns: 500 },
     )
     expect(planned).toBeGreaterThan(5)
+  })
+
+  it('leaves nobody out who is better in everything', () => {
+    const nearer = (a: string, b: string) => Number(a.slice(1) || 0) + Number(b.slice(1) || 0)
+    fc.assert(
+      fc.property(roster, fc.integer(), fc.boolean(), (peers, seed, measured) => {
+        const planned = place(peers, requestOf({ seed, ...(measured ? { asker: 'p0', rttMs: nearer } : {}) }))
+        if (!planned.ok) return
+        const used = planned.placement.stages.map(({ peer }) => peer)
+        for (const [index, one] of peers.entries()) {
+          if (!used.includes(one.id)) continue
+          const better = peers.filter(
+            (other, at) =>
+              !used.includes(other.id) &&
+              other.span.first === one.span.first &&
+              other.span.last === one.span.last &&
+              other.freePositions >= one.freePositions &&
+              other.msPerLayer < one.msPerLayer &&
+              other.queued <= one.queued &&
+              other.hazard <= one.hazard &&
+              (other.visible || !one.visible) &&
+              // By their names those before are nearer to everybody.
+              (!measured || at < index),
+          )
+          expect(better).toEqual([])
+        }
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('is the same for the same snapshot, in whatever order it comes', () => {

@@ -8,16 +8,18 @@ import { Hub } from '../../../signal/sockets/hub.ts'
 import { TicketMint } from '../../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey } from '../../../web/account/device-key.ts'
 import { TicketCheck } from '../../../web/account/ticket-check.ts'
-import { SignalClient, type SignalState, type Signer } from '../../../web/mesh/signal-client.ts'
+import { SignalClient, type SignalParts, type SignalState, type Signer } from '../../../web/mesh/signal-client.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import { EVENTS_BURST_MAX, LEASE_MS, RESUME_MS, TICKET_KEY_MS } from '../../../web/wire/limits.ts'
-import type { Presence, Relayed } from '../../../web/wire/signal-events.ts'
+import type { Neighbour, Presence, Relayed } from '../../../web/wire/signal-events.ts'
 
 const ICE = [{ urls: 'turn:weft.test:3478', username: 'u', credential: 'c' }]
 const PRESENCE: Presence = {
   numericClass: 'a',
   visible: true,
   held: [{ modelId: 'a'.repeat(64), span: { first: 0, last: 4 }, msPerLayer: 1.5, freePositions: 4_096, queued: 0 }],
+  relayOnly: false,
+  near: [],
 }
 const SEALED = { call: 'c'.repeat(22), kind: 'offer' as const, text: 'v=0', signature: 'A'.repeat(86) }
 
@@ -45,7 +47,7 @@ afterEach(async () => {
 const runOf = () => toBase64Url(crypto.getRandomValues(new Uint8Array(16)))
 const until = (condition: () => boolean) => vi.waitFor(() => expect(condition()).toBe(true), { timeout: 10_000 })
 
-async function tab(key?: Signer, run = runOf()) {
+async function tab(key?: Signer, run = runOf(), more: Partial<SignalParts> = {}) {
   const states: SignalState[] = []
   const heard: Relayed[] = []
   const client = new SignalClient({
@@ -55,6 +57,7 @@ async function tab(key?: Signer, run = runOf()) {
     nowMs: () => nowMs,
     onState: (state) => states.push(state),
     onRelayed: (relayed) => heard.push(relayed),
+    ...more,
   })
   clients.push(client)
   return { client, states, heard, last: () => states.at(-1)?.state }
@@ -98,6 +101,30 @@ describe('a tab', () => {
     await until(() => last() === 'here')
     expect(hub.roster.sweep(nowMs + LEASE_MS - 1)).toEqual([])
     expect(hub.roster.sweep(nowMs + LEASE_MS)).toEqual([client.peer])
+  })
+})
+
+describe('a heartbeat', () => {
+  it('comes with every tick that the tab is given, and says how things are then', async () => {
+    const ticks: (() => void)[] = []
+    const every = (_: number, run: () => void) => {
+      ticks.push(run)
+      return () => {}
+    }
+    let relayOnly = false
+    const near: Neighbour[] = []
+    const { client, last } = await tab(undefined, runOf(), { every, about: () => ({ relayOnly, near }) })
+    await until(() => last() === 'here' && ticks.length === 1)
+    client.say(PRESENCE)
+    await until(() => hub.roster.peer(client.peer)?.presence !== null)
+    nowMs += LEASE_MS - 1
+    near.push({ peer: client.peer, roundTripMs: 12.5 })
+    ticks[0]?.()
+    await until(() => hub.roster.peer(client.peer)?.presence?.near.length === 1)
+    expect(hub.roster.sweep(nowMs + 1)).toEqual([])
+    relayOnly = true
+    client.tell()
+    await until(() => hub.roster.peer(client.peer)?.presence?.relayOnly === true)
   })
 })
 
@@ -156,6 +183,44 @@ describe('the planner', () => {
       const use = { ...REQUEST, asker: asker.client.peer, span: stage?.span ?? { first: 0, last: 1 } }
       expect(await check.admit(ticket ?? '', use)).toMatchObject({ ok: true })
     }
+  })
+
+  it('takes who is near, as both of them say', async () => {
+    const near = new Map<SignalClient, Neighbour[]>()
+    const worker = async (first: number, last: number) => {
+      const told: Neighbour[] = []
+      const one = await tab(undefined, runOf(), { about: () => ({ relayOnly: false, near: told }) })
+      near.set(one.client, told)
+      await until(() => one.last() === 'here')
+      const held = { modelId: MODEL, span: { first, last }, msPerLayer: 1, freePositions: 4_096, queued: 0 }
+      const say = async () => {
+        one.client.say({ numericClass: 'a/b', visible: true, held: [held] })
+        await until(() => hub.roster.peer(one.client.peer)?.presence?.near.length === told.length)
+      }
+      await say()
+      return { client: one.client, told, say }
+    }
+    const [head, far, close] = [await worker(0, 2), await worker(2, 4), await worker(2, 4)]
+    const asker = await tab()
+    await until(() => asker.last() === 'here')
+    const tail = async () => {
+      const plan = await asker.client.plan(REQUEST)
+      return plan.ok ? plan.value.stages[1]?.peer : plan.code
+    }
+    for (const [other, roundTripMs] of [
+      [far, 30],
+      [close, 2],
+    ] as const) {
+      head.told.push({ peer: other.client.peer, roundTripMs })
+      other.told.push({ peer: head.client.peer, roundTripMs })
+      await other.say()
+    }
+    await head.say()
+    expect(await tail()).toBe(close.client.peer)
+    // Saying so alone brings nobody nearer.
+    far.told[0] = { peer: head.client.peer, roundTripMs: 0 }
+    await far.say()
+    expect(await tail()).toBe(close.client.peer)
   })
 
   it('says what is missing, and sends a new tab where it is needed', async () => {
