@@ -6,6 +6,7 @@
 import SimplePeer from 'simple-peer/simplepeer.min.js'
 import { CONNECT_MS_MAX, CONTROL_BYTES_MAX } from '../wire/limits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
+import { IceRestart } from './ice-restart.ts'
 import { type Link, PipeLink } from './link.ts'
 import { ChannelPipe, type DataChannel } from './pipe.ts'
 
@@ -75,11 +76,14 @@ export function connectWebRtc(wish: WebRtcWish, signal: AbortSignal): Promise<Re
     })
     signalling.onDescription((description) => {
       // A late candidate after the end is nobody's fault.
-      if (peer._pc) peer.signal(description)
+      if (peer._pc && isSameEnd(peer._pc, description)) peer.signal(description)
     })
     peer.on('connect', () => {
-      if (connection && tensors) settle(ok(new SimplePeerLink(wish.peer, peer, connection, tensors)))
-      else settle(fail('link-failed', 'It closed before it was open.'))
+      if (connection && tensors) {
+        const link = new SimplePeerLink(wish.peer, peer, connection, tensors)
+        if (initiator) restartIce(link, peer, connection)
+        settle(ok(link))
+      } else settle(fail('link-failed', 'It closed before it was open.'))
     })
     if (signal.aborted) onAbort()
   })
@@ -110,6 +114,34 @@ class SimplePeerLink extends PipeLink implements WebRtcLink {
       roundTripMs: typeof seconds === 'number' ? seconds * 1000 : null,
     }
   }
+}
+
+/** simple-peer gives up where ICE has failed; long before that it is `disconnected`. */
+function restartIce({ closed }: Link, peer: SimplePeer, connection: RTCPeerConnection): void {
+  const restart = new IceRestart({
+    state: () => connection.iceConnectionState,
+    restart() {
+      connection.restartIce()
+      peer.negotiate()
+    },
+    later(ms, run) {
+      const timer = setTimeout(run, ms)
+      return () => clearTimeout(timer)
+    },
+    chance: Math.random,
+  })
+  connection.addEventListener('iceconnectionstatechange', () => restart.look())
+  void closed.then(() => restart.end())
+}
+
+/** A later description is another way to the same end: signed as it is, it may not change whom the packets are for. */
+function isSameEnd({ currentRemoteDescription }: RTCPeerConnection, description: Description): boolean {
+  if (description.type === 'candidate' || !currentRemoteDescription) return true
+  return fingerprintOf(description.sdp) === fingerprintOf(currentRemoteDescription.sdp)
+}
+
+function fingerprintOf(sdp: string): string | undefined {
+  return /^a=fingerprint:(.+)$/m.exec(sdp)?.[1]?.trim().toLowerCase()
 }
 
 /** simple-peer's channel with the promises of a data channel. It reads the channel itself, so it is listened to instead. */

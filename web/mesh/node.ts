@@ -115,10 +115,12 @@ export class MeshNode {
   #hear(relayed: Relayed): void {
     const { from, sealed } = relayed
     const known = this.#calls.get(from)
-    if (sealed.kind !== 'offer') {
-      if (known?.id === sealed.call) void known.signalling.hear(relayed)
+    if (known?.id === sealed.call) {
+      // Also another offer: the same link by another way.
+      void known.signalling.hear(relayed)
       return
     }
+    if (sealed.kind !== 'offer') return
     if (known?.calling && !this.#links.has(from) && this.peer < from) return
     if (!known && this.#calls.size >= LINKS_MAX) return
     const answer = this.#call(from, sealed.call, false)

@@ -15,6 +15,8 @@ declare module 'simple-peer/simplepeer.min.js' {
     readonly _channel: RTCDataChannel | null
     send(bytes: Uint8Array): void
     signal(data: unknown): void
+    /** Offers again; of the side that called. */
+    negotiate(): void
     destroy(error?: Error): void
     on(event: 'signal', listener: (data: unknown) => void): void
     on(event: 'connect' | 'close', listener: () => void): void

@@ -222,6 +222,10 @@ export const PRESENCE_GAP_MS = 250
 export const HAZARD_HALF_LIFE_MS = 24 * 3_600_000
 /** Devices whose past the server remembers. */
 export const HAZARD_KEYS_MAX = 10_000
+/** Tries to find another way for a link whose packets do not arrive: the first wait, the longest, and how many. */
+export const ICE_RESTART_MS = 500
+export const ICE_RESTART_MS_MAX = 4_000
+export const ICE_RESTARTS_MAX = 8
 /** A signed ticket; they have some 900. */
 export const TICKET_CHARACTERS_MAX = 4_096
 /** Public keys of the server that a tab is told of: one in use, one before it, one that comes. */
