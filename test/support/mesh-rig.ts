@@ -20,6 +20,8 @@ export type Answer = Awaited<ReturnType<typeof askIn>>
 
 export interface MeshRig {
   readonly modelId: string
+  /** Of the server. */
+  readonly url: string
   openTab(): Promise<MeshTabPage>
   /** Tabs that serve, one after the other, so that each takes what is still missing. */
   contributors(count: number, layersMax: number): Promise<readonly MeshTabPage[]>
@@ -40,9 +42,11 @@ export interface MeshWish {
   /** Of each tab's context, before its first page. */
   readonly prepare?: (context: BrowserContext) => Promise<void>
   readonly ice?: () => IceConfig
+  /** Of the browser. */
+  readonly flags?: readonly string[]
 }
 
-export function useMesh({ query = '', prepare, ice }: MeshWish = {}): MeshRig {
+export function useMesh({ query = '', prepare, ice, flags = [] }: MeshWish = {}): MeshRig {
   let built: BuiltPage
   let server: AppServer
   let browser: Browser
@@ -62,7 +66,7 @@ export function useMesh({ query = '', prepare, ice }: MeshWish = {}): MeshRig {
     // Tabs of the test before were closed without a word.
     await expect.poll(() => server.server.hub.roster.size, { timeout: 30_000 }).toBe(0)
     tabs = []
-    browser = await launchChromium()
+    browser = await launchChromium({ args: [...flags] })
   })
   afterEach(async () => {
     const complaints = tabs.flatMap((tab) => tab.complaints)
@@ -99,6 +103,9 @@ export function useMesh({ query = '', prepare, ice }: MeshWish = {}): MeshRig {
   const rig: MeshRig = {
     get modelId() {
       return modelId()
+    },
+    get url() {
+      return server.url
     },
     async openTab() {
       const tab = await openMeshTab(browser, `${server.url}/${query}`, prepare)

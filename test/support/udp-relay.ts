@@ -65,7 +65,7 @@ export class UdpRelay {
     this.#dropped.add(tab)
   }
 
-  /** From now on it does again. */
+  /** Packets of this tab pass again. */
   restore(tab: string): void {
     this.#dropped.delete(tab)
   }
