@@ -54,5 +54,14 @@ function before(a: Due | undefined, b: Due): boolean {
   return a !== undefined && (a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order))
 }
 
-/** After every microtask that follows. */
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
+/** After every microtask that follows. Browsers have no word for it but a message to themselves. */
+const settle = () =>
+  new Promise<void>((resolve) => {
+    if (typeof setImmediate === 'function') return void setImmediate(resolve)
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(null)
+  })

@@ -17,6 +17,7 @@ import type { Exchange } from './exchange.ts'
 import { type GgufParts, GgufWorker } from './gguf-worker.ts'
 import type { OwnEnds } from './own-ends.ts'
 import { type RouteClock, type RouteEvent, RouteHop } from './route-hop.ts'
+import { linkAll } from './route-links.ts'
 import { Session } from './session.ts'
 import { talk } from './talk.ts'
 import { UsageClock } from './usage-clock.ts'
@@ -107,7 +108,7 @@ export class RouteChat {
 
   /** A route all of whose stages can be reached, or have a standby that can. Others are asked for where not. */
   async #route(head: WorkerHead, ends: PrivateEnds | null, signal: AbortSignal): Promise<Result<RouteHop>> {
-    const { plan, randomRequest, onRoute, self } = this.#parts
+    const { plan, connect, clock, randomRequest, onRoute, self } = this.#parts
     const avoid: PeerId[] = []
     for (let tries = 1; ; tries += 1) {
       const request = randomRequest()
@@ -128,24 +129,11 @@ export class RouteChat {
         if (own.value && tries < PLANS_MAX) continue
       }
       onRoute(request, { kind: 'planned', plan: planned.value })
-      const missing = await this.#link(planned.value)
+      const missing = await linkAll(planned.value.stages, { connect, every: clock.every })
       if (missing.length === 0) return ok(this.#hop(request, planned.value, head, ends !== null))
       avoid.push(...missing)
       if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return fail('unreachable', '')
     }
-  }
-
-  /** Links to all in the plan. Value: who is missing where nobody can stand in. */
-  async #link({ stages }: Plan): Promise<readonly PeerId[]> {
-    const { connect } = this.#parts
-    const missing = stages.map(async ({ peer, standby }) => {
-      // Both at once: a standby that is linked already takes over in no time.
-      const spare = standby && connect(standby.peer)
-      const [own, other] = [await connect(peer), spare]
-      if (own.ok || (await other)?.ok) return []
-      return [peer, ...(standby ? [standby.peer] : [])]
-    })
-    return (await Promise.all(missing)).flat()
   }
 
   #hop(request: RequestId, { stages }: Plan, { vocabulary }: WorkerHead, ownEnds: boolean): RouteHop {

@@ -328,6 +328,8 @@ export const RECONNECT_MS = 500
 export const RECONNECT_MS_MAX = 10_000
 /** From the first offer until both channels are open; a relay far away takes some three seconds. */
 export const CONNECT_MS_MAX = 20_000
+/** A peer of a route that is not linked is waited for so long once its standby is. */
+export const CONNECT_LATE_MS = 3_000
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
 export const MESSAGES_JOINING_MAX = 8
 /** All of them together: so many of the largest. */
@@ -343,6 +345,7 @@ assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template 
 assert(SERVED_PER_ASKER_MAX * 2 <= SERVED_REQUESTS_MAX, 'one asker leaves room for another')
 assert(SERVED_REQUESTS_MAX < SESSIONS_MAX, 'a stage has a session for each request, and one to measure')
 assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at least')
+assert(CONNECT_LATE_MS < CONNECT_MS_MAX, 'a late peer is left out before it is given up')
 assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
 assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
 assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')
