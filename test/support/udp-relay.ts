@@ -38,6 +38,8 @@ export class UdpRelay {
   readonly #ports = new Map<string, Promise<number>>()
   readonly #sockets: Socket[] = []
   readonly #timers = new Set<ReturnType<typeof setTimeout>>()
+  /** On their way from one address to another, oldest first: jitter delays packets, it does not shuffle them. */
+  readonly #ways = new Map<string, (() => void)[]>()
   /** Addresses by tab, as its packets come from them. */
   readonly #addresses = new Map<string, Set<string>>()
   readonly #dropped = new Set<string>()
@@ -102,10 +104,15 @@ export class UdpRelay {
   #later(from: string, to: string, send: () => void): void {
     const { rttMs, jitterMs, lossPercent } = this.#network
     if (this.#random.uniform() * 100 < lossPercent || this.#isDropped(from) || this.#isDropped(to)) return
+    const key = `${from} ${to}`
+    const way = this.#ways.get(key) ?? []
+    this.#ways.set(key, way)
+    way.push(send)
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer)
-        if (this.#sockets.length > 0) send()
+        const oldest = way.shift()
+        if (this.#sockets.length > 0) oldest?.()
       },
       rttMs / 2 + this.#random.uniform() * jitterMs,
     )
