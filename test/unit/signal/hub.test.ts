@@ -9,8 +9,10 @@ import { TicketMint } from '../../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey } from '../../../web/account/device-key.ts'
 import { TicketCheck } from '../../../web/account/ticket-check.ts'
 import { SignalClient, type SignalParts, type SignalState, type Signer } from '../../../web/mesh/signal-client.ts'
+import { keepsEnds } from '../../../web/rules/private-ends.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import { EVENTS_BURST_MAX, LEASE_MS, RESUME_MS, TICKET_KEY_MS } from '../../../web/wire/limits.ts'
+import { parsePlanWish } from '../../../web/wire/plan-events.ts'
 import type { Neighbour, Presence, Relayed } from '../../../web/wire/signal-events.ts'
 
 const ICE = [{ urls: 'turn:weft.test:3478', username: 'u', credential: 'c' }]
@@ -233,6 +235,38 @@ describe('the planner', () => {
       ok: true,
       value: { span: { first: 2, last: 4 }, numericClass: 'a/b' },
     })
+  })
+
+  it('sends new tabs to the middle that an asker with private ends looks for, then plans it with tickets for all', async () => {
+    const asker = await tab()
+    await until(() => asker.last() === 'here')
+    const self = asker.client.peer
+    const wish = { ...REQUEST, ends: { first: 1, last: 1 } }
+    expect(await asker.client.plan(wish)).toMatchObject({ code: 'no-holder', detail: '1 to 3' })
+    const needed = await asker.client.assign({ modelId: MODEL, layers: 4, layersMax: 4, adapter: 'a' })
+    expect(needed).toMatchObject({ value: { span: { first: 1, last: 3 } } })
+    const { client } = await holding(1, 3)
+    const plan = await asker.client.plan(wish)
+    if (!plan.ok) throw new Error(plan.code)
+    const { stages } = plan.value
+    expect(stages.map(({ peer }) => peer)).toEqual([self, client.peer, self])
+    expect(keepsEnds(stages, self, wish.ends, 4)).toBe(true)
+    const own = new TicketCheck({ self, keys: () => asker.client.ticketKeys, nowMs: () => nowMs })
+    for (const { span, ticket } of [stages[0], stages[2]].flatMap((stage) => stage ?? [])) {
+      expect(await own.admit(ticket, { ...wish, asker: self, span })).toMatchObject({ ok: true })
+      expect(await own.admit(ticket, { ...wish, asker: self, span })).toMatchObject({ code: 'ticket-invalid' })
+    }
+  })
+
+  it.each([
+    [{ first: 0, last: 1 }],
+    [{ first: 1, last: 0 }],
+    [{ first: 2, last: 2 }],
+    [{ first: 9, last: 1 }],
+    [{ first: 1 }],
+    ['all'],
+  ])('refuses the ends %j', async (ends) => {
+    expect(parsePlanWish({ ...REQUEST, ends })).toMatchObject({ ok: false, code: 'event-invalid' })
   })
 
   it('tells a tab what it needs to connect, and of new keys', async () => {
