@@ -2,6 +2,7 @@
  * What `App.mesh` says is true now, as plain values, and what a person may set of it. Types and constants only: screens and
  * tests read these without knowing how the mesh works.
  */
+import type { GivingLimits, RestReason } from './rules/giving.ts'
 import type { Census } from './wire/census.ts'
 import type { LoadProgress } from './wire/chat.ts'
 import type { LayerSpan, PeerId } from './wire/peers.ts'
@@ -12,8 +13,8 @@ export type SignalView =
   | { readonly state: 'off' | 'connecting' | 'here' }
   | { readonly state: 'away'; readonly reason: Failure; readonly final: boolean }
 
-/** Why a contribution rests: the person said so, the tab is hidden, or they use it themselves. */
-export type RestReason = 'person' | 'hidden' | 'active'
+/** What keeps a hidden tab awake: a small window, a sound that nobody hears, or nothing. */
+export type Awake = 'window' | 'sound' | 'none'
 
 /** What a tab gives, measured over the last seconds. Null until there is something to compare. */
 export interface MeshRates {
@@ -45,9 +46,13 @@ export type ContributionView =
       /** Of prompts and answers, since it began. */
       readonly tokens: number
       readonly rates: MeshRates | null
+      /** How many times longer a token takes while the tab is hidden; null until both were measured. */
+      readonly hiddenSlowdown: number | null
+      /** Null where nothing is wanted, or not known yet. */
+      readonly awake: Awake | null
     }
-  /** It keeps nothing on the GPU. */
-  | { readonly state: 'paused'; readonly key: string; readonly why: RestReason }
+  /** It keeps nothing on the GPU. `untilMinute`: of the wall clock, where that is known. */
+  | { readonly state: 'paused'; readonly key: string; readonly why: RestReason; readonly untilMinute: number | null }
 
 export interface LinkView {
   readonly peer: PeerId
@@ -89,16 +94,31 @@ export interface RouteView {
 }
 
 /** Kept by this browser. Nothing connects before `consent`. */
-export interface MeshSettings {
+export interface MeshSettings extends GivingLimits {
   readonly consent: boolean
   /** Hides this device's network address from peers. */
   readonly relayOnly: boolean
   /** What a contribution may take of the GPU; null for the whole model where it fits. */
   readonly gpuBytesMax: number | null
-  readonly onlyWhileVisible: boolean
-  readonly pauseWhileActive: boolean
   /** Own answers over others: this tab computes the first and the last layers, so that nobody else sees a token. */
   readonly privateEnds: boolean
+  /** The share of the time that it computes; one of `DUTIES`. */
+  readonly duty: number
+  /** Use of the whole device counts as activity too, where the browser tells of it. */
+  readonly watchDevice: boolean
+  /** While it gives: the tab is kept awake where it is hidden, and the screen on. */
+  readonly keepAwake: boolean
+  readonly screenOn: boolean
+}
+
+/** What this browser tells of its device. */
+export interface GivingMeans {
+  readonly battery: boolean
+  /** Whether somebody uses the device at all, beside this page. */
+  readonly deviceActivity: boolean
+  /** A small window that stays in sight. */
+  readonly awakeWindow: boolean
+  readonly screenOn: boolean
 }
 
 /** Replaced as a whole on every change; never mutated. */

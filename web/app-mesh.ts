@@ -2,7 +2,7 @@
  * The mesh as `App.mesh`: joins it once somebody wants it and has said yes to what peers see, gives this tab's GPU, asks
  * over others, looks. Until then no code of the mesh is loaded and nothing connects. No DOM, no drawing, no wording.
  */
-import type { MeshSettings, MeshView, SignalView } from './app-mesh-view.ts'
+import type { GivingMeans, MeshSettings, MeshView, SignalView } from './app-mesh-view.ts'
 import type { ModelEntry } from './app-view.ts'
 import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-door.ts'
 import { MeshGiving } from './mesh-giving.ts'
@@ -46,6 +46,7 @@ export class AppMesh {
       joined: () => this.#joined,
       rates: () => this.#meter.rates,
       changed: () => this.#changed(),
+      wokeUp: () => this.set({ keepAwake: false }),
     })
     this.#view = this.#compose()
   }
@@ -67,8 +68,18 @@ export class AppMesh {
     if (change.consent === false) void this.close()
     else if (this.#looking && this.#settings.consent) void this.#join()
     if (change.relayOnly !== undefined) this.#joined?.node.server.tell()
-    if (change.onlyWhileVisible !== undefined || change.pauseWhileActive !== undefined) this.#giving.watch()
+    this.#giving.settle(change)
     this.#changed()
+  }
+
+  /** What this browser tells of its device. */
+  get means(): GivingMeans {
+    return this.#parts.means
+  }
+
+  /** Asks the person to let the browser tell of the whole device; only inside a press. Sets `watchDevice` to the answer. */
+  async watchDevice(): Promise<void> {
+    this.set({ watchDevice: await this.#parts.askDeviceActivity() })
   }
 
   /** Layers that this much GPU memory has room for, by what the whole model needs; null while that is not known. */

@@ -9,10 +9,10 @@ import { threadCount } from './cpu/threads.ts'
 import { DOWNLOADS_CHANNEL } from './download-tabs.ts'
 import { browserGpu, probeGpu } from './engine/gpu/device.ts'
 import { tryRoom } from './engine/gpu/room.ts'
+import { givingDevice } from './giving-device.ts'
 import type { MeshHooks, MeshParts } from './mesh-door.ts'
 import { browserNetwork, waitOnline } from './online.ts'
 import { openPage } from './page.ts'
-import { watchActivity } from './person-activity.ts'
 import type { ModelRunner } from './schedule/engine-door.ts'
 import { Engines } from './schedule/engines.ts'
 import { WorkerModelStore } from './schedule/model-store.ts'
@@ -158,13 +158,7 @@ const mesh: MeshParts = {
     const timer = setInterval(run, ms)
     return () => clearInterval(timer)
   },
-  watchVisible(onChange) {
-    const look = () => onChange(document.visibilityState === 'visible')
-    document.addEventListener('visibilitychange', look)
-    look()
-    return () => document.removeEventListener('visibilitychange', look)
-  },
-  watchActivity,
+  ...givingDevice,
 }
 
 /** What the address asks for, once: a reload asks for nothing. */

@@ -2,8 +2,10 @@
  * What `App.mesh` needs of the mesh, and what it gives it to call back. Types, and the mesh of a page that has none: the
  * code of the real one is fetched once somebody wants it.
  */
+import type { Awake, GivingMeans } from './app-mesh-view.ts'
 import type { MeshNode } from './mesh/node.ts'
 import type { MeshTab, MeshTabParts } from './mesh-tab.ts'
+import type { Battery } from './rules/giving.ts'
 
 type Link = Pick<MeshNode['links'][number], 'peer' | 'stats' | 'path'>
 
@@ -13,7 +15,10 @@ export interface JoinedMesh {
     readonly links: readonly Link[]
     readonly server: { look(on: boolean): void; tell(): void }
   }
-  readonly contribution: Pick<MeshTab['contribution'], 'start' | 'stop' | 'serving' | 'positions'>
+  readonly contribution: Pick<
+    MeshTab['contribution'],
+    'start' | 'stop' | 'pace' | 'serving' | 'positions' | 'hiddenSlowdown'
+  >
   readonly chat: Pick<MeshTab['chat'], 'load' | 'chat'>
   leave(): Promise<void>
 }
@@ -28,9 +33,27 @@ export interface MeshParts {
   readonly nowMs: () => number
   /** Calls again and again; returns how to stop it. */
   readonly every: (ms: number, run: () => void) => () => void
-  /** Both call back after every change, the first also at once, and return how to stop. */
+  /** All that watch call back after every change, this first one also at once, and return how to stop. */
   readonly watchVisible: (onChange: (visible: boolean) => void) => () => void
-  readonly watchActivity: (onChange: (active: boolean) => void) => () => void
+  /** `device`: use of the whole device, where the browser tells of it; else of this page. */
+  readonly watchActivity: (device: boolean, onChange: (active: boolean) => void) => () => void
+  /** Calls back with what is true and after every change; never where the browser does not say. */
+  readonly watchBattery: (onChange: (battery: Battery | null) => void) => () => void
+  /** Of the wall clock, since midnight. */
+  readonly minute: () => number
+  /** Until it is stopped. `onClosed`: the person closed its window. */
+  readonly keepAwake: (wish: AwakeWish) => () => void
+  readonly means: GivingMeans
+  /** Asks the person for what `watchActivity` of the device needs; only inside a press. */
+  readonly askDeviceActivity: () => Promise<boolean>
+}
+
+export interface AwakeWish {
+  /** Where the tab is hidden. */
+  readonly tab: boolean
+  readonly screen: boolean
+  readonly onChange: (awake: Awake) => void
+  readonly onClosed: () => void
 }
 
 /** A tab that is alone: of a page that was given no mesh. */
@@ -40,4 +63,9 @@ export const ALONE: MeshParts = {
   every: () => () => {},
   watchVisible: () => () => {},
   watchActivity: () => () => {},
+  watchBattery: () => () => {},
+  minute: () => 0,
+  keepAwake: () => () => {},
+  means: { battery: false, deviceActivity: false, awakeWindow: false, screenOn: false },
+  askDeviceActivity: async () => false,
 }

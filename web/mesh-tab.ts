@@ -80,6 +80,7 @@ export class MeshTab {
       every,
       admit,
       visible: () => document.visibilityState === 'visible',
+      nowMs: now,
       onChange: onContribution,
     })
     const exchange: Exchange = new Exchange({

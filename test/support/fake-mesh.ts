@@ -3,9 +3,10 @@
  * asked for is remembered. Nothing happens by itself.
  */
 
-import type { LinkView } from '../../web/app-mesh-view.ts'
-import type { JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh-door.ts'
+import type { Awake, LinkView } from '../../web/app-mesh-view.ts'
+import type { AwakeWish, JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh-door.ts'
 import type { RouteWord } from '../../web/mesh-routes.ts'
+import type { Battery } from '../../web/rules/giving.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
 import type { Census } from '../../web/wire/census.ts'
 import type { ChatEvent, LoadProgress } from '../../web/wire/chat.ts'
@@ -43,6 +44,16 @@ export class FakeMesh {
   readonly #ticks = new Set<() => void>()
   #active: (active: boolean) => void = () => {}
   #visible: (visible: boolean) => void = () => {}
+  #battery: (battery: Battery | null) => void = () => {}
+  /** Of the wall clock, and what this browser can tell of its device. */
+  minute = 0
+  means = { battery: true, deviceActivity: true, awakeWindow: true, screenOn: true }
+  /** The answer of the person to what the whole device tells. */
+  deviceAllowed = true
+  watchesDevice = false
+  duty = 1
+  hiddenSlowdown: number | null = null
+  awake: AwakeWish | null = null
 
   get parts(): MeshParts {
     return {
@@ -62,10 +73,26 @@ export class FakeMesh {
         onChange(true)
         return () => {}
       },
-      watchActivity: (onChange) => {
+      watchActivity: (device, onChange) => {
+        this.watchesDevice = device
         this.#active = onChange
+        return () => {
+          this.#active = () => {}
+        }
+      },
+      watchBattery: (onChange) => {
+        this.#battery = onChange
         return () => {}
       },
+      minute: () => this.minute,
+      keepAwake: (wish) => {
+        this.awake = wish
+        return () => {
+          this.awake = null
+        }
+      },
+      means: this.means,
+      askDeviceActivity: async () => this.deviceAllowed,
     }
   }
 
@@ -117,6 +144,20 @@ export class FakeMesh {
 
   visible(visible: boolean): void {
     this.#visible(visible)
+  }
+
+  battery(charging: boolean, level: number): void {
+    this.#battery({ charging, level })
+  }
+
+  /** What keeps the tab awake. */
+  keeps(awake: Awake): void {
+    this.awake?.onChange(awake)
+  }
+
+  /** The person closed the window that keeps it awake. */
+  closeWindow(): void {
+    this.awake?.onClosed()
   }
 
   /** The server has said which layers. */
@@ -192,6 +233,12 @@ export class FakeMesh {
         },
         get positions() {
           return mesh.positions
+        },
+        get hiddenSlowdown() {
+          return mesh.hiddenSlowdown
+        },
+        pace: (duty) => {
+          this.duty = duty
         },
         start: async (_source, _model, layersMax, onProgress) => {
           this.starts += 1

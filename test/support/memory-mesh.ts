@@ -89,6 +89,7 @@ export class MemoryMesh {
         every: this.clock.every,
         ping: () => this.#unlessStuck(name, async () => ok(null)),
         onSilent: () => {},
+        takeFrameMs: () => null,
         admit: () => this.#after(this.#admitMs, () => ok(null)),
       })
     exchange = new Exchange({

@@ -142,7 +142,7 @@ describe('a contribution', () => {
     mesh.set({ onlyWhileVisible: true })
     await serve()
     played.active(true)
-    expect(mesh.view.contribution).toEqual({ state: 'paused', key: entry.key, why: 'active' })
+    expect(mesh.view.contribution).toEqual({ state: 'paused', key: entry.key, why: 'active', untilMinute: null })
     expect(played.given).toBe('off')
     played.visible(false)
     played.active(false)

@@ -25,6 +25,13 @@ describe('preferences', () => {
       onlyWhileVisible: true,
       pauseWhileActive: false,
       privateEnds: true,
+      duty: 0.5,
+      hours: { from: 1_320, to: 390 },
+      chargingOnly: true,
+      batteryMin: 0.5,
+      watchDevice: true,
+      keepAwake: true,
+      screenOn: true,
     }
     new PreferenceStore(kept).set({ theme: 'dark', modelKey: 'm', engine: 'cpu', settings, mesh })
     expect(new PreferenceStore(kept).value).toEqual({
@@ -42,7 +49,8 @@ describe('preferences', () => {
     for (const text of ['', 'null', '[]', '{', '7', '{"theme":"pink","sidebar":1,"engine":"x","modelKey":3}']) {
       expect(new PreferenceStore(shelf({ 'weft-preferences': text })).value).toEqual(none)
     }
-    const mixed = '{"theme":"light","settings":{"system":7},"mesh":{"consent":"yes","gpuBytesMax":-1}}'
+    const odd = '"duty":0.3,"hours":{"from":1440,"to":1.5},"batteryMin":7,"chargingOnly":1'
+    const mixed = `{"theme":"light","settings":{"system":7},"mesh":{"consent":"yes","gpuBytesMax":-1,${odd}}}`
     expect(new PreferenceStore(shelf({ 'weft-preferences': mixed })).value).toEqual({ ...none, theme: 'light' })
   })
 

@@ -3,8 +3,9 @@
  * stopped. One range at a time. Decides nothing about who may ask; tickets do.
  */
 import type { Link } from '../mesh/link.ts'
+import { median } from '../rules/quantiles.ts'
 import type { OnProgress } from '../weights/model-load.ts'
-import { PRESENCE_GAP_MS } from '../wire/limits.ts'
+import { FRAME_TIMES_KEPT_MAX, OWN_MEASURE_MS, PRESENCE_GAP_MS } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { PeerFrame } from '../wire/peer-frame.ts'
 import type { LayerSpan } from '../wire/peers.ts'
@@ -14,6 +15,9 @@ import type { Holding } from '../wire/signal-events.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Server } from './exchange.ts'
 import type { ServedStage } from './hop.ts'
+import { measureStage } from './measure-stage.ts'
+import { OwnSpeed, timedStage } from './own-speed.ts'
+import { pacedStage } from './paced-stage.ts'
 import { Provider, type ProviderParts } from './provider.ts'
 import type { LoadedStage, WorkerStage } from './worker-stage.ts'
 
@@ -28,6 +32,7 @@ export interface ContributionParts {
   readonly every: ProviderParts['every']
   readonly admit: (asker: string, open: Open, modelId: string) => Promise<Result<null>>
   readonly visible: () => boolean
+  readonly nowMs: () => number
   readonly onChange: (state: ContributionState) => void
 }
 
@@ -45,6 +50,9 @@ export class Contribution implements Server {
   #numericClass = ''
   /** Something changed that is not told yet. */
   #untold = false
+  #duty = 1
+  #speed = new OwnSpeed()
+  #restMeasuring: () => void = () => {}
 
   constructor(parts: ContributionParts) {
     this.#parts = parts
@@ -62,6 +70,18 @@ export class Contribution implements Server {
   /** Empty while nothing is served. */
   get numericClass(): string {
     return this.#numericClass
+  }
+
+  /** How many times longer a token takes while the tab is hidden; null until both were measured. */
+  get hiddenSlowdown(): number | null {
+    return this.#speed.hiddenSlowdown
+  }
+
+  /** The share of the time that it computes, from the next frame on. */
+  pace(duty: number): void {
+    if (this.#duty === duty) return
+    this.#duty = duty
+    this.tell()
   }
 
   /** Positions computed for others so far: tokens of prompts and of answers. */
@@ -104,6 +124,7 @@ export class Contribution implements Server {
     this.#abort = null
     if (this.#state.state === 'off') return
     this.#numericClass = ''
+    this.#restMeasuring()
     this.#become({ state: 'off', reason: null })
     this.#parts.say({ numericClass: '', visible: this.#parts.visible(), held: [] })
     const provider = this.#provider
@@ -117,7 +138,9 @@ export class Contribution implements Server {
     const provider = this.#provider
     if (!provider || this.#state.state !== 'serving') return
     const { span, modelId, msPerLayer } = this.#state
-    const held = { modelId, span, msPerLayer, freePositions: provider.freePositions, queued: provider.serving }
+    // Who rests between its frames is slower for everybody who waits for them.
+    const pacedMs = msPerLayer / this.#duty
+    const held = { modelId, span, msPerLayer: pacedMs, freePositions: provider.freePositions, queued: provider.serving }
     this.#parts.say({ numericClass: this.#numericClass, visible: this.#parts.visible(), held: [held] })
   }
 
@@ -144,26 +167,35 @@ export class Contribution implements Server {
   }
 
   #serve({ stage, model, msPerLayer }: LoadedStage, span: LayerSpan): void {
-    const { worker, linkTo, connect, every, admit } = this.#parts
-    const counted: ServedStage = {
-      ...stage,
-      run: async (frame) => {
-        const done = await stage.run(frame)
-        if (done.ok) this.#positions += frame.count
-        return done
-      },
-    }
-    this.#provider = new Provider({
+    const { worker, linkTo, connect, every, admit, visible, nowMs } = this.#parts
+    const speed = new OwnSpeed()
+    this.#speed = speed
+    const timed = timedStage(stage, { nowMs, visible, speed })
+    const rest = (ms: number) =>
+      new Promise<void>((resolve) => {
+        const stop = every(ms, () => {
+          stop()
+          resolve()
+        })
+      })
+    const { counted, takeFrameMs } = this.#count(pacedStage(timed, { duty: () => this.#duty, nowMs, rest }))
+    const provider = new Provider({
       stage: counted,
       linkTo,
       connect,
       every,
       ping: () => worker.ping(),
       onSilent: () => worker.end(),
+      takeFrameMs,
       admit: (asker, open) => admit(asker, open, model.id),
       onChange: () => this.#tellSoon(),
     })
-    this.#numericClass = stage.facts.numericClass
+    this.#provider = provider
+    this.#restMeasuring = every(OWN_MEASURE_MS, () => {
+      if (provider.serving === 0 && speed.wants(visible())) void measureStage(timed, nowMs)
+    })
+    const { numericClass } = stage.facts
+    this.#numericClass = numericClass
     this.#become({ state: 'serving', span, modelId: model.id, msPerLayer })
     this.tell()
   }
@@ -177,6 +209,29 @@ export class Contribution implements Server {
       this.#untold = false
       this.tell()
     })
+  }
+
+  /** Counts positions, and how long each token was here, waiting and resting included. */
+  #count(stage: ServedStage): { readonly counted: ServedStage; readonly takeFrameMs: () => number | null } {
+    const { nowMs } = this.#parts
+    let times: number[] = []
+    const counted: ServedStage = {
+      ...stage,
+      run: async (frame) => {
+        const beganMs = nowMs()
+        const done = await stage.run(frame)
+        if (done.ok) this.#positions += frame.count
+        if (done.ok && frame.mode === 'decode' && frame.count === 1) times.push(nowMs() - beganMs)
+        if (times.length > FRAME_TIMES_KEPT_MAX) times.shift()
+        return done
+      },
+    }
+    const takeFrameMs = () => {
+      const taken = times
+      times = []
+      return median(taken)
+    }
+    return { counted, takeFrameMs }
   }
 
   #end(abort: AbortController, reason: Failure): Failure {

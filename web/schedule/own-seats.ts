@@ -28,7 +28,7 @@ export class OwnSeats {
     const [toFirst, atFirst] = loopback(self, self)
     const seat = (own: SeatParts, back: Link | null) => {
       const linkTo = (peer: string) => (peer === self ? back : exchange.linkTo(peer))
-      return new Provider({ ...own, linkTo, connect, every, admit })
+      return new Provider({ ...own, linkTo, connect, every, admit, takeFrameMs: () => null })
     }
     const head = seat(first, null)
     // What the tail draws goes to the first stage, which is here too.

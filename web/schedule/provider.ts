@@ -30,6 +30,8 @@ export interface ProviderParts {
   readonly ping: () => Promise<Result<null>>
   /** No answer for `STAGE_SILENT_MS_MAX`; called once. */
   readonly onSilent: () => void
+  /** How long a token was here lately, in ms; null where none was since the last call. */
+  readonly takeFrameMs: () => number | null
   /** Whether the ticket allows this asker exactly this. */
   readonly admit: (asker: string, open: Open) => Promise<Result<null>>
   /** Requests were opened or closed. */
@@ -125,7 +127,11 @@ export class Provider implements Server {
     this.#beatsWaiting = 1
     const answer = await this.#parts.ping()
     this.#beatsWaiting = 0
-    if (answer.ok) for (const asker of this.#askers.values()) void asker.say({ says: 'alive' })
+    if (!answer.ok) return
+    const frameMs = this.#parts.takeFrameMs()
+    // Three decimals say enough and cost few bytes.
+    const word = frameMs === null ? {} : { frameMs: Math.round(frameMs * 1_000) / 1_000 }
+    for (const asker of this.#askers.values()) void asker.say({ says: 'alive', ...word })
   }
 
   async #open(from: Link, open: Open): Promise<void> {

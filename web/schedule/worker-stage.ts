@@ -3,18 +3,14 @@
  * is, and passes frames in and out without copies. What is asked of it is checked by the stage.
  */
 import * as Comlink from 'comlink'
-import type { LayerRange, SamplerSpec, StageFacts } from '../engine/stage.ts'
+import type { LayerRange, StageFacts } from '../engine/stage.ts'
 import type { EngineWorkerApi, WorkerModel, WorkerProbe } from '../engine/worker-api.ts'
 import type { OnProgress } from '../weights/model-load.ts'
-import { MEASURE_FRAMES } from '../wire/limits.ts'
-import { fail, ok, type Result } from '../wire/result.ts'
+import { ok, type Result } from '../wire/result.ts'
 import type { ModelSource } from './engine-door.ts'
 import { type GgufParts, GgufWorker } from './gguf-worker.ts'
 import type { ServedStage } from './hop.ts'
-
-/** Of the measurement; requests of peers begin at 1. */
-const MEASURE_SESSION = 2 ** 30
-const GREEDY: SamplerSpec = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0n }
+import { measureStage } from './measure-stage.ts'
 
 export interface LoadedStage {
   readonly stage: ServedStage
@@ -49,7 +45,7 @@ export class WorkerStage {
     )
     if (!loaded.ok) return loaded
     const stage = this.#stage(loaded.value.facts)
-    const measured = await this.#measure(stage)
+    const measured = await measureStage(stage, this.#now)
     return measured.ok ? ok({ stage, model: loaded.value, msPerLayer: measured.value }) : measured
   }
 
@@ -93,34 +89,5 @@ export class WorkerStage {
         await door.call(async (api) => ok(await api.close(session)))
       },
     }
-  }
-
-  /** Single tokens, as decoding sends them. The first compiles what is not compiled yet and is not counted. */
-  async #measure(stage: ServedStage): Promise<Result<number>> {
-    const { range, width, layers } = stage.facts
-    const session = MEASURE_SESSION
-    const positions = MEASURE_FRAMES + 1
-    const opened = await stage.open({ session, epoch: 0, positions, sampler: GREEDY })
-    if (!opened.ok) return opened
-    let beganMs = 0
-    for (let position = 0; position < positions; position += 1) {
-      if (position === 1) beganMs = this.#now()
-      const ids = Uint32Array.of(0)
-      const first = range.first === 0
-      const done = await stage.run({
-        session,
-        epoch: 0,
-        position,
-        count: 1,
-        mode: 'decode',
-        input: first ? { kind: 'tokens', ids } : { kind: 'hidden', rows: new Float32Array(width).fill(0.01) },
-        sample: range.last === layers,
-        ...(first || range.last < layers ? {} : { ids }),
-      })
-      if (!done.ok) return done
-    }
-    const ms = (this.#now() - beganMs) / MEASURE_FRAMES / (range.last - range.first)
-    await stage.close(session)
-    return Number.isFinite(ms) ? ok(ms) : fail('engine-failed', 'It could not be measured.')
   }
 }

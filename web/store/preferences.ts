@@ -2,10 +2,12 @@
  * What a person has set once for this browser: small values in its local storage, each read with a check. Where storage
  * is refused they last until the page is closed. Knows no screen.
  */
+
+import type { GivingLimits, Hours } from '../rules/giving.ts'
 import { ENGINE_NAMES, type EngineName } from '../wire/chat.ts'
 import type { ConversationSettings } from '../wire/conversation.ts'
 import { parseSettings } from '../wire/conversation-file.ts'
-import { DRAFTS_CHARACTERS_MAX, DRAFTS_KEPT_MAX } from '../wire/limits.ts'
+import { DAY_MINUTES, DRAFTS_CHARACTERS_MAX, DRAFTS_KEPT_MAX, DUTIES } from '../wire/limits.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
@@ -23,13 +25,15 @@ export interface Preferences {
 }
 
 /** What a person has agreed to and allowed of the mesh. As `MeshSettings` of the app's view says it. */
-export interface MeshPreferences {
+export interface MeshPreferences extends GivingLimits {
   readonly consent: boolean
   readonly relayOnly: boolean
   readonly gpuBytesMax: number | null
-  readonly onlyWhileVisible: boolean
-  readonly pauseWhileActive: boolean
   readonly privateEnds: boolean
+  readonly duty: number
+  readonly watchDevice: boolean
+  readonly keepAwake: boolean
+  readonly screenOn: boolean
 }
 
 const KEY = 'weft-preferences'
@@ -41,6 +45,13 @@ const NO_MESH: MeshPreferences = {
   onlyWhileVisible: false,
   pauseWhileActive: true,
   privateEnds: false,
+  duty: 1,
+  hours: null,
+  chargingOnly: false,
+  batteryMin: null,
+  watchDevice: false,
+  keepAwake: false,
+  screenOn: false,
 }
 const NONE: Preferences = {
   theme: 'system',
@@ -125,11 +136,12 @@ function parsePreferences(value: unknown): Preferences {
 function parseMesh(value: unknown): MeshPreferences {
   if (value === null || typeof value !== 'object') return NO_MESH
   const fields = value as Record<string, unknown>
-  const flag = (name: 'consent' | 'relayOnly' | 'onlyWhileVisible' | 'pauseWhileActive' | 'privateEnds') => {
+  const flag = (name: keyof typeof NO_MESH) => {
     const set = fields[name]
-    return typeof set === 'boolean' ? set : NO_MESH[name]
+    return typeof set === 'boolean' ? set : NO_MESH[name] === true
   }
   const bytes = fields['gpuBytesMax']
+  const level = fields['batteryMin']
   return {
     consent: flag('consent'),
     relayOnly: flag('relayOnly'),
@@ -137,7 +149,24 @@ function parseMesh(value: unknown): MeshPreferences {
     onlyWhileVisible: flag('onlyWhileVisible'),
     pauseWhileActive: flag('pauseWhileActive'),
     privateEnds: flag('privateEnds'),
+    duty: DUTIES.find((duty) => duty === fields['duty']) ?? NO_MESH.duty,
+    hours: parseHours(fields['hours']),
+    chargingOnly: flag('chargingOnly'),
+    batteryMin: typeof level === 'number' && level > 0 && level <= 1 ? level : null,
+    watchDevice: flag('watchDevice'),
+    keepAwake: flag('keepAwake'),
+    screenOn: flag('screenOn'),
   }
+}
+
+function parseHours(value: unknown): Hours | null {
+  if (value === null || typeof value !== 'object') return null
+  const { from, to } = value as Record<string, unknown>
+  return isMinute(from) && isMinute(to) ? { from, to } : null
+}
+
+function isMinute(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < DAY_MINUTES
 }
 
 function parseDrafts(value: unknown): Map<string, string> {

@@ -77,7 +77,8 @@ export type StageSays =
   | (About & { readonly says: 'opened' | 'truncated' })
   | (About & { readonly says: 'held'; readonly position: number })
   | (About & { readonly says: 'refused'; readonly by: string | null; readonly code: Code; readonly detail: string })
-  | { readonly says: 'alive' }
+  /** `frameMs`: how long its newest tokens were at this stage, so that an asker can tell its trips from its computing. */
+  | { readonly says: 'alive'; readonly frameMs?: number }
   | { readonly says: 'draining' }
 
 /** Said by either; the link itself answers. */
@@ -106,6 +107,7 @@ const SAYS = [
   'pong',
 ] as const
 const EPOCH_MAX = 0xffff_ffff
+const FRAME_MS_MAX = 600_000
 const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf, span, requestId } =
   peerReaderOf('control-invalid')
 
@@ -120,7 +122,10 @@ export function readPeerSays(text: string): Result<ControlSays> {
     const fields = record(parseJson(text), 'The message')
     const says = oneOf(fields, 'says', SAYS)
     switch (says) {
-      case 'alive':
+      case 'alive': {
+        const frameMs = orNull(fields, 'frameMs', () => number(fields, 'frameMs', 0, FRAME_MS_MAX))
+        return frameMs === null ? { says } : { says, frameMs }
+      }
       case 'draining':
         return { says }
       case 'ping':

@@ -3,7 +3,7 @@
  * the consent that waits for an answer. Talks to `App` only; wording is in `mesh-words.ts`.
  */
 import type { App } from '../../app.ts'
-import type { MeshSettings, MeshView } from '../../app-mesh-view.ts'
+import type { GivingMeans, MeshSettings, MeshView } from '../../app-mesh-view.ts'
 import type { AppView, ModelEntry } from '../../app-view.ts'
 import type { CensusModel } from '../../wire/census.ts'
 import { saySpoken } from './mesh-words.ts'
@@ -84,6 +84,17 @@ export class MeshScreen {
 
   set(change: Partial<MeshSettings>): void {
     this.#app.mesh.set(change)
+  }
+
+  /** What this browser tells of its device. */
+  get means(): GivingMeans {
+    return this.#app.mesh.means
+  }
+
+  /** On only with the browser's leave, for which it asks. */
+  watchDevice(on: boolean): void {
+    if (on) void this.#app.mesh.watchDevice()
+    else this.set({ watchDevice: false })
   }
 
   /** What was just pressed has gone; the keyboard goes on at what took its place. */

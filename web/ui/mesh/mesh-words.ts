@@ -1,5 +1,6 @@
 /** Sentences of the mesh: layers, peers, links, what changed. Pure; no state, no markup. */
-import type { ContributionView, LinkView, MeshView, RestReason, RouteNews } from '../../app-mesh-view.ts'
+import type { Awake, ContributionView, LinkView, MeshView, RouteNews } from '../../app-mesh-view.ts'
+import type { Rest, RestReason } from '../../rules/giving.ts'
 import { CODES } from '../../wire/codes.ts'
 import type { LayerSpan, PeerId } from '../../wire/peers.ts'
 import { formatCount, formatSeconds } from '../format.ts'
@@ -32,13 +33,44 @@ export const PRIVATE_ENDS_HINT =
   'Own questions over other tabs: your GPU computes the first and the last layer, so that no other tab gets your words or the ' +
   'answer. What passes between the layers still gives some of it away. Other tabs have to serve the layers in between.'
 
-export function sayRest(why: RestReason): string {
+export function sayRest({ why, untilMinute }: Rest, device: boolean): string {
   const words: Readonly<Record<RestReason, string>> = {
     person: 'You paused it.',
     hidden: 'This tab is hidden. It goes on when you come back.',
-    active: 'You are using this tab. It goes on after 30 seconds without a key press or touch.',
+    hours: untilMinute === null ? 'Your limits leave it no hour.' : `It goes on at ${sayMinute(untilMinute)}.`,
+    power: 'This device is not charging. It goes on when it does.',
+    battery: 'The battery is below your limit. It goes on when it is above, or when the device is charging.',
+    active: device
+      ? 'You are using this device. It goes on after a minute without.'
+      : 'You are using this tab. It goes on after 30 seconds without a key press or touch.',
   }
   return words[why]
+}
+
+/** As a clock shows it, and as a time field takes it. */
+export function sayMinute(minute: number): string {
+  return [Math.floor(minute / 60), minute % 60].map((part) => String(part).padStart(2, '0')).join(':')
+}
+
+/** Null for what is no time of a clock. */
+export function minuteOf(clock: string): number | null {
+  const [, hours, minutes] = /^(\d\d):(\d\d)$/.exec(clock) ?? []
+  return hours === undefined || minutes === undefined ? null : Number(hours) * 60 + Number(minutes)
+}
+
+/** A tenth more or less is noise. */
+export function sayHidden(slowdown: number | null): string {
+  if (slowdown === null) return 'not measured yet'
+  return slowdown < 1.1 ? 'as fast as visible' : `${slowdown.toFixed(1)} times slower`
+}
+
+export function sayAwake(awake: Awake): string {
+  const words: Readonly<Record<Awake, string>> = {
+    window: 'A small window keeps this tab awake. Close it to end that.',
+    sound: 'A sound too quiet to hear keeps this tab awake. The browser may show a loudspeaker.',
+    none: 'This browser lets nothing keep this tab awake right now. Press Pause and Resume to try again.',
+  }
+  return words[awake]
 }
 
 export function sayNews({ kind, peer, span, tookMs }: RouteNews): string {

@@ -1,0 +1,160 @@
+/** What limits make of a contribution over a played mesh: when it begins, rests and goes on, at what pace, and what keeps it awake. */
+import { beforeEach, describe, expect, it } from 'vitest'
+import { AppMesh } from '../../web/app-mesh.ts'
+import type { MeshSettings } from '../../web/app-mesh-view.ts'
+import type { ModelEntry } from '../../web/app-view.ts'
+import { PreferenceStore } from '../../web/store/preferences.ts'
+import { fakeModel } from '../support/fake-engine.ts'
+import { FakeMesh } from '../support/fake-mesh.ts'
+
+const model = { ...fakeModel(1), layers: 30 }
+const known = { state: 'known', model, engine: 'stage', gpuBytes: 300e6, gpuBytesMax: 2e9, fits: true } as const
+const entry: ModelEntry = {
+  key: model.id,
+  source: { kind: 'mirror', id: model.id },
+  model,
+  kept: false,
+  keptBytes: 0,
+  origin: { kind: 'mirror' },
+  pending: false,
+  speed: null,
+  family: null,
+  fit: { ...known, reason: '', choice: null, options: [] },
+}
+const at = (hour: number) => hour * 60
+
+let played: FakeMesh
+let mesh: AppMesh
+
+beforeEach(() => {
+  played = new FakeMesh()
+  mesh = new AppMesh(played.parts, new PreferenceStore(null), (key) => (key === entry.key ? entry : undefined))
+})
+
+const given = () => mesh.view.contribution
+
+async function serve(limits: Partial<MeshSettings> = {}): Promise<void> {
+  mesh.set({ consent: true, ...limits })
+  void mesh.contribute(entry.key)
+  await played.started()
+  played.serve(0, 10, model.id, 1.5)
+}
+
+describe('hours', () => {
+  it('that have not come: it waits for them, and frees the GPU when they are over', async () => {
+    played.minute = at(21)
+    mesh.set({ consent: true, hours: { from: at(22), to: at(6) } })
+    expect(await mesh.contribute(entry.key)).toMatchObject({ ok: true })
+    expect(given()).toEqual({ state: 'paused', key: entry.key, why: 'hours', untilMinute: at(22) })
+    expect([played.joins, played.starts]).toEqual([0, 0])
+    played.minute = at(22)
+    await played.tick()
+    await played.started()
+    played.serve(0, 10, model.id, 1.5)
+    expect(given()).toMatchObject({ state: 'serving' })
+    played.minute = at(6)
+    await played.tick()
+    expect([given(), played.given]).toMatchObject([{ state: 'paused', why: 'hours' }, 'off'])
+  })
+
+  it('a person may go on in spite of them, until they have come and gone', async () => {
+    played.minute = at(12)
+    await serve()
+    mesh.set({ hours: { from: at(22), to: at(6) } })
+    expect(given()).toMatchObject({ state: 'paused', why: 'hours' })
+    void mesh.resume()
+    await played.started()
+    played.serve(0, 10, model.id, 1.5)
+    await played.tick()
+    expect(given().state).toBe('serving')
+    for (const [hour, state] of [
+      [23, 'serving'],
+      [7, 'paused'],
+    ] as const) {
+      played.minute = at(hour)
+      await played.tick()
+      expect(given().state).toBe(state)
+    }
+  })
+})
+
+describe('the battery', () => {
+  it('below the limit pauses it until it charges', async () => {
+    await serve({ batteryMin: 0.5 })
+    played.battery(false, 0.6)
+    expect(given().state).toBe('serving')
+    played.battery(false, 0.4)
+    expect(given()).toMatchObject({ state: 'paused', why: 'battery' })
+    played.battery(true, 0.4)
+    await played.started()
+    expect(given().state).toBe('connecting')
+  })
+
+  it('only while charging pauses it at any level', async () => {
+    await serve({ chargingOnly: true })
+    played.battery(false, 1)
+    expect(given()).toMatchObject({ state: 'paused', why: 'power' })
+    mesh.set({ chargingOnly: false })
+    await played.started()
+    expect(given().state).toBe('connecting')
+  })
+})
+
+describe('the pace', () => {
+  it('is that of the limit from the start, and changes while it gives', async () => {
+    await serve({ duty: 0.5 })
+    expect(played.duty).toBe(0.5)
+    mesh.set({ duty: 0.25 })
+    expect([played.duty, played.starts]).toEqual([0.25, 1])
+  })
+})
+
+describe('the whole device', () => {
+  it('is watched only with leave, which a no does not give', async () => {
+    await serve()
+    expect(played.watchesDevice).toBe(false)
+    played.deviceAllowed = false
+    await mesh.watchDevice()
+    expect([mesh.view.settings.watchDevice, played.watchesDevice]).toEqual([false, false])
+    played.deviceAllowed = true
+    await mesh.watchDevice()
+    expect([mesh.view.settings.watchDevice, played.watchesDevice]).toEqual([true, true])
+    played.active(true)
+    expect(given()).toMatchObject({ state: 'paused', why: 'active' })
+  })
+})
+
+describe('keeping awake', () => {
+  it('begins and ends with what is given', async () => {
+    await serve({ keepAwake: true })
+    expect(played.awake).toMatchObject({ tab: true, screen: false })
+    played.keeps('window')
+    expect(given()).toMatchObject({ awake: 'window' })
+    await mesh.pause()
+    expect(played.awake).toBe(null)
+    void mesh.resume()
+    await played.started()
+    played.serve(0, 10, model.id, 1.5)
+    expect([played.awake !== null, given()]).toMatchObject([true, { awake: null }])
+    await mesh.stop()
+    expect(played.awake).toBe(null)
+  })
+
+  it('is never begun unasked, and a closed window takes the wish back', async () => {
+    await serve()
+    expect(played.awake).toBe(null)
+    mesh.set({ keepAwake: true, screenOn: true })
+    expect(played.awake).toMatchObject({ tab: true, screen: true })
+    played.closeWindow()
+    expect(mesh.view.settings).toMatchObject({ keepAwake: false, screenOn: true })
+    expect(played.awake).toMatchObject({ tab: false, screen: true })
+  })
+})
+
+it('says how much slower it is while hidden, once that was measured', async () => {
+  await serve()
+  expect(given()).toMatchObject({ hiddenSlowdown: null })
+  played.hiddenSlowdown = 2.7
+  await played.tick()
+  expect(given()).toMatchObject({ hiddenSlowdown: 2.7 })
+})
