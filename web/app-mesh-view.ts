@@ -3,6 +3,7 @@
  * tests read these without knowing how the mesh works.
  */
 import type { GivingLimits, RestReason } from './rules/giving.ts'
+import type { RouteTimes } from './schedule/lap-meter.ts'
 import type { Census } from './wire/census.ts'
 import type { LoadProgress } from './wire/chat.ts'
 import type { LayerSpan, PeerId } from './wire/peers.ts'
@@ -91,6 +92,8 @@ export interface RouteView {
   /** False once the answer has ended. */
   readonly running: boolean
   readonly news: readonly RouteNews[]
+  /** Null until it was measured; stays as it was at the end. */
+  readonly times: RouteTimes | null
 }
 
 /** Kept by this browser. Nothing connects before `consent`. */

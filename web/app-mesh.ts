@@ -7,7 +7,7 @@ import type { ModelEntry } from './app-view.ts'
 import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-door.ts'
 import { MeshGiving } from './mesh-giving.ts'
 import { MeshMeter } from './mesh-meter.ts'
-import { addTokens, endRoute, hearRoute, type Routes } from './mesh-routes.ts'
+import { addTokens, endRoute, hearRoute, type Routes, timeRoute } from './mesh-routes.ts'
 import type { PreferenceStore } from './store/preferences.ts'
 import type { Census } from './wire/census.ts'
 import { type ChatEvent, type ChatRequest, NO_USAGE } from './wire/chat.ts'
@@ -149,6 +149,7 @@ export class AppMesh {
         yield event
       }
     } finally {
+      if (this.#joined) this.#time(this.#joined)
       this.#asking = null
       if (asking.request !== null) this.#routes = endRoute(this.#routes, asking.request)
       this.#changed()
@@ -257,6 +258,7 @@ export class AppMesh {
       sentBytes: control.sentBytes + tensors.sentBytes,
       receivedBytes: control.receivedBytes + tensors.receivedBytes,
     }))
+    this.#time(joined)
     this.#meter.add(joined.contribution.positions, counts, this.#parts.nowMs())
     const paths = await Promise.all(links.map((link) => link.path()))
     if (this.#joined !== joined) return
@@ -265,6 +267,12 @@ export class AppMesh {
       return { peer, relayed: path?.relayed ?? null, roundTripMs: path?.roundTripMs ?? null }
     })
     this.#changed()
+  }
+
+  /** How long the laps of the route under way were. */
+  #time({ chat }: JoinedMesh): void {
+    const [request, times] = [this.#asking?.request ?? null, chat.times]
+    if (request !== null && times && times.laps > 0) this.#routes = timeRoute(this.#routes, request, times)
   }
 
   #compose(): MeshView {

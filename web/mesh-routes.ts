@@ -3,6 +3,7 @@
  * it took. Pure; the time comes in. Keeps the newest `ROUTES_SHOWN_MAX`.
  */
 import type { RouteNews, RouteStageView, RouteView } from './app-mesh-view.ts'
+import type { RouteTimes } from './schedule/lap-meter.ts'
 import type { RouteEvent } from './schedule/route-hop.ts'
 import { ROUTE_NEWS_MAX, ROUTES_SHOWN_MAX } from './wire/limits.ts'
 import type { Plan } from './wire/plan-events.ts'
@@ -17,12 +18,16 @@ export function hearRoute(routes: Routes, request: string, modelId: string, word
   const stages = word.plan.stages.map(({ span, peer, standby }): RouteStageView => {
     return { span, peer, standby: standby?.peer ?? null, lost: [], state: 'ready' }
   })
-  const fresh: RouteView = { request, modelId, stages, tokens: 0, running: true, news: [] }
+  const fresh: RouteView = { request, modelId, stages, tokens: 0, running: true, news: [], times: null }
   return [fresh, ...routes.filter((route) => route.request !== request)].slice(0, ROUTES_SHOWN_MAX)
 }
 
 export function addTokens(routes: Routes, request: string, count: number): Routes {
   return routes.map((route) => (route.request === request ? { ...route, tokens: route.tokens + count } : route))
+}
+
+export function timeRoute(routes: Routes, request: string, times: RouteTimes): Routes {
+  return routes.map((route) => (route.request === request ? { ...route, times } : route))
 }
 
 export function endRoute(routes: Routes, request: string): Routes {

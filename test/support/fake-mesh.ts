@@ -8,6 +8,7 @@ import type { AwakeWish, JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh
 import type { RouteWord } from '../../web/mesh-routes.ts'
 import type { Battery } from '../../web/rules/giving.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
+import type { RouteTimes } from '../../web/schedule/lap-meter.ts'
 import type { Census } from '../../web/wire/census.ts'
 import type { ChatEvent, LoadProgress } from '../../web/wire/chat.ts'
 import type { Code } from '../../web/wire/codes.ts'
@@ -54,6 +55,7 @@ export class FakeMesh {
   duty = 1
   hiddenSlowdown: number | null = null
   awake: AwakeWish | null = null
+  times: RouteTimes | null = null
 
   get parts(): MeshParts {
     return {
@@ -255,6 +257,9 @@ export class FakeMesh {
         },
       },
       chat: {
+        get times() {
+          return mesh.times
+        },
         load: async () => ok({} as never),
         async *chat(_request, _signal, privateEnds = false) {
           mesh.privately.push(privateEnds)

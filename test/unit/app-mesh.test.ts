@@ -215,12 +215,13 @@ describe('an own route', () => {
       played.nowMs = 1_250
       played.route(REQUEST, { kind: 'recovered', position: 2 })
       yield text([3])
-      expect(mesh.view.routes[0]).toMatchObject({ running: true, tokens: 3 })
+      expect(mesh.view.routes[0]).toMatchObject({ running: true, tokens: 3, times: null })
+      played.times = { laps: 2, lapP50Ms: 30, lapP95Ms: 41, hopP50Ms: 5, hopP95Ms: 9, stageMs: new Map() }
       yield { kind: 'end', reason: 'length', usage: NO_USAGE }
     }
     expect((await collect()).map(({ kind }) => kind)).toEqual(['text', 'text', 'end'])
     const [route] = mesh.view.routes
-    expect(route).toMatchObject({ modelId: model.id, running: false, tokens: 3 })
+    expect(route).toMatchObject({ modelId: model.id, running: false, tokens: 3, times: { laps: 2, hopP95Ms: 9 } })
     expect(route?.stages[1]).toMatchObject({
       peer: peerNamed('c'),
       standby: null,

@@ -15,8 +15,10 @@ import { fail, ok, type Result } from '../wire/result.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Exchange } from './exchange.ts'
 import { type GgufParts, GgufWorker } from './gguf-worker.ts'
+import type { Hop } from './hop.ts'
+import { LapMeter, type RouteTimes } from './lap-meter.ts'
 import type { OwnEnds } from './own-ends.ts'
-import { type RouteClock, type RouteEvent, RouteHop } from './route-hop.ts'
+import { type RouteClock, type RouteEvent, RouteHop, type RouteParts } from './route-hop.ts'
 import { linkAll } from './route-links.ts'
 import { Session } from './session.ts'
 import { talk } from './talk.ts'
@@ -44,12 +46,18 @@ export class RouteChat {
   #source: ModelSource | null = null
   /** Answers under way with private ends. */
   #private = 0
+  #laps: LapMeter | null = null
 
   constructor(parts: RouteChatParts) {
     this.#parts = parts
     this.#gguf = new GgufWorker(parts, () => {
       this.#head = null
     })
+  }
+
+  /** Of the newest route; null before the first. */
+  get times(): RouteTimes | null {
+    return this.#laps?.times ?? null
   }
 
   /** Only the words of the model are fetched. */
@@ -107,7 +115,7 @@ export class RouteChat {
   }
 
   /** A route all of whose stages can be reached, or have a standby that can. Others are asked for where not. */
-  async #route(head: WorkerHead, ends: PrivateEnds | null, signal: AbortSignal): Promise<Result<RouteHop>> {
+  async #route(head: WorkerHead, ends: PrivateEnds | null, signal: AbortSignal): Promise<Result<Hop>> {
     const { plan, connect, clock, randomRequest, onRoute, self } = this.#parts
     const avoid: PeerId[] = []
     for (let tries = 1; ; tries += 1) {
@@ -136,7 +144,7 @@ export class RouteChat {
     }
   }
 
-  #hop(request: RequestId, { stages }: Plan, { vocabulary }: WorkerHead, ownEnds: boolean): RouteHop {
+  #hop(request: RequestId, { stages }: Plan, { vocabulary }: WorkerHead, ownEnds: boolean): Hop {
     const { exchange, clock, onRoute, self } = this.#parts
     const tickets = new Map<string, string>()
     const nameOf = (index: number, peer: PeerId) => {
@@ -149,8 +157,18 @@ export class RouteChat {
       if (standby) tickets.set(standby.peer, standby.ticket)
       return { span, peer: name, standby: standby?.peer ?? null }
     })
-    const onEvent = (event: RouteEvent) => onRoute(request, event)
+    const laps = new LapMeter(clock.nowMs, () => hop.peers)
+    this.#laps = laps
+    const onEvent = (event: RouteEvent) => {
+      laps.broke()
+      onRoute(request, event)
+    }
+    const heard: RouteParts['exchange'] = {
+      linkTo: (peer) => exchange.linkTo(peer),
+      join: (name, own) => exchange.join(name, laps.beside(own)),
+    }
     const ids = vocabulary.offsets.length - 1
-    return new RouteHop({ request, stages: route, tickets, exchange, onEvent, clock, vocabulary: ids })
+    const hop: RouteHop = new RouteHop({ request, stages: route, tickets, exchange: heard, onEvent, clock, vocabulary: ids })
+    return laps.around(hop)
   }
 }

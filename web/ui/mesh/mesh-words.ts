@@ -23,6 +23,11 @@ export function sayMs(ms: number): string {
   return ms < 9.95 ? `${ms.toFixed(1)} ms` : `${formatCount(Math.round(ms))} ms`
 }
 
+/** The middle and the long end of many. */
+export function sayRange(p50Ms: number | null, p95Ms: number | null): string {
+  return p50Ms === null || p95Ms === null ? 'not known yet' : `${sayMs(p50Ms)}, ${sayMs(p95Ms)}`
+}
+
 export function sayLink(link: LinkView | undefined): string {
   if (!link || link.relayed === null) return 'not known'
   return link.relayed ? 'relayed' : 'direct'
