@@ -14,6 +14,7 @@ import { addModel } from '../support/add-model.ts'
 import { SHARED_DATA } from '../support/prepare.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
 import { smolLm2Path } from '../support/smollm2.ts'
+import { PLAYED_SCREENS } from './played-screens.ts'
 
 const QUESTION = 'What is weaving? Tell me about warp and weft in two short paragraphs.'
 const SHORT_QUESTION = 'What is the capital of France?'
@@ -24,14 +25,18 @@ const PIECES_SENT = 6
 const PIECE_MS = 250
 const PATIENT = { timeout: 90_000 }
 
+export type Served = Pick<TestServer, 'url' | 'close'>
+
 export interface Screen {
   readonly name: string
   /** For the document that shows it. */
   readonly says: string
   /** Pages that need the service worker keep it; the others have none, so that nothing is loaded behind a picture. */
   readonly serviceWorker?: boolean
+  /** Another server than the one with real models. */
+  readonly serve?: () => Promise<Served>
   /** From an empty browser to the state. `server` is this picture's own. */
-  reach(page: Page, server: TestServer): Promise<void>
+  reach(page: Page, server: Served): Promise<void>
 }
 
 /** A mirror with the default model and two that are made on the spot, added by the real command. */
@@ -80,7 +85,7 @@ async function open(page: Page, url: string): Promise<void> {
 }
 
 /** A list that looks used. Loaded again, so that the word about the import is gone. */
-async function openUsed(page: Page, server: TestServer): Promise<void> {
+async function openUsed(page: Page, server: Served): Promise<void> {
   await page.goto(`${server.url}/#/settings`)
   const buffer = Buffer.from(shownConversations(Date.now()))
   const file = { name: 'conversations.json', mimeType: 'application/json', buffer }
@@ -237,6 +242,7 @@ export const SCREENS: readonly Screen[] = [
       await counted(page)
     },
   },
+  ...PLAYED_SCREENS,
 ]
 
 /** `docs/SCREENS.md`. */
@@ -247,5 +253,5 @@ export function screensDocument(): string {
     const row = ['light', 'dark'].map((look) => picture(look, look)).join(' | ')
     return `## ${title}\n\n${says}\n\n| light | dark | phone |\n| --- | --- | --- |\n| ${row} | ${picture('phone', 'on a phone')} |\n`
   })
-  return `# Screens\n\nTaken by \`npm run screenshots\`: the built app over the real server, in Chromium without a GPU, so that answers come from the\nCPU engine. Desktop 1280 x 800, phone 390 x 844.\n\n${parts.join('\n')}`
+  return `# Screens\n\nTaken by \`npm run screenshots\`: the built app over the real server, in Chromium without a GPU, so that answers come from the\nCPU engine; where something is played instead, it is said. Desktop 1280 x 800, phone 390 x 844.\n\n${parts.join('\n')}`
 }

@@ -8,6 +8,7 @@ import type { Browser, Page } from 'playwright'
 import { launchChromium } from '../support/chromium.ts'
 import { prepareModel } from '../support/prepare.ts'
 import { type FlagSpec, readFlags, runCommand, usage } from './flags.ts'
+import { closePlayed } from './played-screens.ts'
 import { makeMirror, SCREENS, type Screen, screensDocument, serveScreens } from './screens.ts'
 
 const DOCS = join(import.meta.dirname, '../../docs')
@@ -48,7 +49,7 @@ async function takeScreen(browser: Browser, dataDir: string, folder: string, scr
     [PHONE, [{ look: 'phone', colorScheme: 'light' }]],
   ]
   for (const [device, shots] of runs) {
-    const server = await serveScreens(dataDir)
+    const server = await (screen.serve?.() ?? serveScreens(dataDir))
     const serviceWorkers = screen.serviceWorker ? 'allow' : 'block'
     const context = await browser.newContext({ ...device, serviceWorkers, colorScheme: 'light' })
     try {
@@ -87,6 +88,7 @@ async function main(): Promise<void> {
     }
   } finally {
     await browser.close()
+    await closePlayed()
     await mirror.remove()
   }
   if (missed.length > 0) throw new Error(`Not taken:\n${missed.join('\n')}`)
