@@ -2,12 +2,15 @@
  * What `App.mesh` says is true now, as plain values, and what a person may set of it. Types and constants only: screens and
  * tests read these without knowing how the mesh works.
  */
-import type { GivingLimits, RestReason } from './rules/giving.ts'
+import type { GivingLimits, Hours, Rest, RestReason } from './rules/giving.ts'
 import type { RouteTimes } from './schedule/lap-meter.ts'
 import type { Census } from './wire/census.ts'
 import type { LoadProgress } from './wire/chat.ts'
 import type { LayerSpan, PeerId } from './wire/peers.ts'
 import type { Failure } from './wire/result.ts'
+
+/** Screens read these here. */
+export type { Hours, Rest, RestReason }
 
 /** `off`: nothing was connected. `away`: it comes back by itself, unless `final`. */
 export type SignalView =
@@ -52,8 +55,8 @@ export type ContributionView =
       /** Null where nothing is wanted, or not known yet. */
       readonly awake: Awake | null
     }
-  /** It keeps nothing on the GPU. `untilMinute`: of the wall clock, where that is known. */
-  | { readonly state: 'paused'; readonly key: string; readonly why: RestReason; readonly untilMinute: number | null }
+  /** It keeps nothing on the GPU. */
+  | (Rest & { readonly state: 'paused'; readonly key: string })
 
 export interface LinkView {
   readonly peer: PeerId

@@ -1,6 +1,5 @@
 /** Sentences of the mesh: layers, peers, links, what changed. Pure; no state, no markup. */
-import type { Awake, ContributionView, LinkView, MeshView, RouteNews } from '../../app-mesh-view.ts'
-import type { Rest, RestReason } from '../../rules/giving.ts'
+import type { Awake, ContributionView, LinkView, MeshView, Rest, RestReason, RouteNews } from '../../app-mesh-view.ts'
 import { CODES } from '../../wire/codes.ts'
 import type { LayerSpan, PeerId } from '../../wire/peers.ts'
 import { formatCount, formatSeconds } from '../format.ts'
