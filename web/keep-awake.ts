@@ -27,11 +27,11 @@ export function keepAwake({ tab, screen, onChange, onClosed }: AwakeWish): () =>
   const { signal } = stopped
   if (screen) keepScreenOn(signal)
   if (tab) {
-    void (async () => {
-      const window = await openWindow(signal, onClosed)
-      const awake = window ? 'window' : (await playTone(signal)) ? 'sound' : 'none'
-      if (!signal.aborted) onChange(awake)
-    })()
+    void openWindow(signal, onClosed).then((opened) => {
+      if (signal.aborted) return
+      if (opened) onChange('window')
+      else playTone(signal, (plays) => onChange(plays ? 'sound' : 'none'))
+    })
   }
   return () => stopped.abort()
 }
@@ -71,20 +71,23 @@ function draw(page: Document): void {
   page.body.append(words)
 }
 
-async function playTone(signal: AbortSignal): Promise<boolean> {
+/** Where nobody has pressed anything yet the browser begins it with the first press. */
+function playTone(signal: AbortSignal, onChange: (plays: boolean) => void): void {
+  let sound: AudioContext
   try {
-    const sound = new AudioContext()
-    const end = () => void sound.close()
-    signal.addEventListener('abort', end)
-    const gain = new GainNode(sound, { gain: TONE.gain })
-    const tone = new OscillatorNode(sound, { frequency: TONE.hertz })
-    tone.connect(gain).connect(sound.destination)
-    tone.start()
-    await sound.resume()
-    return sound.state === 'running'
+    sound = new AudioContext()
   } catch {
-    return false
+    // As many as this browser allows are open.
+    return onChange(false)
   }
+  const tell = () => onChange(sound.state === 'running')
+  sound.addEventListener('statechange', tell, { signal })
+  const gain = new GainNode(sound, { gain: TONE.gain })
+  const tone = new OscillatorNode(sound, { frequency: TONE.hertz })
+  tone.connect(gain).connect(sound.destination)
+  tone.start()
+  signal.addEventListener('abort', () => void sound.close())
+  tell()
 }
 
 /** The browser lets it go whenever the tab is hidden. */

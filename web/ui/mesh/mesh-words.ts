@@ -22,9 +22,9 @@ export function sayMs(ms: number): string {
   return ms < 9.95 ? `${ms.toFixed(1)} ms` : `${formatCount(Math.round(ms))} ms`
 }
 
-/** The middle and the long end of many. */
+/** The middle of many, and what all but a few stay within. */
 export function sayRange(p50Ms: number | null, p95Ms: number | null): string {
-  return p50Ms === null || p95Ms === null ? 'not known yet' : `${sayMs(p50Ms)}, ${sayMs(p95Ms)}`
+  return p50Ms === null || p95Ms === null ? 'not known yet' : `${sayMs(p50Ms)}, 95 % within ${sayMs(p95Ms)}`
 }
 
 export function sayLink(link: LinkView | undefined): string {
