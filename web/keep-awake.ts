@@ -78,7 +78,8 @@ function playTone(signal: AbortSignal, onChange: (plays: boolean) => void): void
     sound = new AudioContext()
   } catch {
     // As many as this browser allows are open.
-    return onChange(false)
+    onChange(false)
+    return
   }
   const tell = () => onChange(sound.state === 'running')
   sound.addEventListener('statechange', tell, { signal })
