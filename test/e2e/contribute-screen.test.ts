@@ -278,6 +278,7 @@ describe('with a played mesh', () => {
       await row('Stages of the route', '1 to 15').getByText('direct, 3.2 ms there and back').waitFor()
       await row('Stages of the route', '16 to 30').getByText('relayed, 48 ms there and back').waitFor()
       await row('Stages of the route', '16 to 30').getByText('ruth stands by').waitFor()
+      await page().evaluate(() => window.fake.mesh.tick())
       await row('Stages of the route', '16 to 30').getByText('21 ms', { exact: true }).waitFor()
       await story.getByText('62 ms, 95 % within 80 ms', { exact: true }).waitFor()
       await story.getByText('7.4 ms, 95 % within 12 ms', { exact: true }).waitFor()
