@@ -9,13 +9,19 @@ const SLICE_BYTES = 8
 const TYPE_AT = SLICE_BYTES + 1
 const VALUE_AT = SLICE_BYTES + 40
 const HIDDEN = 3
+const TOKEN = 5
 
 /** What goes out for `bytes`, a whole frame of hidden states; `send` puts bytes on the channel. */
 export const LIES = {
   'numbers that are none': `new DataView(bytes.buffer, bytes.byteOffset).setFloat32(${VALUE_AT}, NaN, true); send(bytes)`,
   'a frame twice': 'send(bytes); send(bytes)',
   'bytes that are no frame': 'send(crypto.getRandomValues(new Uint8Array(64)))',
-  'more frames than any peer has reason to': `for (let count = 0; count <= ${2 * FRAMES_BURST_MAX}; count += 1) send(bytes)`,
+  'more frames than any peer has reason to': `const stray = new Uint8Array(${SLICE_BYTES + 44})
+    stray.set([0, 0, 0, 0, 0, 0, 0, 128, 1, ${TOKEN}])
+    stray[${SLICE_BYTES + 28}] = 1
+    stray[${SLICE_BYTES + 36}] = 4
+    for (let count = 0; count <= ${4 * FRAMES_BURST_MAX}; count += 1) send(stray)
+    send(bytes)`,
 } as const
 
 /** To be run in the page: its next frame of hidden states is a lie. */

@@ -71,6 +71,15 @@ describe('before a person has agreed', () => {
     expect([played.joins, played.looking, preferences.value.mesh.consent]).toEqual([1, true, true])
   })
 
+  it('what hides the address is told at once by a tab that is there', async () => {
+    mesh.set({ relayOnly: true })
+    await serve()
+    expect(played.told).toBe(0)
+    mesh.set({ relayOnly: false })
+    mesh.set({ pauseWhileActive: true })
+    expect(played.told).toBe(1)
+  })
+
   it('agreeing alone connects nothing', () => {
     agree()
     expect(played.joins).toBe(0)

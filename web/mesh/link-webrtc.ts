@@ -76,7 +76,9 @@ export function connectWebRtc(wish: WebRtcWish, signal: AbortSignal): Promise<Re
     })
     signalling.onDescription((description) => {
       // A late candidate after the end is nobody's fault.
-      if (peer._pc && isSameEnd(peer._pc, description)) peer.signal(description)
+      if (!peer._pc) return
+      if (isSameEnd(peer._pc, description)) peer.signal(description)
+      else peer.destroy()
     })
     peer.on('connect', () => {
       if (connection && tensors) {
@@ -134,7 +136,7 @@ function restartIce({ closed }: Link, peer: SimplePeer, connection: RTCPeerConne
   void closed.then(() => restart.end())
 }
 
-/** A later description is another way to the same end: signed as it is, it may not change whom the packets are for. */
+/** A later description is another way to the same end; one with another fingerprint says that this end is gone. */
 function isSameEnd({ currentRemoteDescription }: RTCPeerConnection, description: Description): boolean {
   if (description.type === 'candidate' || !currentRemoteDescription) return true
   return fingerprintOf(description.sdp) === fingerprintOf(currentRemoteDescription.sdp)
