@@ -11,7 +11,7 @@ import { SHARED_DATA, sharedModels } from '../support/prepare.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const LAYERS = 30
-const TOKENS = 8
+const TOKENS = 6
 const SEED = 11
 const QUESTION = 'What is the capital of France?'
 const TEMPERATURES = [0, 0.8]

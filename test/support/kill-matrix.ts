@@ -243,7 +243,7 @@ export class KillMatrix {
     const ms = (from: number | undefined, to: number | undefined) =>
       from === undefined || to === undefined ? '-' : String(Math.round(to - from))
     const replaced = events.filter(({ kind }) => kind === 'replaced')
-    this.#rows.push([
+    const row = [
       `${stage}`,
       phase,
       death,
@@ -251,7 +251,10 @@ export class KillMatrix {
       ms(first?.atMs, lost?.atMs),
       ms(lost?.atMs, next),
       replaced.map(({ detail }) => (detail === 'fed' ? 'journal' : 'tokens')).join(' and '),
-    ])
+    ]
+    this.#rows.push(row)
+    // A matrix takes a while, and whoever stops it has seen what was played.
+    console.log(lineOf(row))
   }
 }
 
@@ -279,7 +282,11 @@ const COLUMNS = [
 
 function tableOf(rows: readonly (readonly string[])[]): string {
   const lines = [COLUMNS, COLUMNS.map(() => '---'), ...rows]
-  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  return lines.map(lineOf).join('\n')
+}
+
+function lineOf(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`
 }
 
 /** One for a file of tests. */
