@@ -17,7 +17,8 @@ const REQUEST = '0123456789abcdef0123456789abcdef'
 /** Of the clock in memory: an answer that takes longer hangs. */
 const RUN_MS_MAX = 10 * 60_000
 
-const DEATHS = ['closed', 'drained', 'frozen', 'stuck'] as const
+/** `torn`: nobody dies, but the link between a stage and the next one is gone. */
+const DEATHS = ['closed', 'drained', 'frozen', 'stuck', 'torn'] as const
 const PHASES = ['connect', 'prefill', 'decode', 'hand-over'] as const
 type Death = (typeof DEATHS)[number]
 type Phase = (typeof PHASES)[number]
@@ -81,7 +82,8 @@ export class MeshSim {
       for (const kill of [...alive]) {
         if (kill.phase !== phase || (phase === 'decode' && kill.atToken !== atToken)) continue
         alive.delete(kill)
-        end(mesh, `${kill.standby ? 'standby' : 'stage'}${kill.stage}`, kill.death)
+        const name = `${kill.standby ? 'standby' : 'stage'}${kill.stage}`
+        end(mesh, name, kill.death, `stage${(kill.stage + 1) % ends.length}`)
       }
     }
     const onEvent = (event: RouteEvent) => {
@@ -140,7 +142,8 @@ export function judge({ tokens, expected, end, kills }: SimRun): Verdict {
   if (!tokens.every((id, index) => id === expected[index])) return 'wrong'
   if (end?.kind !== 'end') return 'wrong'
   if (end.reason === 'length') return tokens.length === expected.length ? 'whole' : 'wrong'
-  const nobody = kills.some((one) => kills.some((other) => one.stage === other.stage && one.standby !== other.standby))
+  const dead = kills.filter(({ death }) => death !== 'torn')
+  const nobody = dead.some((one) => dead.some((other) => one.stage === other.stage && one.standby !== other.standby))
   return nobody && end.failure?.code === 'route-broken' ? 'broken' : 'wrong'
 }
 
@@ -156,8 +159,9 @@ export function tell(run: SimRun): string {
   return [...parts, `${tokens.length} of ${expected.length} tokens`, how, `${Math.round(virtualMs)} ms`].join('; ')
 }
 
-function end(mesh: MemoryMesh, name: string, death: Death): void {
-  if (death === 'closed') mesh.kill(name)
+function end(mesh: MemoryMesh, name: string, death: Death, next: string): void {
+  if (death === 'torn') mesh.cut(name, next)
+  else if (death === 'closed') mesh.kill(name)
   else if (death === 'drained') mesh.drain(name)
   else if (death === 'frozen') mesh.freeze(name)
   else mesh.stick(name)

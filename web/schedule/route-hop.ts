@@ -181,6 +181,7 @@ export class RouteHop implements Hop, Route {
     const blamed = by !== null && this.#peers.includes(by)
     const replaceable = (blamed ? [by, from] : [from]).find((peer) => this.#standbyOf(peer) !== null)
     if (failure.code === 'link-closed') {
+      if (!this.#open) return
       this.#torn = true
       this.#answers.endAll(failure)
       void this.#recover()
