@@ -109,11 +109,13 @@ export class KillMatrix {
       }
       if (name === 'lost' && phase === 'hand-over' && killed.length === 1) await kill(route[stage], death, atMs)
     }
-    const answer = await asker.call('ask', question, TOKENS, TEMPERATURE, SEED)
-    this.#onMoment = async () => {}
+    const asked = asker.call('ask', question, TOKENS, TEMPERATURE, SEED)
+    const answer = await asked.finally(async () => {
+      this.#onMoment = async () => {}
+      for (const end of undo) await end()
+    })
     const events = await asker.call('routeEvents')
     this.#note(cell, killed, answer, events)
-    for (const end of undo) await end()
     await this.#bury()
     expectSame(answer, expected, events)
     expect(killed).toHaveLength(phase === 'hand-over' ? 2 : 1)
