@@ -198,9 +198,12 @@ export const PEER_FRAME_BYTES_MAX = 64 * MIB
 export const URGENT_SLICE_BYTES = 4 * KIB
 /** Weights and long prefills: small messages halve the throughput of a far link. */
 export const BULK_SLICE_BYTES = 64 * KIB
-/** The browser's own buffer of a channel: filled up to the first, filled again from the second. Chromium closes at 16 MiB. */
-export const PIPE_BUFFER_HIGH_BYTES = 4 * MIB
-export const PIPE_BUFFER_LOW_BYTES = MIB
+/**
+ * The browser's own buffer of a channel: filled up to the first, filled again from the second. What is in it goes before any
+ * urgent message: at 50 ms there and back one waits 0.1 s behind 64 KiB and 1.8 s behind 4 MiB, and bulk is no slower.
+ */
+export const PIPE_BUFFER_HIGH_BYTES = 64 * KIB
+export const PIPE_BUFFER_LOW_BYTES = 16 * KIB
 /** Taken and not yet in that buffer: two of the largest messages. */
 export const PIPE_QUEUE_BYTES_MAX = 2 * PEER_FRAME_BYTES_MAX
 /** A message on the control channel of a link, with a ticket in it. */

@@ -3,6 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ChannelPipe } from '../../../web/mesh/pipe.ts'
 import {
+  BULK_SLICE_BYTES,
+  MIB,
   PEER_FRAME_BYTES_MAX,
   PIPE_BUFFER_HIGH_BYTES,
   PIPE_QUEUE_BYTES_MAX,
@@ -55,7 +57,7 @@ describe('a pipe', () => {
 
   it('lets an urgent message pass in the middle of a bulk one', async () => {
     const { clock, a, got, near } = pair(10, 100)
-    void a.send(filled(2 * PIPE_BUFFER_HIGH_BYTES - 8 * 128, 1), 'bulk')
+    void a.send(filled(8 * MIB - 8 * 128, 1), 'bulk')
     await clock.until(() => near.sizes.length > 70)
     void a.send(filled(10_000, 2), 'now')
     await clock.until(() => got.length === 2)
@@ -71,7 +73,7 @@ describe('a pipe', () => {
     expect(a.stats.queuedBytes).toBe(PIPE_QUEUE_BYTES_MAX)
     await clock.until(() => got.length === 2)
     expect((await Promise.all(results)).every(({ ok }) => ok)).toBe(true)
-    expect(near.peakBufferedBytes).toBeLessThan(PIPE_BUFFER_HIGH_BYTES + 64 * 1024 + 1)
+    expect(near.peakBufferedBytes).toBeLessThan(PIPE_BUFFER_HIGH_BYTES + BULK_SLICE_BYTES + 1)
     expect(a.stats.queuedBytes).toBe(0)
     expect(await a.send(new Uint8Array(PEER_FRAME_BYTES_MAX + 1), 'bulk')).toMatchObject({ code: 'message-too-large' })
   })
