@@ -38,7 +38,6 @@ export class MeshTab {
   readonly contribution: Contribution
   readonly chat: RouteChat
   readonly stage: WorkerStage
-  readonly #ends: OwnEnds
 
   private constructor(parts: MeshTabParts, key: DeviceKey) {
     const { baseUrl, makeStageWorker, askPersistence, relayOnly, onSignal, onCensus, onContribution, onRoute } = parts
@@ -116,7 +115,6 @@ export class MeshTab {
     this.node = node
     this.stage = stage
     this.contribution = contribution
-    this.#ends = ends
     addEventListener('pagehide', () => contribution.drain())
     document.addEventListener('visibilitychange', () => contribution.tell())
   }
@@ -127,7 +125,7 @@ export class MeshTab {
 
   async leave(): Promise<void> {
     await this.contribution.stop()
-    await this.#ends.unload()
+    await this.chat.unload()
     await this.node.leave()
   }
 }

@@ -21,6 +21,8 @@ describe('a model over tabs', () => {
     const events = await asking.call('routeEvents')
     expect(events.map(({ kind }) => kind)).toEqual(['planned', 'planned'])
     expect(JSON.parse(events[0]?.detail ?? '')).toHaveLength(count)
+    // With the asker goes the route that it kept for a next question.
+    await asking.page.close()
     for (const worker of workers) await worker.until('(await mesh.serving()) === 0')
   })
 

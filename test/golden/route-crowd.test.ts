@@ -7,7 +7,7 @@ import type { SamplerSpec } from '../../web/engine/stage.ts'
 import { RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
 import { samplerToWire } from '../../web/schedule/served-request.ts'
 import { Session, type SessionEvent } from '../../web/schedule/session.ts'
-import { SERVED_PER_ASKER_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits.ts'
+import { SERVED_IDLE_MS, SERVED_PER_ASKER_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { MemoryMesh } from '../support/memory-mesh.ts'
@@ -202,5 +202,22 @@ describe('an asker that wants too much', () => {
     const answer = ask(setting, question)
     expect(await setting.mesh.clock.until(() => answer.end !== null)).toBe(true)
     expect(answer.tokens).toEqual(await whole(question))
+  })
+
+  it('keeps no place at a full stage by being quiet', async () => {
+    const setting = await crowd()
+    const quiet: PeerSays[][] = []
+    for (const asker of ['b', 'c']) {
+      for (let index = 0; index < SERVED_PER_ASKER_MAX; index += 1) {
+        quiet.push(await openBy(setting, asker, `${index}`.padStart(32, asker)))
+      }
+    }
+    expect(await openBy(setting, 'a', 'd'.repeat(32))).toMatchObject([{ says: 'refused', code: 'kv-full' }])
+    const fromMs = setting.mesh.clock.nowMs
+    await setting.mesh.clock.until(() => setting.mesh.clock.nowMs - fromMs > 2 * SERVED_IDLE_MS)
+    expect((await openBy(setting, 'a', 'd'.repeat(32))).at(-1)).toMatchObject({ says: 'opened' })
+    const refused = () => quiet.flatMap((heard) => heard.filter(({ says }) => says === 'refused'))
+    await setting.mesh.clock.until(() => refused().length > 0)
+    expect(refused()).toMatchObject([{ code: 'session-unknown' }])
   })
 })

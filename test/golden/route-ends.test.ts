@@ -97,7 +97,7 @@ function keysOf(value: unknown): readonly string[] {
   return Object.entries(value).flatMap(([key, inner]) => [key, ...keysOf(inner)])
 }
 
-const ABOUT = ['says', 'request', 'epoch', 'position', 'positions', 'ticket', 'peers', 'by']
+const ABOUT = ['says', 'request', 'epoch', 'position', 'positions', 'ticket', 'peers', 'by', 'frameMs']
 const PLACE = ['place', 'span', 'first', 'last', 'before', 'after', 'head', 'tail']
 const SAMPLER = ['sampler', 'temperature', 'topK', 'topP', 'minP', 'repetitionPenalty', 'seed']
 

@@ -109,11 +109,13 @@ export class KillMatrix {
       }
       if (name === 'lost' && phase === 'hand-over' && killed.length === 1) await kill(route[stage], death, atMs)
     }
-    const asked = asker.call('ask', question, TOKENS, TEMPERATURE, SEED)
-    const answer = await asked.finally(async () => {
+    let answer: Answer
+    try {
+      answer = await asker.call('ask', question, TOKENS, TEMPERATURE, SEED)
+    } finally {
       this.#onMoment = async () => {}
       for (const end of undo) await end()
-    })
+    }
     const events = await asker.call('routeEvents')
     this.#note(cell, killed, answer, events)
     await this.#bury()

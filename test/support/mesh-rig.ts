@@ -12,7 +12,7 @@ import { launchChromium } from './chromium.ts'
 import { type MeshTabPage, openMeshTab } from './mesh-app.ts'
 
 export const LAYERS = 4
-const TOKENS = 120
+export const TOKENS = 120
 const QUESTION = 'Tell me about warp and weft.'
 const SEED = 11
 

@@ -5,6 +5,7 @@
 import type { Link } from '../mesh/link.ts'
 import {
   ALIVE_MS,
+  SERVED_IDLE_MS,
   SERVED_PER_ASKER_MAX,
   SERVED_POSITIONS_MAX,
   SERVED_REQUESTS_MAX,
@@ -43,6 +44,8 @@ interface Served {
   readonly ticket: string
   readonly positions: number
   readonly work: ServedRequest
+  /** Looks in a row at which nothing went on. */
+  idleBeats: number
 }
 
 export class Provider implements Server {
@@ -119,6 +122,7 @@ export class Provider implements Server {
 
   /** A beat that is not answered is not said on, which is how askers learn of it. */
   async #beat(): Promise<void> {
+    for (const served of this.#served.values()) served.idleBeats = served.work.idle ? served.idleBeats + 1 : 0
     if (this.#beatsWaiting > 0) {
       this.#beatsWaiting += 1
       if (this.#beatsWaiting === Math.ceil(STAGE_SILENT_MS_MAX / ALIVE_MS)) this.#parts.onSilent()
@@ -152,6 +156,7 @@ export class Provider implements Server {
     if (known && known.asker !== from.peer)
       return refuse(from, open, 'session-exists', 'Somebody else has this request.')
     if (known) await this.#end(open.request, known)
+    await this.#makeRoom(open.positions)
     const full = this.#whyFull(from.peer, open.positions)
     if (full) return refuse(from, open, full.code, full.detail)
     // The same request may begin anew; a ticket is used up by the first time.
@@ -163,11 +168,20 @@ export class Provider implements Server {
     this.#sessions += 1
     const { stage, linkTo, connect } = this.#parts
     const work = new ServedRequest({ stage, asker: from, linkTo, connect, session: this.#sessions }, open)
-    const served = { asker: from.peer, ticket: open.ticket, positions: open.positions, work }
+    const served = { asker: from.peer, ticket: open.ticket, positions: open.positions, work, idleBeats: 0 }
     this.#served.set(open.request, served)
     this.#parts.onChange?.()
     this.#askers.set(from.peer, from)
     return served
+  }
+
+  /** Where there is no room, by who has been quiet for longest: such a request is kept for a next turn, or forgotten. */
+  async #makeRoom(positions: number): Promise<void> {
+    if (positions <= this.freePositions) return
+    const quietest = [...this.#served].sort(([, a], [, b]) => b.idleBeats - a.idleBeats)[0]
+    if (!quietest || quietest[1].idleBeats * ALIVE_MS < SERVED_IDLE_MS) return
+    await quietest[1].work.dismiss()
+    await this.#end(quietest[0], quietest[1])
   }
 
   #whyFull(asker: string, positions: number): Failure | null {

@@ -11,11 +11,11 @@ import { AVOIDED_MAX, PLANS_MAX, PRIVATE_END_LAYERS } from '../wire/limits.ts'
 import type { RequestId } from '../wire/peer-frame.ts'
 import { type PeerId, seatOf } from '../wire/peers.ts'
 import type { Plan, PlanWish, PrivateEnds } from '../wire/plan-events.ts'
-import { fail, ok, type Result } from '../wire/result.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Exchange } from './exchange.ts'
 import { type GgufParts, GgufWorker } from './gguf-worker.ts'
-import type { Hop } from './hop.ts'
+import { type Keepable, KeptRoute } from './kept-route.ts'
 import { LapMeter, type RouteTimes } from './lap-meter.ts'
 import type { OwnEnds } from './own-ends.ts'
 import { type RouteClock, type RouteEvent, RouteHop, type RouteParts } from './route-hop.ts'
@@ -39,17 +39,25 @@ export interface RouteChatParts extends GgufParts {
   readonly onRoute: (request: RequestId, event: RouteEvent | { readonly kind: 'planned'; readonly plan: Plan }) => void
 }
 
+interface OpenRoute extends Keepable {
+  readonly request: RequestId
+  readonly plan: Plan
+  readonly session: Session
+}
+
 export class RouteChat {
   readonly #parts: RouteChatParts
   readonly #gguf: GgufWorker<EngineWorkerApi>
   #head: WorkerHead | null = null
   #source: ModelSource | null = null
+  readonly #kept: KeptRoute<OpenRoute>
   /** Answers under way with private ends. */
   #private = 0
   #laps: LapMeter | null = null
 
   constructor(parts: RouteChatParts) {
     this.#parts = parts
+    this.#kept = new KeptRoute(parts.clock)
     this.#gguf = new GgufWorker(parts, () => {
       this.#head = null
     })
@@ -62,6 +70,7 @@ export class RouteChat {
 
   /** Only the words of the model are fetched. */
   async load(source: ModelSource, onProgress: OnProgress, signal: AbortSignal): Promise<Result<WorkerHead>> {
+    await this.#kept.close()
     const loaded = await this.#gguf.loadBy<WorkerHead>(
       (api, spec, said) => api.loadHead(spec, said) as Promise<Result<WorkerHead>>,
       source,
@@ -73,6 +82,7 @@ export class RouteChat {
   }
 
   async unload(): Promise<void> {
+    await this.#kept.close()
     await this.#parts.ends.unload()
     await this.#gguf.unload()
   }
@@ -85,8 +95,6 @@ export class RouteChat {
   ): AsyncGenerator<ChatEvent, void, undefined> {
     const ends = privateEnds ? PRIVATE_ENDS : null
     if (ends) this.#private += 1
-    // The GPU is given back once nobody keeps ends here.
-    else if (this.#private === 0) await this.#parts.ends.unload()
     try {
       yield* this.#answer(request, ends, signal)
     } finally {
@@ -99,23 +107,44 @@ export class RouteChat {
     ends: PrivateEnds | null,
     signal: AbortSignal,
   ): AsyncGenerator<ChatEvent, void, undefined> {
-    const { now } = this.#parts
+    const { now, onRoute } = this.#parts
     const head = this.#head
-    if (!head) return yield new UsageClock(now).end('error', fail('not-loaded', ''))
-    const route = await this.#route(head, ends, signal)
-    if (!route.ok) return yield new UsageClock(now).end(route.code === 'aborted' ? 'abort' : 'error', route)
-    const session = new Session(1, [route.value], head.contextPositions)
-    const encode = (messages: readonly ChatMessage[], begun: string) =>
+    const failed = (reason: Failure) => new UsageClock(now).end(reason.code === 'aborted' ? 'abort' : 'error', reason)
+    if (!head) return yield failed(fail('not-loaded', ''))
+    const encoded = (messages: readonly ChatMessage[], begun: string) =>
       this.#gguf.door.call((api) => api.encodeChat(messages, begun) as Promise<Result<readonly number[]>>)
+    const prompt = await encoded(request.messages, '')
+    if (!prompt.ok) return yield failed(prompt)
+    const encode = async (messages: readonly ChatMessage[], begun: string) =>
+      begun === '' ? prompt : encoded(messages, begun)
+    const kind = `${head.id} ${ends ? 'private' : ''}`
+    const kept = request.resume ? null : await this.#kept.take(kind, prompt.value)
+    // The GPU is given back once nobody keeps ends here.
+    if (this.#private === 0) await this.#parts.ends.unload()
+    if (kept) onRoute(kept.request, { kind: 'planned', plan: kept.plan })
+    const route = kept ? ok(kept) : await this.#route(head, ends, kind, signal)
+    if (!route.ok) return yield failed(route)
+    const { session } = route.value
+    route.value.promptTokens = prompt.value.length
+    let good = true
     try {
-      yield* talk({ session, vocabulary: head.vocabulary, encode, now }, request, signal)
+      for await (const event of talk({ session, vocabulary: head.vocabulary, encode, now }, request, signal)) {
+        if (event.kind === 'end') good = event.reason !== 'error'
+        yield event
+      }
     } finally {
-      await session.close()
+      if (good && this.#head === head) await this.#kept.keep(route.value)
+      else await session.close()
     }
   }
 
   /** A route all of whose stages can be reached, or have a standby that can. Others are asked for where not. */
-  async #route(head: WorkerHead, ends: PrivateEnds | null, signal: AbortSignal): Promise<Result<Hop>> {
+  async #route(
+    head: WorkerHead,
+    ends: PrivateEnds | null,
+    kind: string,
+    signal: AbortSignal,
+  ): Promise<Result<OpenRoute>> {
     const { plan, connect, clock, randomRequest, onRoute, self } = this.#parts
     const avoid: PeerId[] = []
     for (let tries = 1; ; tries += 1) {
@@ -138,13 +167,14 @@ export class RouteChat {
       }
       onRoute(request, { kind: 'planned', plan: planned.value })
       const missing = await linkAll(planned.value.stages, { connect, every: clock.every })
-      if (missing.length === 0) return ok(this.#hop(request, planned.value, head, ends !== null))
+      if (missing.length === 0) return ok(this.#open(head, request, planned.value, kind, ends !== null))
       avoid.push(...missing)
       if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return fail('unreachable', '')
     }
   }
 
-  #hop(request: RequestId, { stages }: Plan, { vocabulary }: WorkerHead, ownEnds: boolean): Hop {
+  #open(head: WorkerHead, request: RequestId, plan: Plan, kind: string, ownEnds: boolean): OpenRoute {
+    const { stages } = plan
     const { exchange, clock, onRoute, self } = this.#parts
     const tickets = new Map<string, string>()
     const nameOf = (index: number, peer: PeerId) => {
@@ -161,14 +191,19 @@ export class RouteChat {
     this.#laps = laps
     const onEvent = (event: RouteEvent) => {
       laps.broke()
-      onRoute(request, event)
+      if (event.kind === 'lost') open.lost = true
+      // Between answers nobody waits for it: it is let go.
+      if (this.#kept.has(open)) void this.#kept.close()
+      else onRoute(request, event)
     }
     const heard: RouteParts['exchange'] = {
       linkTo: (peer) => exchange.linkTo(peer),
       join: (name, own) => exchange.join(name, laps.beside(own)),
     }
-    const ids = vocabulary.offsets.length - 1
-    const hop: RouteHop = new RouteHop({ request, stages: route, tickets, exchange: heard, onEvent, clock, vocabulary: ids })
-    return laps.around(hop)
+    const vocabulary = head.vocabulary.offsets.length - 1
+    const hop: RouteHop = new RouteHop({ request, stages: route, tickets, exchange: heard, onEvent, clock, vocabulary })
+    const session = new Session(1, [laps.around(hop)], head.contextPositions)
+    const open: OpenRoute = { kind, session, promptTokens: 0, lost: false, request, plan }
+    return open
   }
 }

@@ -158,6 +158,8 @@ export class RouteHop implements Hop, Route {
     if (!this.#peers.includes(peer) || this.#dead.has(peer) || !this.#open) return
     this.#dead.set(peer, reason)
     this.#parts.onEvent({ kind: 'lost', peer: peerOfSeat(peer), span: this.#spanOf(peer), reason })
+    // Whoever heard it may have closed the route: there is nothing to save then.
+    if (!this.#open) return
     this.#answers.endAll(reason)
     void this.#recover()
   }

@@ -124,6 +124,16 @@ export class ServedRequest {
       void this.#refuse(fail('link-closed', 'The link to the stage after is gone.'))
   }
 
+  /** Nothing of it is computed or waits. */
+  get idle(): boolean {
+    return this.#running === 0 && this.#waiting.length === 0
+  }
+
+  /** Its place is needed: who asked may open it anew elsewhere. */
+  dismiss(): Promise<void> {
+    return this.#refuse(fail('session-unknown', 'Another request needed its place.'))
+  }
+
   close(): Promise<void> {
     this.#forget()
     return this.#parts.stage.close(this.#parts.session)

@@ -85,6 +85,11 @@ export class Session {
     if (failure) yield failure.code === 'aborted' ? end('abort') : end('error', failure)
   }
 
+  /** How many of these tokens the hops hold, from the first on. */
+  shares(tokens: readonly number[]): number {
+    return this.opened ? this.commonPrefix(tokens) : 0
+  }
+
   async close(): Promise<void> {
     this.opened = false
     this.held = []

@@ -273,6 +273,10 @@ export const SERVED_REQUESTS_MAX = 8
 export const SERVED_POSITIONS_MAX = SERVED_REQUESTS_MAX * CONTEXT_POSITIONS_DEFAULT
 /** Who may take the place of a stage's neighbours: of the one before, the one after, and where the tokens go or come from. */
 export const SPARES_MAX = 4
+/** A route stays open for so long after an answer: the next question of the conversation often comes by then. */
+export const ROUTE_KEPT_MS = 60_000
+/** A request in which nothing has happened for so long gives its place at a full stage to another one. */
+export const SERVED_IDLE_MS = 15_000
 /** Of these, those of one asker: nobody can take all of a stage. */
 export const SERVED_PER_ASKER_MAX = 4
 /** Frames of one request that wait at a stage: each has a position at least, while a neighbour feeds it from its journal. */

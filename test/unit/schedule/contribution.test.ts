@@ -10,7 +10,7 @@ import type { ServedStage } from '../../../web/schedule/hop.ts'
 import { ALIVE_MS, OWN_MEASURE_MS } from '../../../web/wire/limits.ts'
 import type { PeerSays } from '../../../web/wire/peer-control.ts'
 import { ok } from '../../../web/wire/result.ts'
-import type { Presence } from '../../../web/wire/signal-events.ts'
+import type { Holding } from '../../../web/wire/signal-events.ts'
 import { SimClock } from '../../support/sim-clock.ts'
 
 const SPAN = { first: 0, last: 4 }
@@ -23,7 +23,7 @@ let shown: boolean
 let frameMs: number
 let run: Frame[]
 let said: PeerSays[]
-let told: Presence[]
+let told: Holding[]
 let contribution: Contribution
 let asker: Link
 
@@ -31,7 +31,7 @@ beforeEach(async () => {
   clock = new SimClock()
   ;[shown, frameMs, run, said, told] = [true, 6, [], [], []]
   const stage: ServedStage = {
-    facts: { range: SPAN, layers: 4, width: 8, numericClass: 'test' } as never,
+    facts: { range: SPAN, layers: 4, width: 8, vocabulary: 99, contextLength: 4_096, numericClass: 'test' } as never,
     open: async () => ok(null),
     truncate: async () => ok(null),
     close: async () => {},
