@@ -35,7 +35,8 @@ export function sayLink(link: LinkView | undefined): string {
 /** What private ends keep, and what they do not. */
 export const PRIVATE_ENDS_HINT =
   'Own questions over other tabs: your GPU computes the first and the last layer, so that no other tab gets your words or the ' +
-  'answer. What passes between the layers still gives some of it away. Other tabs have to serve the layers in between.'
+  'answer as such. What passes between the layers can be worked back into words by who has the model and takes the trouble. ' +
+  'Other tabs have to serve the layers in between.'
 
 export function sayRest({ why, untilMinute }: Rest, device: boolean): string {
   const words: Readonly<Record<RestReason, string>> = {
