@@ -26,18 +26,6 @@ describe('a model over tabs', () => {
     for (const worker of workers) await worker.until('(await mesh.serving()) === 0')
   })
 
-  it('that have answered once still hold it for the next question, until they are needed no more', async () => {
-    const workers = await mesh.contributors(2, LAYERS / 2)
-    const asking = await mesh.asker()
-    const first = await mesh.ask(asking, 0)
-    const second = await mesh.askOn(asking, first.text)
-    expect(second.end).toMatchObject({ reason: 'length' })
-    expect(second.end?.usage.reusedTokens).toBeGreaterThanOrEqual(first.end?.usage.promptTokens ?? 1)
-    const again = await mesh.ask(asking, 0)
-    expect([again.tokens, again.end?.usage.reusedTokens]).toEqual([first.tokens, 0])
-    for (const worker of workers) await worker.until('(await mesh.serving()) === 1')
-  })
-
   it('that nobody serves whole is not answered, and says which layers are missing', async () => {
     await mesh.contributors(1, 2)
     const asking = await mesh.asker()

@@ -110,16 +110,6 @@ const mesh = {
 
   ask: (...request: Parameters<typeof requestOf>) => read(tab.chat.chat(requestOf(...request), NEVER)),
 
-  /** A question after another one and its answer. */
-  askOn(before: string, answer: string, ...[content, ...rest]: Parameters<typeof requestOf>) {
-    const request = requestOf(content, ...rest)
-    const earlier = [
-      { role: 'user' as const, content: before },
-      { role: 'assistant' as const, content: answer },
-    ]
-    return read(tab.chat.chat({ ...request, messages: [...earlier, ...request.messages] }, NEVER))
-  },
-
   /** With the first and the last layer on this tab's own GPU. */
   askPrivately: (...request: Parameters<typeof requestOf>) => read(tab.chat.chat(requestOf(...request), NEVER, true)),
 

@@ -28,8 +28,6 @@ export interface MeshRig {
   asker(): Promise<MeshTabPage>
   ask(tab: MeshTabPage, temperature: number): Promise<Answer>
   askPrivately(tab: MeshTabPage, temperature: number): Promise<Answer>
-  /** A second question, after `answer` to the first. */
-  askOn(tab: MeshTabPage, answer: string): Promise<Answer>
   /** What one tab that has all layers answers; asked once a file. */
   whole(temperature: number): Promise<Answer>
 }
@@ -130,7 +128,6 @@ export function useMesh({ query = '', prepare, ice, flags = [] }: MeshWish = {})
     },
     ask: askIn,
     askPrivately: (tab, temperature) => tab.call('askPrivately', QUESTION, TOKENS, temperature, SEED),
-    askOn: (tab, answer) => tab.call('askOn', QUESTION, answer, 'And then?', 8, 0, SEED),
     async whole(temperature) {
       const known = answers.get(temperature) ?? (await wholeAnswer(temperature))
       answers.set(temperature, known)
