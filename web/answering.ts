@@ -3,31 +3,43 @@
  * wants that, asks, and hands on every change. Keeps nothing and draws nothing.
  */
 import { goOn, takeEvent } from './rules/answer.ts'
+import { CommittedLog } from './rules/committed.ts'
 import { answerRoom, firstThatFits } from './rules/context-window.ts'
 import { promptOf } from './rules/conversation.ts'
-import { type ChatEvent, type ChatMessage, type ChatRequest, type LoadedModel, NO_USAGE } from './wire/chat.ts'
+import {
+  type ChatEvent,
+  type ChatMessage,
+  type ChatRequest,
+  type Committed,
+  type LoadedModel,
+  NO_USAGE,
+} from './wire/chat.ts'
 import {
   type Answer,
   type ConversationSettings,
   type Message,
   type ReadWindow,
+  type Scope,
   type Summary,
   WHOLE_WINDOW,
 } from './wire/conversation.ts'
 import { SUMMARY_TOKENS_MAX } from './wire/limits.ts'
 import { ok, type Result } from './wire/result.ts'
 
-/** The part of `App` that answers: the picked model. */
+/** The part of `App` that answers: the picked model, by whoever the scope allows. */
 export interface Asker {
-  ask(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>
-  /** Prompt tokens of these messages at the loaded model. */
-  count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>>
-  /** Loads the picked model where it is not loaded. */
-  ready(signal: AbortSignal): Promise<Result<LoadedModel>>
+  /** Of the picked model. */
+  readonly modelId: string | null
+  ask(request: ChatRequest, signal: AbortSignal, scope: Scope): AsyncIterable<ChatEvent>
+  /** Prompt tokens of these messages, once `ready`. */
+  count(messages: readonly ChatMessage[], signal: AbortSignal, scope: Scope): Promise<Result<number>>
+  /** Loads of the picked model what answering takes. */
+  ready(signal: AbortSignal, scope: Scope): Promise<Result<Pick<LoadedModel, 'contextPositions'>>>
 }
 
 export interface Task {
   readonly settings: ConversationSettings
+  readonly scope: Scope
   readonly summaries: readonly Summary[]
   /** Ends with the question. */
   readonly branch: readonly Message[]
@@ -80,25 +92,57 @@ export async function* answering(asker: Asker, task: Task, signal: AbortSignal):
     }
   }
   answer = { ...answer, window }
-  const { settings } = task
-  const request: ChatRequest = {
-    messages: promptOf(settings.system, task.branch, window),
-    sampling: { ...settings.sampling, seed: task.seed },
-    maxTokens: settings.answerTokensMax,
-    stop: [],
-    ...(answer.text === '' ? {} : { resume: { text: answer.text, tokens: [], spent: 0, schedule: [] } }),
-  }
-  let first = true
-  for await (const event of asker.ask(request, signal)) {
-    // A person who asked for it knows that it goes on.
-    if (event.kind === 'notice' && event.code === 'resumed-from-text' && first && request.resume) {
-      first = false
-      continue
+  let exact = begunExactly(asker, answer)
+  for (;;) {
+    const request = requestOf(task, answer, window, exact)
+    const log = new CommittedLog(request.resume)
+    let first = true
+    let again = false
+    for await (const event of asker.ask(request, signal, task.scope)) {
+      // A person who asked for it knows that it goes on.
+      if (event.kind === 'notice' && event.code === 'resumed-from-text' && first && request.resume) {
+        first = false
+        continue
+      }
+      // Its settings were changed meanwhile: what it read is another prompt, and only its text still holds.
+      again = event.kind === 'end' && event.code === 'request-invalid' && exact !== null
+      if (again) break
+      log.take(event)
+      answer = takeEvent(
+        event.kind === 'text' || event.kind === 'end' ? committed(answer, log, task.seed) : answer,
+        event,
+      )
+      phase = phaseAfter(phase, event)
+      yield { answer, phase, summary }
     }
-    answer = takeEvent(answer, event)
-    phase = phaseAfter(phase, event)
-    yield { answer, phase, summary }
+    if (!again) return
+    exact = null
   }
+}
+
+/** What it goes on from where the same model answers again; null where only its text is known. */
+function begunExactly(asker: Asker, { text, committed, answerer }: Answer): Committed | null {
+  if (!committed || answerer === null || answerer.modelId !== asker.modelId) return null
+  return { text, tokens: committed.tokens, spent: committed.tokens.length, schedule: committed.schedule }
+}
+
+function requestOf({ settings, branch, seed }: Task, { text }: Answer, window: ReadWindow, exact: Committed | null) {
+  const { answerTokensMax } = settings
+  const begun = exact ?? { text, tokens: [], spent: 0, schedule: [] }
+  return {
+    messages: promptOf(settings.system, branch, window),
+    sampling: { ...settings.sampling, seed },
+    // One that was cut at its limit and is to go on may become as long again.
+    maxTokens: answerTokensMax * (Math.floor(begun.spent / answerTokensMax) + 1),
+    stop: [],
+    ...(text === '' ? {} : { resume: begun }),
+  } satisfies ChatRequest
+}
+
+function committed(answer: Answer, log: CommittedLog, seed: bigint): Answer {
+  const { tokens = [], schedule = [] } = log.committed ?? {}
+  if (tokens.length === 0 || schedule.length === 0) return { ...answer, committed: null }
+  return { ...answer, committed: { seed: `${seed}`, tokens, schedule } }
 }
 
 function phaseAfter(phase: Phase, event: ChatEvent): Phase {
@@ -114,18 +158,18 @@ interface Seen {
 
 async function lookAt(asker: Asker, task: Task, signal: AbortSignal): Promise<Result<Seen>> {
   if (task.settings.contextEnd === 'stop') return ok({ window: WHOLE_WINDOW, toSummarise: null })
-  const ready = await asker.ready(signal)
+  const ready = await asker.ready(signal, task.scope)
   return ready.ok ? ok(await choose(asker, task, ready.value.contextPositions, signal)) : ready
 }
 
 /** Where nobody can count, everything is sent: the engine refuses what does not fit, in its own numbers. */
 async function choose(asker: Asker, task: Task, contextPositions: number, signal: AbortSignal): Promise<Seen> {
   const whole: Seen = { window: WHOLE_WINDOW, toSummarise: null }
-  const { settings, summaries, branch, answer } = task
+  const { settings, scope, summaries, branch, answer } = task
   const written = Math.ceil(answer.text.length / 2)
   const tokensMax = contextPositions - answerRoom(contextPositions, settings.answerTokensMax + written)
   const tokensOf = async (window: ReadWindow) => {
-    const counted = await asker.count(promptOf(settings.system, branch, window), signal)
+    const counted = await asker.count(promptOf(settings.system, branch, window), signal, scope)
     return counted.ok ? counted.value : null
   }
   const from = (index: number, summary: string | null): ReadWindow => {
@@ -154,7 +198,7 @@ async function choose(asker: Asker, task: Task, contextPositions: number, signal
   ]
   const room = contextPositions - answerRoom(contextPositions, SUMMARY_TOKENS_MAX)
   const part = await firstThatFits(older.slice(begin), room, async (index) => {
-    const counted = await asker.count(await olderWindow(begin + index), signal)
+    const counted = await asker.count(await olderWindow(begin + index), signal, scope)
     return counted.ok ? counted.value : null
   })
   if (part === null) return { window: from(cut, null), toSummarise: null }
@@ -174,13 +218,13 @@ function newestSummary(summaries: readonly Summary[], branch: readonly Message[]
 /** Null where the model did not end it well. */
 async function summarise(
   asker: Asker,
-  { settings, seed }: Task,
+  { settings, scope, seed }: Task,
   messages: readonly ChatMessage[],
   signal: AbortSignal,
 ): Promise<string | null> {
   const sampling = { ...settings.sampling, temperature: 0, seed }
   let text = ''
-  for await (const event of asker.ask({ messages, sampling, maxTokens: SUMMARY_TOKENS_MAX, stop: [] }, signal)) {
+  for await (const event of asker.ask({ messages, sampling, maxTokens: SUMMARY_TOKENS_MAX, stop: [] }, signal, scope)) {
     if (event.kind === 'text') text += event.text
     if (event.kind === 'end' && (event.reason === 'abort' || event.reason === 'error')) return null
   }

@@ -25,6 +25,7 @@ import {
   type Message,
   type Preset,
   type Question,
+  type Scope,
   WHOLE_WINDOW,
 } from './wire/conversation.ts'
 import { parseConversationFile, type WholeConversation, writeConversationFile } from './wire/conversation-file.ts'
@@ -218,6 +219,11 @@ export class Conversations {
     await this.#change({ settings })
   }
 
+  /** Of the open conversation and of no other. */
+  async setScope(scope: Scope): Promise<void> {
+    await this.#change({ scope })
+  }
+
   /** Of conversations that are begun from now on, and of one that has no message yet. */
   setDefaults(settings: ConversationSettings): void {
     this.#defaults = settings
@@ -402,6 +408,7 @@ export class Conversations {
       createdMs: now,
       changedMs: now,
       settings,
+      scope: 'device',
       leafId: null,
       summaries: [],
       deletedMs: null,
@@ -435,8 +442,10 @@ export class Conversations {
     const release = this.#parts.writers.hold(begun.id)
     this.#reshape()
     const branch = branchTo(this.#tree, begun.parentId)
-    const { settings, summaries } = conversation
-    const task = { settings, summaries, branch, answer: begun, seed: this.#parts.newSeed() }
+    const { settings, scope, summaries } = conversation
+    // One that goes on draws on.
+    const seed = begun.committed ? BigInt(begun.committed.seed) : this.#parts.newSeed()
+    const task = { settings, scope, summaries, branch, answer: begun, seed }
     try {
       void this.#keeper?.keep(conversation, [...questions, { ...begun, state: 'writing' }])
       for await (const { answer, phase, summary } of answering(this.#parts.asker, task, abort.signal)) {

@@ -4,15 +4,18 @@
  */
 import type { GivingMeans, MeshSettings, MeshView, SignalView } from './app-mesh-view.ts'
 import type { ModelEntry } from './app-view.ts'
+import type { WorkerHead } from './engine/worker-api.ts'
+import { RouteTeller } from './mesh-answer.ts'
 import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-door.ts'
 import { MeshGiving } from './mesh-giving.ts'
 import { MeshMeter } from './mesh-meter.ts'
 import { addTokens, endRoute, hearRoute, type Routes, timeRoute } from './mesh-routes.ts'
+import { endOf } from './rules/answer.ts'
 import type { PreferenceStore } from './store/preferences.ts'
 import type { Census } from './wire/census.ts'
-import { type ChatEvent, type ChatRequest, NO_USAGE } from './wire/chat.ts'
+import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
 import { MESH_SAMPLE_MS } from './wire/limits.ts'
-import { type Failure, fail, ok, type Result } from './wire/result.ts'
+import { fail, ok, type Result } from './wire/result.ts'
 
 export class AppMesh {
   readonly #parts: MeshParts
@@ -25,13 +28,13 @@ export class AppMesh {
   #joined: JoinedMesh | null = null
   #signal: SignalView = { state: 'off' }
   #census: Census | null = null
-  #looking = false
+  readonly #lookers = new Set<string>()
   #links: MeshView['links'] = []
   #routes: Routes = []
   /** The answer under way over others: its model, and its newest route. */
   #asking: { readonly modelId: string; request: string | null } | null = null
   /** The model whose words are loaded. */
-  #headKey: string | null = null
+  #head: { readonly key: string; readonly value: WorkerHead } | null = null
   #rest: (() => void) | null = null
   #view: MeshView
 
@@ -117,12 +120,15 @@ export class AppMesh {
     return this.#giving.stop()
   }
 
-  /** Whether a screen shows the network. Joins where that is allowed. */
-  look(on: boolean): void {
-    this.#looking = on
-    this.#joined?.node.server.look(on)
+  /** Who wants to know who is here: the screen of the network, a chat that others may answer. Joins where that is allowed. */
+  look(on: boolean, who: 'network' | 'chat' = 'network'): void {
+    if (on) this.#lookers.add(who)
+    else this.#lookers.delete(who)
+    // Nobody tells any more: what was true is not known to be.
+    if (!this.#looking) this.#census = null
+    this.#joined?.node.server.look(this.#looking)
     if (on && this.#settings.consent) void this.#join()
-    this.#measure()
+    this.#changed()
   }
 
   /** One answer over other peers' layers. Keeps the promise of `ChatEngine.chat`: one `end`, always last. */
@@ -133,19 +139,22 @@ export class AppMesh {
     { privateEnds }: Pick<MeshSettings, 'privateEnds'> = this.#settings,
   ): AsyncGenerator<ChatEvent, void, undefined> {
     const entry = this.#entryOf(key)
-    if (!entry) return yield ended(fail('model-unknown', ''))
-    if (this.#asking) return yield ended(fail('queue-full', 'This tab asks over the mesh already.'))
+    if (!entry) return yield endOf(fail('model-unknown', ''))
+    if (this.#asking) return yield endOf(fail('queue-full', 'This tab asks over the mesh already.'))
     const asking = { modelId: entry.model.id, request: null as string | null }
     this.#asking = asking
     try {
       const ready = await this.#readyFor(entry, signal)
-      if (!ready.ok) return yield ended(ready)
-      for await (const event of ready.value.chat.chat(request, signal, privateEnds)) {
+      if (!ready.ok) return yield endOf(ready)
+      const { chat, node } = ready.value
+      const told = new RouteTeller(entry.model, () => node.links)
+      for await (const event of chat.chat(request, signal, privateEnds)) {
         if (event.kind === 'text' && asking.request !== null) {
           this.#routes = addTokens(this.#routes, asking.request, event.tokens?.length ?? 0)
           this.#changed()
         }
-        if (event.kind === 'end' && event.reason === 'error') this.#headKey = null
+        if (event.kind === 'end' && event.reason === 'error') this.#head = null
+        yield* told.changes(this.#routes.find((route) => route.request === asking.request))
         yield event
       }
     } finally {
@@ -154,6 +163,20 @@ export class AppMesh {
       if (asking.request !== null) this.#routes = endRoute(this.#routes, asking.request)
       this.#changed()
     }
+  }
+
+  /** What an answer over others needs here: the words of the model. Refusals: `consent-missing`, those of the load. */
+  async ready(key: string, signal: AbortSignal): Promise<Result<WorkerHead>> {
+    const entry = this.#entryOf(key)
+    const ready = entry ? await this.#readyFor(entry, signal) : fail('model-unknown', '')
+    if (!ready.ok) return ready
+    return this.#head?.key === key ? ok(this.#head.value) : fail('not-loaded', '')
+  }
+
+  /** As `ChatEngine.count`, once `ready`. */
+  async count(key: string, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+    if (this.#head?.key !== key || !this.#joined) return fail('not-loaded', '')
+    return this.#joined.chat.count(messages, signal)
   }
 
   /** Leaves the mesh; a later wish joins it anew. */
@@ -165,9 +188,13 @@ export class AppMesh {
     this.#signal = { state: 'off' }
     this.#census = null
     this.#links = []
-    this.#headKey = null
+    this.#head = null
     this.#changed()
     await joined?.leave()
+  }
+
+  get #looking(): boolean {
+    return this.#lookers.size > 0
   }
 
   get #settings(): MeshSettings {
@@ -176,9 +203,9 @@ export class AppMesh {
 
   async #readyFor(entry: ModelEntry, signal: AbortSignal): Promise<Result<JoinedMesh>> {
     const joined = this.#settings.consent ? await this.#join() : fail('consent-missing', '')
-    if (!joined.ok || this.#headKey === entry.key) return joined
+    if (!joined.ok || this.#head?.key === entry.key) return joined
     const loaded = await joined.value.chat.load(entry.source, () => {}, signal)
-    this.#headKey = loaded.ok ? entry.key : null
+    this.#head = loaded.ok ? { key: entry.key, value: loaded.value } : null
     return loaded.ok ? joined : loaded
   }
 
@@ -292,8 +319,4 @@ export class AppMesh {
     this.#view = this.#compose()
     for (const listener of this.#listeners) listener(this.#view)
   }
-}
-
-function ended({ code, detail }: Failure): ChatEvent {
-  return { kind: 'end', reason: code === 'aborted' ? 'abort' : 'error', usage: NO_USAGE, code, detail }
 }

@@ -3,6 +3,7 @@
  * `window.weft` interface and tests read these without knowing how `App` works.
  */
 import type { Prediction } from './rules/engine-choice.ts'
+import type { Mode } from './rules/mode-choice.ts'
 import type { ModelSource, RunnerInspection } from './schedule/engine-door.ts'
 import type { EngineName, LoadedModel, LoadProgress, Sampling } from './wire/chat.ts'
 import type { Code } from './wire/codes.ts'
@@ -118,6 +119,8 @@ export interface AppView {
   readonly selfTest: SelfTestView
   /** The engine that a person has picked; null lets the measured choice stand. */
   readonly engineWish: EngineName | null
+  /** Who a person wants to answer, where the scope of a conversation allows it; null lets the rule decide. */
+  readonly modeWish: Mode | null
   /** `ready`: a newer version of the app is here, and `App.applyUpdate` starts it. `starting`: once no answer runs here. */
   readonly update: 'none' | 'ready' | 'starting'
   /** False: the network or the server is gone, as far as anybody has noticed. What this browser keeps still works. */

@@ -8,29 +8,31 @@ import { AppMesh } from './app-mesh.ts'
 import { Models, type ModelsParts } from './app-models.ts'
 import { type Catalogue, type PrebuiltEntry, Shelf } from './app-shelf.ts'
 import type { AppView, GpuView, LoadView, ModelEntry } from './app-view.ts'
+import { Ways } from './app-ways.ts'
 import { ByteRate } from './byte-rate.ts'
 import type { MeshParts } from './mesh-door.ts'
+import { endOf } from './rules/answer.ts'
 import { readAttachment } from './rules/attachment.ts'
+import type { Mode } from './rules/mode-choice.ts'
 import type { ModelRunner, ModelSource } from './schedule/engine-door.ts'
 import { Turns } from './schedule/turns.ts'
 import { MemoryConversations } from './store/memory-conversations.ts'
 import { PreferenceStore } from './store/preferences.ts'
 import { writersOf } from './store/writers.ts'
-import {
-  type ChatEvent,
-  type ChatMessage,
-  type ChatRequest,
-  type Embeddings,
-  type EngineName,
-  type LoadedModel,
-  type LoadProgress,
-  NO_USAGE,
+import type {
+  ChatEvent,
+  ChatMessage,
+  ChatRequest,
+  Embeddings,
+  EngineName,
+  LoadedModel,
+  LoadProgress,
 } from './wire/chat.ts'
 import type { Code } from './wire/codes.ts'
 import type { Attachment } from './wire/conversation.ts'
 import { type Launch, NO_LAUNCH } from './wire/launch.ts'
 import { ATTACHMENT_BYTES_MAX } from './wire/limits.ts'
-import { type Failure, fail, ok, type Result } from './wire/result.ts'
+import { fail, ok, type Result } from './wire/result.ts'
 
 export interface AppParts {
   readonly runner: ModelRunner
@@ -92,6 +94,8 @@ export class App {
   readonly models: Models
   /** Other tabs: giving them this GPU, asking over theirs, looking. Has a view of its own. */
   readonly mesh: AppMesh
+  /** Who answers a conversation: keeps its scope. */
+  readonly ways: Ways
   /** What the address asked for when the page opened. */
   readonly launch: Launch
   readonly conversations: Conversations
@@ -133,11 +137,18 @@ export class App {
     this.launch = parts.launch ?? NO_LAUNCH
     this.preferences = parts.preferences ?? new PreferenceStore(null)
     this.mesh = new AppMesh(parts.mesh ?? null, this.preferences, (key) => this.#entry(key))
+    this.ways = new Ways({
+      local: this,
+      mesh: this.mesh,
+      turns: this.#turns,
+      picked: () => this.#entry(this.#view.selectedKey),
+      wish: () => this.preferences.value.mode,
+    })
     this.conversations = new Conversations({
       store: Promise.resolve(new MemoryConversations(null)),
       writers: writersOf(null),
       ...parts.conversations,
-      asker: this,
+      asker: this.ways,
       nowMs: () => Date.now(),
       newId: () => crypto.randomUUID(),
       newSeed: () => crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n,
@@ -194,6 +205,12 @@ export class App {
     this.#shelf.checkAgain()
   }
 
+  /** Who is to answer where the scope allows it; null lets the rule decide. */
+  pickMode(mode: Mode | null): void {
+    this.preferences.set({ mode })
+    this.#changed()
+  }
+
   /** A text file for a message. Refusals: `attachment-too-large`, `attachment-not-text`. */
   async readAttachment(file: File): Promise<Result<Attachment>> {
     const bytes = new Uint8Array(await file.slice(0, ATTACHMENT_BYTES_MAX + 1).arrayBuffer())
@@ -235,7 +252,7 @@ export class App {
   }
 
   /**
-   * One answer. Waits for its turn and loads the model (`key`, else the picked one) where needed. Keeps the promise of
+   * One answer of this device. Waits for its turn and loads the model (`key`, else the picked one) where needed. Keeps the promise of
    * `ChatEngine.chat`: one `end`, always last. Leaving the loop early stops the engine.
    */
   async *ask(request: ChatRequest, signal: AbortSignal, key?: string): AsyncGenerator<ChatEvent, void, undefined> {
@@ -437,6 +454,7 @@ export class App {
       load: this.#load,
       ...this.models.view,
       engineWish: this.#shelf.engineWish,
+      modeWish: this.preferences.value.mode,
       update: this.#leaving ? 'starting' : (this.#updates?.state ?? 'none'),
       online: (this.#network?.online ?? true) && mirror.state !== 'unreachable',
     }
@@ -446,9 +464,4 @@ export class App {
     this.#view = this.#compose()
     for (const listener of this.#listeners) listener(this.#view)
   }
-}
-
-function endOf(failure: Failure): ChatEvent {
-  const { code, detail } = failure
-  return { kind: 'end', reason: code === 'aborted' ? 'abort' : 'error', usage: NO_USAGE, code, detail }
 }

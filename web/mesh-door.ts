@@ -19,7 +19,7 @@ export interface JoinedMesh {
     MeshTab['contribution'],
     'start' | 'stop' | 'pace' | 'serving' | 'positions' | 'hiddenSlowdown'
   >
-  readonly chat: Pick<MeshTab['chat'], 'load' | 'chat' | 'times'>
+  readonly chat: Pick<MeshTab['chat'], 'load' | 'chat' | 'count' | 'times'>
   leave(): Promise<void>
 }
 

@@ -11,6 +11,7 @@ export function conversationOf(id: string, more: Partial<Conversation> = {}): Co
     createdMs: 1_000,
     changedMs: 1_000,
     settings: DEFAULT_SETTINGS,
+    scope: 'device',
     leafId: null,
     summaries: [],
     deletedMs: null,

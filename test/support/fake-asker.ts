@@ -10,6 +10,7 @@ import { fail, ok, type Result } from '../../web/wire/result.ts'
 
 export class FakeAsker implements Asker {
   contextPositions = 1_000
+  modelId: string | null = 'm'
   readonly requests: ChatRequest[] = []
   /** Of the answers that have not ended, oldest first. */
   readonly open: EventQueue<ChatEvent>[] = []

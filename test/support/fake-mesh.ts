@@ -10,7 +10,7 @@ import type { Battery } from '../../web/rules/giving.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
 import type { RouteTimes } from '../../web/schedule/lap-meter.ts'
 import type { Census } from '../../web/wire/census.ts'
-import type { ChatEvent, LoadProgress } from '../../web/wire/chat.ts'
+import type { ChatEvent, ChatRequest, LoadProgress } from '../../web/wire/chat.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import type { PlannedStage } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
@@ -36,6 +36,8 @@ export class FakeMesh {
   readonly privately: boolean[] = []
   /** What an answer over others comes to. */
   chat: () => AsyncIterable<ChatEvent> = async function* () {}
+  /** What others were asked. */
+  readonly requests: ChatRequest[] = []
   /** Its code cannot be fetched. */
   unreachable = false
   #hooks: MeshHooks | null = null
@@ -260,8 +262,11 @@ export class FakeMesh {
         get times() {
           return mesh.times
         },
-        load: async () => ok({} as never),
-        async *chat(_request, _signal, privateEnds = false) {
+        load: async () => ok({ contextPositions: 2_048 } as never),
+        // A token a message.
+        count: async (messages) => ok(messages.length),
+        async *chat(request, _signal, privateEnds = false) {
+          mesh.requests.push(request)
           mesh.privately.push(privateEnds)
           yield* mesh.chat()
         },

@@ -228,7 +228,8 @@ describe('an own route', () => {
       played.times = { laps: 2, lapP50Ms: 30, lapP95Ms: 41, hopP50Ms: 5, hopP95Ms: 9, stageMs: new Map() }
       yield { kind: 'end', reason: 'length', usage: NO_USAGE }
     }
-    expect((await collect()).map(({ kind }) => kind)).toEqual(['text', 'text', 'end'])
+    const kinds = (await collect()).map(({ kind }) => kind)
+    expect(kinds).toEqual(['answerer', 'text', 'answerer', 'notice', 'text', 'end'])
     const [route] = mesh.view.routes
     expect(route).toMatchObject({ modelId: model.id, running: false, tokens: 3, times: { laps: 2, hopP95Ms: 9 } })
     expect(route?.stages[1]).toMatchObject({

@@ -37,6 +37,7 @@ describe('preferences', () => {
     expect(new PreferenceStore(kept).value).toEqual({
       theme: 'dark',
       sidebar: true,
+      mode: null,
       modelKey: 'm',
       engine: 'cpu',
       settings,

@@ -2,8 +2,9 @@
  * How the record of an answer follows the events of `ChatEngine.chat`. Text only ever grows. Pure: the same record and
  * event give the same record.
  */
-import type { ChatEvent } from '../wire/chat.ts'
+import { type ChatEvent, NO_USAGE } from '../wire/chat.ts'
 import { type Answer, WHOLE_WINDOW } from '../wire/conversation.ts'
+import type { Failure } from '../wire/result.ts'
 
 export function beginAnswer(of: Pick<Answer, 'id' | 'conversationId' | 'parentId' | 'createdMs'>): Answer {
   return {
@@ -16,7 +17,13 @@ export function beginAnswer(of: Pick<Answer, 'id' | 'conversationId' | 'parentId
     answerer: null,
     usage: null,
     window: WHOLE_WINDOW,
+    committed: null,
   }
+}
+
+/** The end of an answer that was refused, or stopped before it began. */
+export function endOf({ code, detail }: Failure): ChatEvent {
+  return { kind: 'end', reason: code === 'aborted' ? 'abort' : 'error', usage: NO_USAGE, code, detail }
 }
 
 /** The same answer, about to go on from its text. What was said about its end is over. */
@@ -30,8 +37,8 @@ export function takeEvent(answer: Answer, event: ChatEvent): Answer {
     case 'schedule':
       return answer
     case 'answerer': {
-      const { engine, adapter, modelId, model } = event
-      return { ...answer, answerer: { engine, adapter, modelId, model } }
+      const { kind: _, ...answerer } = event
+      return { ...answer, answerer }
     }
     case 'text':
       return { ...answer, text: answer.text + event.text }
@@ -47,7 +54,7 @@ export function takeEvent(answer: Answer, event: ChatEvent): Answer {
 function ended(answer: Answer, { reason, usage, code, detail }: Extract<ChatEvent, { kind: 'end' }>): Answer {
   switch (reason) {
     case 'stop':
-      return { ...answer, usage, state: 'done' }
+      return { ...answer, usage, state: 'done', committed: null }
     case 'length':
       return { ...answer, usage, state: 'length' }
     case 'abort':

@@ -21,7 +21,7 @@ import type { OwnEnds } from './own-ends.ts'
 import { type RouteClock, type RouteEvent, RouteHop, type RouteParts } from './route-hop.ts'
 import { linkAll } from './route-links.ts'
 import { Session } from './session.ts'
-import { talk } from './talk.ts'
+import { type TalkParts, talk } from './talk.ts'
 import { UsageClock } from './usage-clock.ts'
 
 const PRIVATE_ENDS: PrivateEnds = { first: PRIVATE_END_LAYERS, last: PRIVATE_END_LAYERS }
@@ -87,6 +87,14 @@ export class RouteChat {
     await this.#gguf.unload()
   }
 
+  /** As `ChatEngine.count`. */
+  async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+    if (!this.#head) return fail('not-loaded', '')
+    const prompt = await this.#encode(messages, '')
+    if (signal.aborted) return fail('aborted', '')
+    return prompt.ok ? ok(prompt.value.length) : prompt
+  }
+
   /** `privateEnds`: the first and the last layers are computed here, so that nobody else sees a token. */
   async *chat(
     request: ChatRequest,
@@ -111,12 +119,10 @@ export class RouteChat {
     const head = this.#head
     const failed = (reason: Failure) => new UsageClock(now).end(reason.code === 'aborted' ? 'abort' : 'error', reason)
     if (!head) return yield failed(fail('not-loaded', ''))
-    const encoded = (messages: readonly ChatMessage[], begun: string) =>
-      this.#gguf.door.call((api) => api.encodeChat(messages, begun) as Promise<Result<readonly number[]>>)
-    const prompt = await encoded(request.messages, '')
+    const prompt = await this.#encode(request.messages, '')
     if (!prompt.ok) return yield failed(prompt)
-    const encode = async (messages: readonly ChatMessage[], begun: string) =>
-      begun === '' ? prompt : encoded(messages, begun)
+    const encode: TalkParts['encode'] = async (messages, begun) =>
+      begun === '' ? prompt : this.#encode(messages, begun)
     const kind = `${head.id} ${ends ? 'private' : ''}`
     const kept = request.resume ? null : await this.#kept.take(kind, prompt.value)
     // The GPU is given back once nobody keeps ends here.
@@ -136,6 +142,10 @@ export class RouteChat {
       if (good && this.#head === head) await this.#kept.keep(route.value)
       else await session.close()
     }
+  }
+
+  #encode(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>> {
+    return this.#gguf.door.call((api) => api.encodeChat(messages, begun) as Promise<Result<readonly number[]>>)
   }
 
   /** A route all of whose stages can be reached, or have a standby that can. Others are asked for where not. */

@@ -19,6 +19,8 @@ export interface Preferences {
   /** The model and engine picked last. */
   readonly modelKey: string | null
   readonly engine: EngineName | null
+  /** Who is to answer where a conversation allows others; null lets the rule decide. */
+  readonly mode: 'local' | 'layers' | null
   /** Of new conversations; null for the app's own. */
   readonly settings: ConversationSettings | null
   readonly mesh: MeshPreferences
@@ -58,6 +60,7 @@ const NONE: Preferences = {
   sidebar: true,
   modelKey: null,
   engine: null,
+  mode: null,
   settings: null,
   mesh: NO_MESH,
 }
@@ -121,13 +124,14 @@ export class PreferenceStore {
 
 function parsePreferences(value: unknown): Preferences {
   if (value === null || typeof value !== 'object') return NONE
-  const { theme, sidebar, modelKey, engine, settings, mesh } = value as Record<string, unknown>
+  const { theme, sidebar, modelKey, engine, mode, settings, mesh } = value as Record<string, unknown>
   const kept = settings === null || settings === undefined ? null : parseSettings(settings)
   return {
     theme: THEMES.find((name) => name === theme) ?? NONE.theme,
     sidebar: typeof sidebar === 'boolean' ? sidebar : NONE.sidebar,
     modelKey: typeof modelKey === 'string' ? modelKey : null,
     engine: ENGINE_NAMES.find((name) => name === engine) ?? null,
+    mode: mode === 'local' || mode === 'layers' ? mode : null,
     settings: kept?.ok ? kept.value : null,
     mesh: parseMesh(mesh),
   }

@@ -11,6 +11,7 @@ import type { Answer, Attachment, ConversationSettings, Message } from '../wire/
 import { ATTACHMENTS_MAX, CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
 import { type Failure, fail } from '../wire/result.ts'
 import { Announcer } from './announcer.svelte.ts'
+import { ChatWays } from './chat-ways.svelte.ts'
 import { formatCount } from './format.ts'
 import { Router } from './route.svelte.ts'
 import { TokenCount } from './token-count.svelte.ts'
@@ -22,6 +23,7 @@ export class Chat {
   readonly announcer = new Announcer()
   readonly router: Router
   readonly tokens: TokenCount
+  readonly ways: ChatWays
   readonly #app: App
   #draft = $state('')
   #attachments = $state.raw<readonly Attachment[]>([])
@@ -43,7 +45,8 @@ export class Chat {
     this.router = new Router((route) => {
       if (route.screen === 'chat') void this.#follow(route.conversationId)
     })
-    this.tokens = new TokenCount((messages, signal) => app.count(messages, signal))
+    this.ways = new ChatWays(app)
+    this.tokens = new TokenCount((messages, signal) => app.ways.count(messages, signal, this.ways.scope))
     app.subscribe((view) => {
       this.#view = view
       this.tokens.loaded = view.load.state === 'ready' ? view.load.loaded.contextPositions : null
@@ -119,11 +122,9 @@ export class Chat {
     return fit.state === 'known' ? fit.engine : null
   }
 
-  /** False for a model that is known not to run here. */
+  /** False for a model that is known to run nowhere that this conversation may use. */
   get usable(): boolean {
-    const fit = this.selected?.fit
-    if (!fit) return false
-    return fit.state === 'checking' || (fit.state === 'known' && fit.fits)
+    return this.ways.choice.ok
   }
 
   get sendable(): boolean {
@@ -134,6 +135,7 @@ export class Chat {
   async send(): Promise<void> {
     if (!this.sendable) return
     this.#trouble = null
+    if (this.ways.over && !(await this.ways.cleared())) return
     if (this.#mayBeTooLong && !(await this.#fits())) return
     const { draft, attachments } = { draft: this.#draft.trim(), attachments: this.#attachments }
     this.draft = ''
@@ -144,15 +146,16 @@ export class Chat {
   }
 
   async edit(questionId: string, text: string): Promise<void> {
-    if (this.usable && text.trim() !== '') await this.#app.conversations.edit(questionId, text.trim())
+    if (this.usable && text.trim() !== '' && (await this.ways.cleared()))
+      await this.#app.conversations.edit(questionId, text.trim())
   }
 
   async regenerate(answerId: string): Promise<void> {
-    if (this.usable) await this.#app.conversations.regenerate(answerId)
+    if (this.usable && (await this.ways.cleared())) await this.#app.conversations.regenerate(answerId)
   }
 
   async goOn(answerId: string): Promise<void> {
-    if (this.usable) await this.#app.conversations.goOn(answerId)
+    if (this.usable && (await this.ways.cleared())) await this.#app.conversations.goOn(answerId)
   }
 
   showBranch(messageId: string): void {
@@ -216,7 +219,7 @@ export class Chat {
   async loadModel(key: string): Promise<void> {
     this.#trouble = null
     this.#app.pick(key)
-    if (this.usable) await this.#app.load(key)
+    if (this.usable && !this.ways.over) await this.#app.load(key)
   }
 
   pickEngine(engine: EngineName | null): void {
@@ -262,9 +265,10 @@ export class Chat {
     const { conversation } = this.open
     this.#checking = true
     // Counting waits for no answer; loading does.
-    const loaded = this.tokens.context === null ? await this.#app.ready(this.#forever) : null
+    const { scope } = this.ways
+    const loaded = this.tokens.context === null ? await this.#app.ways.ready(this.#forever, scope) : null
     const messages = this.#app.conversations.promptAtLeast(this.#draft.trim(), this.#attachments)
-    const counted = loaded?.ok === false ? loaded : await this.#app.count(messages, this.#forever)
+    const counted = loaded?.ok === false ? loaded : await this.#app.ways.count(messages, this.#forever, scope)
     this.#checking = false
     // Another conversation is shown by now: its draft is another one.
     if (conversation.id !== this.open.conversation.id) return false

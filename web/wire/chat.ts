@@ -4,6 +4,7 @@
  */
 import type { Code } from './codes.ts'
 import type { ScheduledFrame } from './frame-schedule.ts'
+import type { LayerSpan } from './peers.ts'
 import type { Failure, Result } from './result.ts'
 
 export interface ChatMessage {
@@ -75,12 +76,29 @@ export const NO_USAGE: Usage = {
 
 export type EndReason = 'stop' | 'length' | 'abort' | 'error'
 
+/** Why an answer was made where it was: the rule is `rules/mode-choice.ts`. */
+export const MODE_REASONS = ['picked', 'only', 'fast-enough', 'fastest'] as const
+export type ModeReason = (typeof MODE_REASONS)[number]
+
+/** Layers that another tab computed for an answer. */
+export interface AnsweredStage {
+  readonly span: LayerSpan
+  /** The short name of who stands there now: enough to tell the tabs of one answer apart, too little to know them again. */
+  readonly peer: string
+  /** Null where the link does not say. */
+  readonly relayed: boolean | null
+}
+
 /** Who answers: named under each answer. */
 export interface Answerer {
   readonly engine: EngineName
   readonly adapter: string
   readonly modelId: string
   readonly model: string
+  /** Only where more than this device was allowed. */
+  readonly why?: ModeReason
+  /** Layers on other tabs, first to last; absent where this device answered. */
+  readonly stages?: readonly AnsweredStage[]
 }
 
 /**

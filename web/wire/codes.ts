@@ -141,6 +141,8 @@ export const CODES = {
   unreachable: ['No connection leads through all peers that are needed.', 'Send again in a moment.'],
   'filter-empty': ['Your choice of peers leaves too few for this model.', 'Widen it, or pick another model.'],
   'requests-full': ['A peer has as many open requests of yours as it takes.', 'Wait for one to end, then send again.'],
+  'room-missing': ['This tab is in no room.', 'Join one by its link, or let this device answer.'],
+  'stage-moved': ['A peer left; its layers moved.', 'Nothing is lost: the answer goes on.'],
   'route-broken': ['A peer left and nobody can take its place.', 'Send again to look for other peers.'],
   'signal-away': [
     'The signalling server does not answer.',

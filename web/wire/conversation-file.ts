@@ -2,25 +2,29 @@
  * Reads conversations from outside: export files (`weft-conversations/1`) and records that an older version of the app
  * kept. Every field is checked, unknown ones are dropped, and nothing is guessed. Pure.
  */
-import { ENGINE_NAMES, type Sampling, type Usage } from './chat.ts'
+import { type AnsweredStage, type Answerer, ENGINE_NAMES, MODE_REASONS, type Sampling, type Usage } from './chat.ts'
 import { CODES, type Code } from './codes.ts'
 import {
   ANSWER_STATES,
   type Answer,
   type Attachment,
   CONTEXT_ENDS,
+  type CommittedTokens,
   type Conversation,
   type ConversationSettings,
   type Message,
   type Notice,
   type Preset,
   type Question,
+  SCOPES,
   type Summary,
 } from './conversation.ts'
 import { type Fields, readerOf } from './fields.ts'
 import {
   ATTACHMENTS_MAX,
+  CONTEXT_POSITIONS_MAX,
   CONVERSATIONS_MAX,
+  LAYERS_MAX,
   MESSAGES_KEPT_MAX,
   NAME_CHARACTERS_MAX,
   OUTPUT_TOKENS_MAX,
@@ -29,7 +33,7 @@ import {
 } from './limits.ts'
 import type { Result } from './result.ts'
 
-const { attempt, refuse, parseJson, record, list, words, id, idOrNull, orNull, number, whole, oneOf } =
+const { attempt, refuse, parseJson, record, list, words, id, idOrNull, orNull, number, whole, flag, oneOf } =
   readerOf('import-invalid')
 
 const CONVERSATION_FORMAT = 'weft-conversations/1'
@@ -99,6 +103,8 @@ function readConversation(fields: Fields): Conversation {
     createdMs: number(fields, 'createdMs', 0, TIME_MS_MAX),
     changedMs: number(fields, 'changedMs', 0, TIME_MS_MAX),
     settings: readSettings(fields['settings']),
+    // What was kept before there was a choice stays here.
+    scope: orNull(fields, 'scope', () => oneOf(fields, 'scope', SCOPES)) ?? 'device',
     leafId: idOrNull(fields, 'leafId'),
     summaries: list(fields['summaries'], '`summaries`', MESSAGES_KEPT_MAX).map(readSummary),
     deletedMs: orNull(fields, 'deletedMs', () => number(fields, 'deletedMs', 0, TIME_MS_MAX)),
@@ -161,20 +167,54 @@ function readAnswer(
     state: oneOf(fields, 'state', ANSWER_STATES),
     failure: orNull(fields, 'failure', readNotice),
     notices: list(fields['notices'], '`notices`', MESSAGES_KEPT_MAX).map(readNotice),
-    answerer: orNull(fields, 'answerer', (value) => {
-      const answerer = record(value, '`answerer`')
-      return {
-        engine: oneOf(answerer, 'engine', ENGINE_NAMES),
-        adapter: words(answerer, 'adapter', NAME_CHARACTERS_MAX),
-        modelId: words(answerer, 'modelId', NAME_CHARACTERS_MAX),
-        model: words(answerer, 'model', NAME_CHARACTERS_MAX),
-      }
-    }),
+    answerer: orNull(fields, 'answerer', readAnswerer),
     usage: orNull(fields, 'usage', readUsage),
     window: {
       fromId: idOrNull(window, 'fromId'),
       summary: orNull(window, 'summary', () => words(window, 'summary', TEXT_MAX)),
     },
+    committed: orNull(fields, 'committed', readCommitted),
+  }
+}
+
+function readAnswerer(value: unknown): Answerer {
+  const fields = record(value, '`answerer`')
+  const why = orNull(fields, 'why', () => oneOf(fields, 'why', MODE_REASONS))
+  const stages = orNull(fields, 'stages', (all) => list(all, '`stages`', LAYERS_MAX).map(readStage))
+  return {
+    engine: oneOf(fields, 'engine', ENGINE_NAMES),
+    adapter: words(fields, 'adapter', NAME_CHARACTERS_MAX),
+    modelId: words(fields, 'modelId', NAME_CHARACTERS_MAX),
+    model: words(fields, 'model', NAME_CHARACTERS_MAX),
+    ...(why ? { why } : {}),
+    ...(stages ? { stages } : {}),
+  }
+}
+
+function readStage(value: unknown): AnsweredStage {
+  const fields = record(value, 'a stage')
+  const span = record(fields['span'], '`span`')
+  return {
+    span: { first: whole(span, 'first', LAYERS_MAX), last: whole(span, 'last', LAYERS_MAX) },
+    peer: words(fields, 'peer', NAME_CHARACTERS_MAX),
+    relayed: orNull(fields, 'relayed', () => flag(fields, 'relayed')),
+  }
+}
+
+const SEED = /^\d{1,20}$/
+
+function readCommitted(value: unknown): CommittedTokens {
+  const fields = record(value, '`committed`')
+  const seed = words(fields, 'seed', 20)
+  if (!SEED.test(seed)) refuse('`seed`', 'is no number')
+  return {
+    seed,
+    tokens: list(fields['tokens'], '`tokens`', CONTEXT_POSITIONS_MAX).map((id) => whole({ id }, 'id', VOCABULARY_MAX)),
+    schedule: list(fields['schedule'], '`schedule`', CONTEXT_POSITIONS_MAX).map((item) => {
+      const frame = record(item, 'a frame')
+      const count = (field: string) => whole(frame, field, CONTEXT_POSITIONS_MAX)
+      return { position: count('position'), count: count('count'), mode: oneOf(frame, 'mode', ['prefill', 'decode']) }
+    }),
   }
 }
 

@@ -4,10 +4,18 @@
  */
 import type { Answerer, Sampling, Usage } from './chat.ts'
 import type { Code } from './codes.ts'
+import type { ScheduledFrame } from './frame-schedule.ts'
 
 /** What happens when the next question does not fit what the model can read. */
 export const CONTEXT_ENDS = ['stop', 'drop', 'summarise'] as const
 export type ContextEnd = (typeof CONTEXT_ENDS)[number]
+
+/**
+ * Who may take part in answering. Of one conversation, chosen in it: no preset and no default carries it, so that nothing
+ * leaves the device by a setting that was made elsewhere.
+ */
+export const SCOPES = ['device', 'room', 'anyone'] as const
+export type Scope = (typeof SCOPES)[number]
 
 export interface ConversationSettings {
   /** Said to the model before everything else; empty for nothing. */
@@ -34,6 +42,7 @@ export interface Conversation {
   /** Of the last message or setting; the list is sorted by it. */
   readonly changedMs: number
   readonly settings: ConversationSettings
+  readonly scope: Scope
   /** The last message of the branch that is shown; null while there is none. */
   readonly leafId: string | null
   readonly summaries: readonly Summary[]
@@ -67,6 +76,17 @@ export interface Question extends Node {
 export const ANSWER_STATES = ['writing', 'done', 'length', 'stopped', 'failed', 'interrupted'] as const
 export type AnswerState = (typeof ANSWER_STATES)[number]
 
+/**
+ * What an answer that is not whole needs to go on token by token, here or elsewhere; its text says what the tokens say.
+ * With the model's id of `answerer` and the prompt that the branch gives again.
+ */
+export interface CommittedTokens {
+  /** Decimal: a seed has more bits than a number of JSON. */
+  readonly seed: string
+  readonly tokens: readonly number[]
+  readonly schedule: readonly ScheduledFrame[]
+}
+
 /** Which part of the branch the model read. */
 export interface ReadWindow {
   /** The first message that was sent whole; null for all of them. */
@@ -90,6 +110,8 @@ export interface Answer extends Node {
   readonly answerer: Answerer | null
   readonly usage: Usage | null
   readonly window: ReadWindow
+  /** Null for a whole answer, and for one by an engine that gives no tokens. */
+  readonly committed: CommittedTokens | null
 }
 
 export type Message = Question | Answer

@@ -16,6 +16,7 @@ export interface LayerSpan {
   readonly last: number
 }
 
+const SHORT_PEER_CHARACTERS = 4
 const RUN = /^[A-Za-z0-9_-]{22}$/
 const MODEL_ID = /^[0-9a-f]{64}$/
 const REQUEST_ID = /^[0-9a-f]{32}$/
@@ -38,6 +39,11 @@ export function peerOfSeat(name: string): PeerId {
 export function keyOfPeer(peer: PeerId): PublicKeyText | null {
   const [key = '', run = '', ...more] = peer.split('/')
   return more.length === 0 && RUN.test(run) && parsePublicKey(key).ok ? key : null
+}
+
+/** The start of its random part: enough to tell the peers of one picture apart. */
+export function shortPeer(peer: PeerId): string {
+  return peer.split('/')[1]?.slice(0, SHORT_PEER_CHARACTERS) ?? ''
 }
 
 export interface PeerReader extends FieldReader {

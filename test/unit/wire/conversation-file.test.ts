@@ -19,7 +19,7 @@ const usage = {
 }
 const answerer = { engine: 'stage', adapter: 'GPU', modelId: 'm', model: 'Tiny' } as const
 const whole: WholeConversation = {
-  conversation: conversationOf('c', { leafId: 'a', summaries: [{ text: 'S', upToId: 'q' }] }),
+  conversation: conversationOf('c', { leafId: 'a', scope: 'anyone', summaries: [{ text: 'S', upToId: 'q' }] }),
   messages: [
     questionOf('q', null, { attachments: [{ name: 'f.txt', text: 'x' }] }),
     answerOf('a', 'q', {
@@ -27,6 +27,18 @@ const whole: WholeConversation = {
       answerer,
       notices: [{ code: 'device-lost', detail: '' }],
       window: { fromId: 'q', summary: 'S' },
+    }),
+    answerOf('d', 'q', {
+      answerer: {
+        ...answerer,
+        why: 'only',
+        stages: [{ span: { first: 0, last: 4 }, peer: 'ab3d', relayed: null }],
+      },
+      committed: {
+        seed: '18446744073709551615',
+        tokens: [1, 2],
+        schedule: [{ position: 0, count: 9, mode: 'prefill' }],
+      },
     }),
     answerOf('b', 'q', { state: 'failed', failure: { code: 'gpu-error', detail: 'In x.' } }),
   ],
@@ -78,6 +90,15 @@ describe('a file of conversations', () => {
   it('drops what this version does not know, and takes missing optional values as none', () => {
     const message = { ...answerOf('a', 'q'), extra: 1, usage: undefined }
     expect(parseMessage(message)).toEqual({ ok: true, value: answerOf('a', 'q') })
+  })
+
+  it('of a version without scopes stays on the device', () => {
+    const { scope: _, ...before } = conversationOf('c')
+    const file = writeConversationFile([{ conversation: before as never, messages: [] }], 5)
+    expect(parseConversationFile(file)).toMatchObject({ value: [{ conversation: { scope: 'device' } }] })
+    expect(parseConversationFile(file.replace('"system"', '"scope": "anyone", "system"'))).toMatchObject({
+      value: [{ conversation: { scope: 'device' } }],
+    })
   })
 
   it('refuses messages that belong to another conversation', () => {

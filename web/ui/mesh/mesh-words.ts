@@ -1,17 +1,12 @@
 /** Sentences of the mesh: layers, peers, links, what changed. Pure; no state, no markup. */
 import type { Awake, ContributionView, LinkView, MeshView, Rest, RestReason, RouteNews } from '../../app-mesh-view.ts'
 import { CODES } from '../../wire/codes.ts'
-import type { LayerSpan, PeerId } from '../../wire/peers.ts'
+import { type LayerSpan, type PeerId, shortPeer } from '../../wire/peers.ts'
 import { formatCount, formatSeconds } from '../format.ts'
 
 /** As people count: layer 1 is the first. */
 export function saySpan({ first, last }: LayerSpan): string {
   return last - first === 1 ? `layer ${first + 1}` : `layers ${first + 1} to ${last}`
-}
-
-/** The start of its random part: enough to tell the peers of one picture apart. */
-export function shortPeer(peer: PeerId): string {
-  return peer.split('/')[1]?.slice(0, 4) ?? ''
 }
 
 export function sayPeer(peer: PeerId, self: PeerId | null): string {

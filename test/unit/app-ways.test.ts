@@ -1,0 +1,228 @@
+/**
+ * Who answers a conversation, over the fake engine and a played mesh: what the scope keeps on the device, what others are
+ * asked, what is told of it, and how a cut answer goes on.
+ */
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { App } from '../../web/app.ts'
+import { PreferenceStore } from '../../web/store/preferences.ts'
+import { type ChatEvent, NO_USAGE } from '../../web/wire/chat.ts'
+import type { Answer, Scope } from '../../web/wire/conversation.ts'
+import { fail, ok } from '../../web/wire/result.ts'
+import { EMPTY_MIRROR, FakeCatalogue } from '../support/fake-catalogue.ts'
+import { FakeEngine, fakeModel } from '../support/fake-engine.ts'
+import { FakeMesh, peerNamed } from '../support/fake-mesh.ts'
+import { runnerOf } from '../support/fake-runner.ts'
+
+const model = fakeModel(1)
+const REQUEST = 'ab'.repeat(16)
+
+let engine: FakeEngine
+let mesh: FakeMesh
+let app: App
+
+beforeEach(async () => {
+  engine = new FakeEngine()
+  mesh = new FakeMesh()
+  const catalogue = new FakeCatalogue()
+  engine.knows([model])
+  catalogue.mirror = ok({ ...EMPTY_MIRROR, models: [model], defaultId: model.id })
+  const preferences = new PreferenceStore(null)
+  app = new App({ runner: runnerOf(engine, catalogue), catalogue, mesh: mesh.parts, preferences })
+  // The model does not fit here, unless a test says so.
+  engine.inspections.set(model.id, ok({ fits: false, gpuBytes: 9e9, reason: 'Too large.' }))
+  await app.start()
+  await vi.waitFor(() => expect(app.view.entries.every(({ fit }) => fit.state !== 'checking')).toBe(true))
+})
+
+const stage = (first: number, last: number, peer: string) => ({
+  span: { first, last },
+  peer: peerNamed(peer),
+  ticket: '',
+  standby: null,
+})
+const piece = (text: string, ...tokens: number[]): ChatEvent => ({ kind: 'text', text, tokens })
+const over = (): Answer => {
+  const last = app.conversations.view.open.branch.at(-1)
+  if (last?.role !== 'assistant') throw new Error('no answer')
+  return last
+}
+const census = (...spans: readonly (readonly [number, number])[]) => {
+  const ranges = spans.map(([first, last]) => ({ span: { first, last }, holders: 1, msPerLayer: 1 }))
+  mesh.census({ peers: 3, models: [{ modelId: model.id, ranges }] })
+}
+
+/** A route of two, whose second stage is lost after the first words. */
+async function* answered(): AsyncGenerator<ChatEvent> {
+  mesh.planned(REQUEST, [stage(0, 10, 'mara'), stage(10, 30, 'ilse')])
+  mesh.links = [
+    { peer: peerNamed('mara'), relayed: false, roundTripMs: 3 },
+    { peer: peerNamed('ruth'), relayed: true, roundTripMs: 9 },
+  ]
+  yield { kind: 'schedule', frames: [{ position: 0, count: 5, mode: 'prefill' }] }
+  yield piece('One ', 1)
+  const about = { span: { first: 10, last: 30 } }
+  mesh.route(REQUEST, { kind: 'lost', peer: peerNamed('ilse'), reason: fail('link-closed', ''), ...about })
+  mesh.route(REQUEST, { kind: 'replaced', peer: peerNamed('ruth'), fed: true, ...about })
+  yield piece('two', 2)
+  yield { kind: 'end', reason: 'length', usage: NO_USAGE }
+}
+
+async function give(scope: Scope): Promise<void> {
+  await app.conversations.start()
+  await app.conversations.setScope(scope)
+}
+
+describe('a conversation of this device', () => {
+  it('asks nobody else, whatever else is wished and agreed to', async () => {
+    app.mesh.set({ consent: true })
+    app.pickMode('layers')
+    const sent = app.conversations.send('Hello?')
+    await engine.until(() => engine.loading)
+    engine.finishLoad()
+    await engine.until(() => engine.answering)
+    engine.answer('Here.')
+    await sent
+    expect(over()).toMatchObject({ text: 'Here.', answerer: { adapter: 'Test GPU' } })
+    expect(over().answerer).not.toHaveProperty('why')
+    expect([mesh.joins, mesh.requests.length, mesh.looking]).toEqual([0, 0, false])
+  })
+
+  it('is what every new one is, whatever the one before was', async () => {
+    await give('anyone')
+    expect(app.conversations.view.open.conversation.scope).toBe('anyone')
+    app.conversations.startNew()
+    expect(app.conversations.view.open.conversation.scope).toBe('device')
+  })
+})
+
+describe('a conversation that others may answer', () => {
+  it('connects nothing before the person has agreed to what peers see', async () => {
+    await give('anyone')
+    await app.conversations.send('Hello?')
+    expect(over()).toMatchObject({ state: 'failed', failure: { code: 'consent-missing' } })
+    expect(mesh.joins).toBe(0)
+  })
+
+  it('is answered over their layers, tells by whom and why, and that one moved', async () => {
+    app.mesh.set({ consent: true })
+    mesh.chat = answered
+    await give('anyone')
+    await app.conversations.send('Hello?')
+    const answer = over()
+    expect(answer).toMatchObject({ text: 'One two', state: 'length', notices: [{ code: 'stage-moved' }] })
+    expect(answer.answerer).toEqual({
+      engine: 'stage',
+      adapter: 'other tabs',
+      modelId: model.id,
+      model: model.name,
+      why: 'only',
+      stages: [
+        { span: { first: 0, last: 10 }, peer: 'mara', relayed: false },
+        { span: { first: 10, last: 30 }, peer: 'ruth', relayed: true },
+      ],
+    })
+    expect(engine.loads).toEqual([])
+  })
+
+  it('goes on from the tokens that it has, with the same seed, over a new route or here', async () => {
+    app.mesh.set({ consent: true })
+    mesh.chat = answered
+    await give('anyone')
+    await app.conversations.send('Hello?')
+    const { committed, id } = over()
+    expect(committed).toMatchObject({ tokens: [1, 2], schedule: [{ position: 0, count: 5, mode: 'prefill' }] })
+    mesh.chat = async function* () {
+      yield piece(' three', 3)
+      yield { kind: 'end', reason: 'stop', usage: NO_USAGE }
+    }
+    await app.conversations.goOn(id)
+    expect(mesh.requests.at(-1)).toMatchObject({
+      resume: { text: 'One two', tokens: [1, 2] },
+      sampling: { seed: BigInt(committed?.seed ?? 0) },
+    })
+    expect(over()).toMatchObject({ text: 'One two three', state: 'done', committed: null })
+  })
+
+  it('goes on from its text where the tokens belong to another prompt', async () => {
+    app.mesh.set({ consent: true })
+    mesh.chat = answered
+    await give('anyone')
+    await app.conversations.send('Hello?')
+    mesh.chat = async function* () {
+      if (mesh.requests.at(-1)?.resume?.tokens.length)
+        yield { kind: 'end', reason: 'error', usage: NO_USAGE, code: 'request-invalid', detail: '' }
+      else {
+        yield piece(' three', 3)
+        yield { kind: 'end', reason: 'stop', usage: NO_USAGE }
+      }
+    }
+    await app.conversations.goOn(over().id)
+    expect(over()).toMatchObject({ text: 'One two three', state: 'done', failure: null })
+    expect(mesh.requests).toHaveLength(3)
+  })
+
+  it.each(['no-holder', 'no-capacity', 'unreachable', 'filter-empty', 'route-broken'] as const)(
+    'says that others cannot: %s',
+    async (code) => {
+      app.mesh.set({ consent: true })
+      mesh.chat = async function* () {
+        mesh.planned(REQUEST, [stage(0, 30, 'mara')])
+        const about = { peer: peerNamed('mara'), span: { first: 0, last: 30 } }
+        mesh.route(REQUEST, { kind: 'lost', reason: fail('link-closed', ''), ...about })
+        yield { kind: 'end', reason: 'error', usage: NO_USAGE, code, detail: '' }
+      }
+      await give('anyone')
+      await app.conversations.send('Hello?')
+      // Nobody took the place: nothing is said of layers that moved.
+      expect(over()).toMatchObject({ state: 'failed', failure: { code }, notices: [] })
+    },
+  )
+
+  it('knows beforehand that layers are missing, once the server has told', async () => {
+    app.mesh.set({ consent: true })
+    app.mesh.look(true, 'chat')
+    await mesh.joined()
+    expect(app.ways.choose('anyone')).toMatchObject({ ok: true, value: { mode: 'layers' } })
+    mesh.signal('here')
+    census([0, 10])
+    expect(app.ways.choose('anyone')).toMatchObject({ ok: false, code: 'no-holder' })
+    census([0, 10], [10, 30])
+    expect(app.ways.choose('anyone')).toMatchObject({ ok: true, value: { expectedMs: 128 * 70 } })
+    // Who stops looking is told no more, and believes nothing old.
+    app.mesh.look(false, 'chat')
+    expect(app.mesh.view.census).toBe(null)
+  })
+
+  it('of a room needs one', async () => {
+    app.mesh.set({ consent: true })
+    expect(app.ways.permits('room')).toMatchObject({ ok: false, code: 'room-missing' })
+    await give('room')
+    await app.conversations.send('Hello?')
+    expect(over()).toMatchObject({ failure: { code: 'room-missing' } })
+    expect(mesh.joins).toBe(0)
+  })
+
+  it('waits for an answer of this tab, and an update waits for it', async () => {
+    app.mesh.set({ consent: true })
+    await give('anyone')
+    let end = () => {}
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    mesh.chat = async function* () {
+      yield piece('a', 1)
+      await ended
+      yield { kind: 'end', reason: 'stop', usage: NO_USAGE }
+    }
+    const first = app.conversations.send('One?')
+    await vi.waitFor(() => expect(mesh.requests).toHaveLength(1))
+    app.conversations.startNew()
+    await give('anyone')
+    const second = app.conversations.send('Two?')
+    expect(mesh.requests).toHaveLength(1)
+    end()
+    await Promise.all([first, second])
+    expect(mesh.requests).toHaveLength(2)
+    expect(over().state).toBe('done')
+  })
+})

@@ -1,0 +1,127 @@
+/**
+ * Who answers a conversation, as `App.ways`: this device, or layers on other tabs. The one place where the scope of a
+ * conversation is kept: what is asked with the scope `device` reaches no code of the mesh. The rule itself is
+ * `rules/mode-choice.ts`. Computes nothing, draws nothing, words nothing.
+ */
+import type { Asker } from './answering.ts'
+import type { AppMesh } from './app-mesh.ts'
+import type { ModelEntry } from './app-view.ts'
+import { endOf } from './rules/answer.ts'
+import { expectedRoute } from './rules/expected-route.ts'
+import { chooseMode, type Mode, type ModeChoice, type ModeFacts } from './rules/mode-choice.ts'
+import type { Turns } from './schedule/turns.ts'
+import type { ChatEvent, ChatMessage, ChatRequest, LoadedModel } from './wire/chat.ts'
+import type { Scope } from './wire/conversation.ts'
+import { fail, ok, type Result } from './wire/result.ts'
+
+/** The engines of this device, with the picked model. */
+interface Local {
+  ask(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>
+  count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>>
+  ready(signal: AbortSignal): Promise<Result<Pick<LoadedModel, 'contextPositions'>>>
+}
+
+export interface WaysParts {
+  readonly local: Local
+  readonly mesh: AppMesh
+  /** One answer at a time, whoever computes it. */
+  readonly turns: Turns
+  readonly picked: () => ModelEntry | undefined
+  readonly wish: () => Mode | null
+}
+
+export class Ways implements Asker {
+  readonly #parts: WaysParts
+
+  constructor(parts: WaysParts) {
+    this.#parts = parts
+  }
+
+  get modelId(): string | null {
+    return this.#parts.picked()?.model.id ?? null
+  }
+
+  /** As things stand. Refusals: those of `chooseMode`; `not-loaded` where no model is picked. */
+  choose(scope: Scope): Result<ModeChoice> {
+    const { picked, wish } = this.#parts
+    const entry = picked()
+    if (!entry) return fail('not-loaded', '')
+    const layers = this.#layersOf(entry)
+    return chooseMode({ scope, inRoom: IN_ROOM, local: localOf(entry), layers, wish: wish() })
+  }
+
+  /** Whether a conversation may be given this scope now. Refusals: `room-missing`. */
+  permits(scope: Scope): Result<null> {
+    return scope === 'room' && !IN_ROOM ? fail('room-missing', '') : ok(null)
+  }
+
+  /** As `App.ask`, of the picked model. */
+  async *ask(request: ChatRequest, signal: AbortSignal, scope: Scope): AsyncGenerator<ChatEvent, void, undefined> {
+    if (scope === 'device') return yield* this.#parts.local.ask(request, signal)
+    const choice = this.choose(scope)
+    if (!choice.ok) return yield endOf(choice)
+    const { mode, reason: why } = choice.value
+    const answer = mode === 'local' ? this.#parts.local.ask(request, signal) : this.#over(request, signal)
+    for await (const event of answer) yield event.kind === 'answerer' ? { ...event, why } : event
+  }
+
+  async count(messages: readonly ChatMessage[], signal: AbortSignal, scope: Scope): Promise<Result<number>> {
+    const over = this.#overFor(scope)
+    if (over === null) return this.#parts.local.count(messages, signal)
+    return over.ok ? this.#parts.mesh.count(over.value, messages, signal) : over
+  }
+
+  async ready(signal: AbortSignal, scope: Scope): Promise<Result<Pick<LoadedModel, 'contextPositions'>>> {
+    const over = this.#overFor(scope)
+    if (over === null) return this.#parts.local.ready(signal)
+    return over.ok ? this.#parts.mesh.ready(over.value, signal) : over
+  }
+
+  /** The model that others are to answer; null where this device does. */
+  #overFor(scope: Scope): Result<string> | null {
+    if (scope === 'device') return null
+    const choice = this.choose(scope)
+    if (!choice.ok) return choice
+    const key = this.#parts.picked()?.key
+    return choice.value.mode === 'local' || key === undefined ? null : ok(key)
+  }
+
+  async *#over(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
+    const { turns, mesh, picked } = this.#parts
+    const turn = await turns.take(signal)
+    if (!turn.ok) return yield endOf(turn)
+    try {
+      const key = picked()?.key
+      if (key === undefined) return yield endOf(fail('not-loaded', ''))
+      yield* mesh.ask(key, request, signal)
+    } finally {
+      turn.value()
+    }
+  }
+
+  #layersOf({ source, model, pending }: ModelEntry) {
+    const unknown = { refusal: null, tokensPerSecond: null, stages: null }
+    // A route is made of what everybody gets from the same server.
+    if (source.kind !== 'mirror' || model.format !== 'gguf' || pending)
+      return { ...unknown, refusal: fail('no-holder', 'Only a model of this server can be shared.') }
+    const { census, signal } = this.#parts.mesh.view
+    if (signal.state === 'away' && signal.final) return { ...unknown, refusal: signal.reason }
+    if (!census) return unknown
+    const held = census.models.find(({ modelId }) => modelId === model.id)
+    const route = expectedRoute(held?.ranges ?? [], model.layers)
+    if (!route) return { ...unknown, refusal: fail('no-holder', '') }
+    return { refusal: null, stages: route.stages, tokensPerSecond: 1_000 / route.predictedMs }
+  }
+}
+
+/** Until rooms are built. */
+const IN_ROOM = false
+
+/** Whether it fits is looked at while the page already shows it: until then nothing speaks against it. */
+function localOf({ fit, speed, pending }: ModelEntry): ModeFacts {
+  const tokensPerSecond = speed?.tokensPerSecond ?? null
+  if (pending) return { refusal: fail('model-incomplete', ''), tokensPerSecond }
+  if (fit.state === 'refused') return { refusal: fail(fit.code, fit.detail), tokensPerSecond }
+  const tight = fit.state === 'known' && !fit.fits
+  return { refusal: tight ? fail('gpu-too-small', fit.reason) : null, tokensPerSecond }
+}
