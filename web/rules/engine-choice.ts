@@ -1,7 +1,7 @@
 /**
  * Which engine runs a model on this device. Pure: facts in, decision with its reason out. A GPU that is fast enough goes
  * before everything; below that the fastest prediction wins. Predictions are measured where anything was measured here,
- * and say so where nothing was. The rule between devices (local, job, layers) stands in docs/ARCHITECTURE.md.
+ * and say so where nothing was. The rule between devices is `mode-choice.ts`.
  */
 import type { EngineName } from '../wire/chat.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
