@@ -14,7 +14,7 @@ export const SCOPE_HINTS: Readonly<Record<Scope, string>> = {
   device: '',
   room: 'Tabs of your room that answer can read this conversation.',
   anyone:
-    'Strangers whose tabs answer can read this conversation: the first and the last see its words, those between numbers that give some away.',
+    'Strangers whose tabs answer can read this conversation: the first and the last see its words, those between see numbers that give some of them away.',
 }
 
 export function sayOver(stages: readonly AnsweredStage[]): string {
