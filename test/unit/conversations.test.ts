@@ -127,6 +127,35 @@ describe('an answer', () => {
     })
   })
 
+  it('goes on from its tokens with its seed, as long again where its limit was reached, and by text for another model', async () => {
+    const conversations = make()
+    await conversations.setSettings({ ...DEFAULT_SETTINGS, answerTokensMax: 2 })
+    asker.script = () => [
+      { kind: 'answerer', engine: 'stage', adapter: 'Test GPU', modelId: 'm', model: 'Tiny' },
+      { kind: 'schedule', frames: [{ position: 0, count: 4, mode: 'prefill' }] },
+      { kind: 'text', text: 'Half ', tokens: [5, 6] },
+      { kind: 'end', reason: 'length', usage: NO_USAGE },
+    ]
+    await conversations.send('Tell me')
+    // Read back as another page would.
+    const again = make()
+    await again.start()
+    await again.show(conversations.view.open.conversation.id)
+    asker.script = () => textEvents('more.', 'length')
+    await again.goOn(lastOf(again))
+    expect(asker.requests.at(-1)).toMatchObject({
+      resume: { text: 'Half ', tokens: [5, 6], spent: 2, schedule: [{ position: 0, count: 4, mode: 'prefill' }] },
+      sampling: { seed: 7n },
+      maxTokens: 4,
+    })
+    // This engine gave no tokens: from here on only the text holds.
+    await again.goOn(lastOf(again))
+    expect(asker.requests.at(-1)).toMatchObject({ resume: { text: 'Half more.', tokens: [] }, maxTokens: 2 })
+    asker.modelId = 'other'
+    await conversations.goOn(lastOf(conversations))
+    expect(asker.requests.at(-1)).toMatchObject({ resume: { text: 'Half ', tokens: [] }, maxTokens: 2 })
+  })
+
   it('that another tab began and left is cut, and can go on', async () => {
     const writing = answerOf('a', 'q', { state: 'writing', text: 'Half' })
     await store.write({
