@@ -149,7 +149,7 @@ export default defineConfig(({ mode }) => {
             ...node,
             maxWorkers: '100%',
             ...files('tidy', 'unit', 'golden', 'contract'),
-            ...timeout(0.5),
+            ...timeout(2),
           },
         },
         {

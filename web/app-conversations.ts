@@ -293,7 +293,9 @@ export class Conversations {
     const parsed = parseConversationFile(text)
     if (!parsed.ok) return parsed
     for (const whole of parsed.value) {
-      const { conversation, messages } = this.#copyOf(whole)
+      const { conversation: copy, messages } = this.#copyOf(whole)
+      // Who may answer is chosen here, not by a file.
+      const conversation = { ...copy, scope: 'device' as const }
       this.#hold(conversation)
       await this.#keeper?.keep(conversation, messages)
     }

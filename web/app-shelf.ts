@@ -49,6 +49,9 @@ export class Shelf {
   readonly #named = new Map<string, { readonly model: ModelSummary; readonly file: HubGguf }>()
   #inspecting = false
   #files = 0
+  /** Looks at what is kept, in the order of asking; and the newest that was answered. */
+  #looks = 0
+  #seen = 0
 
   constructor(
     runner: ModelRunner,
@@ -141,8 +144,7 @@ export class Shelf {
 
   /** After a load: what this browser keeps may have grown. */
   async keptChanged(): Promise<void> {
-    this.#kept = await this.#lookKept()
-    this.#merge()
+    if (await this.#lookAtKept()) this.#merge()
   }
 
   close(): void {
@@ -150,8 +152,7 @@ export class Shelf {
   }
 
   async #lookOnce(): Promise<boolean> {
-    const [index, kept] = await Promise.all([this.#catalogue.index(this.#closed.signal), this.#lookKept()])
-    this.#kept = kept
+    const [index] = await Promise.all([this.#catalogue.index(this.#closed.signal), this.#lookAtKept()])
     if (index.ok) {
       const { models, adding, failed, defaultId } = index.value
       this.#listed = models
@@ -186,6 +187,17 @@ export class Shelf {
     }
     this.#awaiting = false
     void this.#watch()
+  }
+
+  /** False where a later look was faster: what this one saw is older. */
+  async #lookAtKept(): Promise<boolean> {
+    this.#looks += 1
+    const look = this.#looks
+    const kept = await this.#lookKept()
+    if (look < this.#seen) return false
+    this.#seen = look
+    this.#kept = kept
+    return true
   }
 
   async #lookKept(): Promise<readonly KeptModel[]> {

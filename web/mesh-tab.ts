@@ -88,7 +88,10 @@ export class MeshTab {
         contribution.take(from, frame)
         ends.take(from, frame)
       },
-      gone: (peer, reason) => contribution.gone(peer, reason),
+      gone(peer, reason) {
+        contribution.gone(peer, reason)
+        ends.gone(peer, reason)
+      },
     })
     // What this tab serves may be a stage of its own route.
     for (const end of loopback(node.peer, node.peer)) exchange.add(end)

@@ -95,6 +95,20 @@ describe('what the page sees', () => {
     expect(app.view.entries).toMatchObject([{ key: first.id, kept: true }])
   })
 
+  it('believes the last look at what is kept, whichever is answered first', async () => {
+    const { app, engine } = setUp()
+    await app.start()
+    let answerLate = (_kept: readonly (typeof first)[]) => {}
+    const cached = vi.spyOn(engine, 'cached')
+    cached.mockReturnValueOnce(new Promise((resolve) => (answerLate = resolve)))
+    const late = app.models.refresh()
+    engine.kept = [first]
+    await app.models.refresh()
+    answerLate([])
+    await late
+    expect(app.view.entries.find(({ key }) => key === first.id)?.kept).toBe(true)
+  })
+
   it('adds a file that was opened, and not one that is no model', async () => {
     const { app, engine } = setUp()
     await app.start()

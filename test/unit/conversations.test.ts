@@ -338,6 +338,19 @@ describe('export and import', () => {
     expect(other.view.open.children.size).toBe(conversations.view.open.children.size)
   })
 
+  it('stay on this device, whatever the file says', async () => {
+    const conversations = make()
+    await conversations.send('One')
+    await conversations.setScope('anyone')
+    const exported = await conversations.exportFile()
+    if (!exported.ok) throw new Error(exported.code)
+    expect(exported.value).toContain('"anyone"')
+    const other = make(new MemoryConversations(null))
+    expect(await other.importFile(exported.value)).toEqual({ ok: true, value: 1 })
+    await other.show(conversations.view.open.conversation.id)
+    expect(other.view.open.conversation.scope).toBe('device')
+  })
+
   it('refuse what is no export', async () => {
     expect(await make().importFile('{}')).toMatchObject({ code: 'import-invalid' })
   })

@@ -5,8 +5,9 @@
 import type { Link } from '../mesh/link.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { PeerFrame } from '../wire/peer-frame.ts'
+import type { PeerId } from '../wire/peers.ts'
 import { type Assigned, type AssignWish, middleOf, type PrivateEnds } from '../wire/plan-events.ts'
-import { fail, ok, type Result } from '../wire/result.ts'
+import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { ModelSource } from './engine-door.ts'
 import { OwnSeats, type OwnSeatsParts } from './own-seats.ts'
 import type { LoadedStage, WorkerStage } from './worker-stage.ts'
@@ -80,6 +81,11 @@ export class OwnEnds {
 
   take(from: Link, frame: PeerFrame): void {
     this.#seats?.take(from, frame)
+  }
+
+  /** The link to another peer is gone. */
+  gone(peer: PeerId, reason: Failure): void {
+    this.#seats?.gone(peer, reason)
   }
 
   async unload(): Promise<void> {
