@@ -38,8 +38,9 @@ describe('a stage that sends the next one', () => {
     const answer = await answering
     const events = await asking.call('routeEvents')
     expect(answer.end).toMatchObject({ reason: 'length' })
-    expect(events[0]).toMatchObject({ kind: 'lost' })
-    expect(events[0]?.detail).toMatch(/^(frame-invalid|position-mismatch|link-flooded|link-closed)/)
+    // It may say itself that its link is torn before it loses its place.
+    const lost = events.find(({ kind }) => kind === 'lost')
+    expect(lost?.detail).toMatch(/^(frame-invalid|position-mismatch|link-flooded|link-closed)/)
     expect(events.at(-1)).toMatchObject({ kind: 'recovered' })
     expect(answer.tokens).toEqual(expected.tokens)
     expect(answer.tokens).toHaveLength(TOKENS)

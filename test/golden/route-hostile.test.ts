@@ -21,7 +21,7 @@ import { encodePeerFrame, type PeerFrame } from '../../web/wire/peer-frame.ts'
 import { cutIntoSlices } from '../../web/wire/slices.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import type { Lies, RawChannels } from '../support/hostile-peer.ts'
-import { type LinkEnd, MemoryMesh, type MemoryPeer } from '../support/memory-mesh.ts'
+import { type LinkEnd, MemoryMesh, type MemoryPeer, type MeshWish } from '../support/memory-mesh.ts'
 import { loadCpu, SEEDED } from '../support/tiny-stage.ts'
 
 const LAYERS = 4
@@ -75,8 +75,8 @@ interface Told {
 }
 
 /** One asker with a liar in its route, and one whose route shares the liar's neighbour. Both get the whole text. */
-async function tell(at: 'head' | 'tail', lies: Lies, wrongRange = false): Promise<Told> {
-  const mesh = new MemoryMesh()
+async function tell(at: 'head' | 'tail', lies: Lies, wrongRange = false, wish: MeshWish = {}): Promise<Told> {
+  const mesh = new MemoryMesh(wish)
   const load = (span: LayerRange) => loadCpu(file, span)
   const asker = mesh.join('asker')
   const other = mesh.join('other')
@@ -199,6 +199,13 @@ describe('a stage that sends', () => {
     expect(events).toEqual(REPLACED('head'))
     // Its asker might have told it to: two stages that serve others are not parted for that.
     expect(ends).toEqual([])
+  })
+
+  it('no numbers loses its place also where it says first that the link is torn', async () => {
+    const far = (a: string, b: string) => ([a, b].includes('tail') && [a, b].includes('asker') ? 60 : 5)
+    const lies = fromHead((frame) => [rowsOf(frame, Number.NaN)])
+    const { events } = await tell('head', lies, false, { delayMs: far })
+    expect(events).toEqual(['lost head', 'replaced spare head', 'recovered'])
   })
 
   it('too many words loses its link', async () => {

@@ -135,6 +135,7 @@ export class RouteHop implements Hop, Route {
     this.#heardMs.set(from, this.#parts.clock.nowMs())
     if (!this.#peers.includes(from) || message.says === 'alive') return
     if (message.says === 'draining') this.gone(from, fail('link-closed', 'The peer is leaving.'))
+    else if (message.epoch < this.#epoch) this.#blamedLate(message)
     else if (message.epoch !== this.#epoch) return
     else if (message.says === 'refused') this.#refused(from, message.by, fail(message.code, message.detail))
     else this.#acknowledged(from, message)
@@ -190,6 +191,12 @@ export class RouteHop implements Hop, Route {
     } else if (blamed || LOSSES.includes(failure.code)) this.gone(replaceable ?? (blamed ? by : from), failure)
     else if (replaceable !== undefined && this.#answers.isAsked(from)) this.gone(replaceable, failure)
     else if (!this.#answers.refuse(failure)) this.#failAll(failure)
+  }
+
+  /** Who does wrong may say first that its link is torn, which is a new epoch. It goes all the same where it can be replaced. */
+  #blamedLate(message: Extract<StageSays, { readonly epoch: number }>): void {
+    if (message.says !== 'refused' || message.by === null || this.#standbyOf(message.by) === null) return
+    this.gone(message.by, fail(message.code, message.detail))
   }
 
   /** The frame that ends there is done, and so is everything before it. */
