@@ -2,10 +2,10 @@
  * The page that ships over a played engine, as a person meets it: opened, asked, looked at. Registers the test runner's
  * hooks: one server and browser for a file, a context for each test, no complaint of the page left unread.
  */
-import AxeBuilder from '@axe-core/playwright'
 import type { Browser, BrowserContext, Locator, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import type { ChatEvent } from '../../web/wire/chat.ts'
+import { expectAccessible } from './accessible.ts'
 import { launchChromium } from './chromium.ts'
 import { fakeModel } from './fake-engine.ts'
 import type { Fake } from './fake-page.ts'
@@ -133,10 +133,8 @@ export class PlayedPage {
     await this.send.waitFor()
   }
 
-  async expectAccessible(): Promise<void> {
-    const { violations } = await new AxeBuilder({ page: this.page }).analyze()
-    const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    expect(grave.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([])
+  expectAccessible(): Promise<void> {
+    return expectAccessible(this.page)
   }
 
   async expectNoSideways(): Promise<void> {

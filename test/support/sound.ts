@@ -1,7 +1,7 @@
 /** What every screen owes: sound for axe in light and dark and on a narrow phone, and nothing that has to be scrolled sideways. */
-import AxeBuilder from '@axe-core/playwright'
 import type { Page } from 'playwright'
 import { expect } from 'vitest'
+import { expectAccessible } from './accessible.ts'
 
 const PHONE = { width: 320, height: 568 }
 
@@ -17,10 +17,4 @@ export async function expectSound(page: Page): Promise<void> {
   expect(over).toBeLessThanOrEqual(0)
   await page.emulateMedia({ colorScheme: 'light' })
   if (before) await page.setViewportSize(before)
-}
-
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-  expect(grave.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([])
 }
