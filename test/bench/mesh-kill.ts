@@ -17,18 +17,19 @@ export interface Recovery {
 export interface Death {
   readonly asker: MeshTabPage
   readonly workers: readonly MeshTabPage[]
-  readonly route: readonly MeshTabPage[]
+  /** Of the answer under way. */
+  readonly routeNow: () => Promise<readonly MeshTabPage[]>
   readonly ask: () => Promise<Answer>
 }
 
 /** Closes the tab of a middle stage. */
-export async function recoverFrom({ asker, workers, route, ask }: Death): Promise<Recovery> {
-  const victim = route[route.length >> 1]
-  const others = workers.filter((worker) => worker !== victim)
+export async function recoverFrom({ asker, workers, routeNow, ask }: Death): Promise<Recovery> {
   await asker.call('routeEvents')
   const answering = ask()
   await asker.until(`(await mesh.streamed()).tokens >= ${TOKENS_BEFORE}`)
-  const standbys = others.filter((worker) => !route.includes(worker))
+  const route = await routeNow()
+  const victim = route[route.length >> 1]
+  const standbys = workers.filter((worker) => !route.includes(worker))
   for (const standby of standbys) await standby.call('takeTimes')
   await victim?.page.close()
   const answer = await answering

@@ -64,13 +64,14 @@ export async function measureRoute({ asker, workers, whole, ask, kill }: RouteRu
   if (!expected) throw new Error('There is nothing to compare with.')
   // Compiles what is not compiled yet, and makes the links.
   await ask(0)
-  const route = await routeOf(asker, workers)
-  const classes = new Set(await Promise.all(route.map((worker) => worker.call('numericClass'))))
   const tabs = [...workers, asker]
   await takeTimes(workers)
 
   const before = await sentBytes(tabs)
   const answer = await ask(0)
+  // Where standbys hold the same, each answer may have another route.
+  const route = await routeOf(asker, workers)
+  const classes = new Set(await Promise.all(route.map((worker) => worker.call('numericClass'))))
   const bytes = (await sentBytes(tabs)) - before
   const steps = intervals(answer)
   const cost = costOf(await takeTimes(route), steps.length)
@@ -86,7 +87,9 @@ export async function measureRoute({ asker, workers, whole, ask, kill }: RouteRu
   const together = togetherPerSecond(answers)
   if (one === null || together === null) throw new Error('The answers are too short to measure: ask for more --tokens.')
   const busy = whole.length === 1 ? cost : costOf(await takeTimes(route), steps.length)
-  const recovery: Recovery | null = kill ? await recoverFrom({ asker, workers, route, ask: () => ask(0) }) : null
+  const recovery: Recovery | null = kill
+    ? await recoverFrom({ asker, workers, routeNow: () => routeOf(asker, workers), ask: () => ask(0) })
+    : null
   const said = [[answer, expected] as const, ...answers.map((own, stream) => [own, whole[stream] ?? expected] as const)]
   if (recovery) said.push([recovery.answer, expected])
 
