@@ -39,8 +39,10 @@ export async function recoverFrom({ asker, workers, routeNow, ask }: Death): Pro
   if (!lost || !replaced) throw new Error(`the answer was over before the stage was gone: ${JSON.stringify(events)}`)
   const after = answer.atMs.filter((ms) => ms > lost.atMs)
   const [next = Number.POSITIVE_INFINITY] = after
-  // The one that stepped in has computed the replay, and then one frame for each later token.
-  const computed = await Promise.all(standbys.map((standby) => standby.call('takeTimes')))
+  // The one that stepped in has computed the replay, and then one frame for each later token. Others measure themselves.
+  const open = await Promise.all(standbys.map((standby) => standby.call('serving')))
+  const stepped = standbys.filter((_, index) => (open[index] ?? 0) > 0)
+  const computed = await Promise.all(stepped.map((standby) => standby.call('takeTimes')))
   const replayed = computed.flatMap((times) => (times.ok ? times.value.slice(0, -after.length) : []))
   const replayComputeMs = replayed.reduce((sum, ms) => sum + ms, 0)
   const replacedBy = replaced.detail === 'fed' ? 'journal' : 'tokens'
