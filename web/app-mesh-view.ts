@@ -2,12 +2,16 @@
  * What `App.mesh` says is true now, as plain values, and what a person may set of it. Types and constants only: screens and
  * tests read these without knowing how the mesh works.
  */
+import type { RoomView } from './account/my-rooms.ts'
 import type { GivingLimits, Hours, Rest, RestReason } from './rules/giving.ts'
 import type { RouteTimes } from './schedule/lap-meter.ts'
 import type { Census } from './wire/census.ts'
 import type { LoadProgress } from './wire/chat.ts'
 import type { LayerSpan, PeerId } from './wire/peers.ts'
 import type { Failure } from './wire/result.ts'
+import type { RoomId } from './wire/rooms.ts'
+
+export type { RoomPerson, RoomView } from './account/my-rooms.ts'
 
 /** Screens read these here. */
 export type { Hours, Rest, RestReason }
@@ -106,6 +110,8 @@ export interface MeshSettings extends GivingLimits {
   readonly relayOnly: boolean
   /** What a contribution may take of the GPU; null for the whole model where it fits. */
   readonly gpuBytesMax: number | null
+  /** With whom this browser works, giving and asking: members of this room alone, or anyone. */
+  readonly room: RoomId | null
   /** Own answers over others: this tab computes the first and the last layers, so that nobody else sees a token. */
   readonly privateEnds: boolean
   /** The share of the time that it computes; one of `DUTIES`. */
@@ -139,4 +145,6 @@ export interface MeshView {
   readonly routes: readonly RouteView[]
   /** Null until the server has told. */
   readonly census: Census | null
+  /** Of this browser; empty until it has joined. */
+  readonly rooms: readonly RoomView[]
 }

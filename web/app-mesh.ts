@@ -2,13 +2,14 @@
  * The mesh as `App.mesh`: joins it once somebody wants it and has said yes to what peers see, gives this tab's GPU, asks
  * over others, looks. Until then no code of the mesh is loaded and nothing connects. No DOM, no drawing, no wording.
  */
-import type { GivingMeans, MeshSettings, MeshView, SignalView } from './app-mesh-view.ts'
+import type { GivingMeans, MeshSettings, MeshView, RoomView, SignalView } from './app-mesh-view.ts'
 import type { ModelEntry } from './app-view.ts'
 import type { WorkerHead } from './engine/worker-api.ts'
 import { RouteTeller } from './mesh-answer.ts'
 import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-door.ts'
 import { MeshGiving } from './mesh-giving.ts'
 import { MeshMeter } from './mesh-meter.ts'
+import { MeshRooms } from './mesh-rooms.ts'
 import { addTokens, endRoute, hearRoute, type Routes, timeRoute } from './mesh-routes.ts'
 import { endOf } from './rules/answer.ts'
 import type { PreferenceStore } from './store/preferences.ts'
@@ -16,6 +17,7 @@ import type { Census } from './wire/census.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
 import { MESH_SAMPLE_MS } from './wire/limits.ts'
 import { fail, ok, type Result } from './wire/result.ts'
+import type { RoomId } from './wire/rooms.ts'
 
 export class AppMesh {
   readonly #parts: MeshParts
@@ -24,10 +26,13 @@ export class AppMesh {
   readonly #listeners = new Set<(view: MeshView) => void>()
   readonly #giving: MeshGiving
   readonly #meter = new MeshMeter()
+  /** Makes, joins and leaves rooms. */
+  readonly rooms: MeshRooms
   #joining: Promise<Result<JoinedMesh>> | null = null
   #joined: JoinedMesh | null = null
   #signal: SignalView = { state: 'off' }
   #census: Census | null = null
+  #rooms: readonly RoomView[] = []
   readonly #lookers = new Set<string>()
   #links: MeshView['links'] = []
   #routes: Routes = []
@@ -51,6 +56,11 @@ export class AppMesh {
       changed: () => this.#changed(),
       wokeUp: () => this.set({ keepAwake: false }),
     })
+    this.rooms = new MeshRooms({
+      consent: () => this.#settings.consent,
+      join: () => this.#join(),
+      left: (id) => this.#leftRoom(id),
+    })
     this.#view = this.#compose()
   }
 
@@ -72,6 +82,7 @@ export class AppMesh {
     else if (this.#looking && this.#settings.consent) void this.#join()
     if (change.relayOnly !== undefined) this.#joined?.node.server.tell()
     this.#giving.settle(change)
+    if (change.room !== undefined) this.#stayWithin()
     this.#changed()
   }
 
@@ -126,17 +137,17 @@ export class AppMesh {
     else this.#lookers.delete(who)
     // Nobody tells any more: what was true is not known to be.
     if (!this.#looking) this.#census = null
-    this.#joined?.node.server.look(this.#looking)
+    this.#stayWithin()
     if (on && this.#settings.consent) void this.#join()
     this.#changed()
   }
 
-  /** One answer over other peers' layers. Keeps the promise of `ChatEngine.chat`: one `end`, always last. */
+  /** One answer over other peers' layers: of members of `room`, or of anyone. Keeps the promise of `ChatEngine.chat`: one `end`, always last. */
   async *ask(
     key: string,
     request: ChatRequest,
     signal: AbortSignal,
-    { privateEnds }: Pick<MeshSettings, 'privateEnds'> = this.#settings,
+    { privateEnds, room }: Pick<MeshSettings, 'privateEnds' | 'room'> = this.#settings,
   ): AsyncGenerator<ChatEvent, void, undefined> {
     const entry = this.#entryOf(key)
     if (!entry) return yield endOf(fail('model-unknown', ''))
@@ -148,7 +159,7 @@ export class AppMesh {
       if (!ready.ok) return yield endOf(ready)
       const { chat, node } = ready.value
       const told = new RouteTeller(entry.model, () => node.links)
-      for await (const event of chat.chat(request, signal, privateEnds)) {
+      for await (const event of chat.chat(request, signal, privateEnds, room)) {
         if (event.kind === 'text' && asking.request !== null) {
           this.#routes = addTokens(this.#routes, asking.request, event.tokens?.length ?? 0)
           this.#changed()
@@ -188,6 +199,7 @@ export class AppMesh {
     this.#signal = { state: 'off' }
     this.#census = null
     this.#links = []
+    this.#rooms = []
     this.#head = null
     this.#changed()
     await joined?.leave()
@@ -220,7 +232,7 @@ export class AppMesh {
           return fail('aborted', '')
         }
         this.#joined = joined
-        joined.node.server.look(this.#looking)
+        this.#stayWithin()
         this.#changed()
         return ok(joined)
       },
@@ -256,6 +268,10 @@ export class AppMesh {
         hear(() => {
           this.#census = census
         }),
+      onRooms: (rooms) =>
+        hear(() => {
+          this.#rooms = rooms
+        }),
       onContribution: (state) => hear(() => this.#giving.hear(state)),
       onRoute: (request, word) =>
         hear(() => {
@@ -264,6 +280,20 @@ export class AppMesh {
           this.#routes = hearRoute(this.#routes, request, modelId, word, this.#parts.nowMs())
         }),
     }
+  }
+
+  /** What is given and looked at stays within the room that the person chose. */
+  #stayWithin(): void {
+    const { room } = this.#settings
+    this.#joined?.within(room)
+    this.#joined?.node.server.look(this.#looking && (room ?? true))
+  }
+
+  /** Who leaves the room that they gave to gives to nobody, rather than to everybody. */
+  async #leftRoom(id: RoomId): Promise<void> {
+    if (this.#settings.room !== id) return
+    await this.#giving.stop()
+    this.set({ room: null })
   }
 
   /** One timer, while there is something to measure and somebody to show it to. */
@@ -311,6 +341,7 @@ export class AppMesh {
       links: this.#links,
       routes: this.#routes,
       census: this.#census,
+      rooms: this.#rooms,
     }
   }
 

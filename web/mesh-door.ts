@@ -6,6 +6,7 @@ import type { Awake, GivingMeans } from './app-mesh-view.ts'
 import type { MeshNode } from './mesh/node.ts'
 import type { MeshTab, MeshTabParts } from './mesh-tab.ts'
 import type { Battery } from './rules/giving.ts'
+import type { RoomId } from './wire/rooms.ts'
 
 type Link = Pick<MeshNode['links'][number], 'peer' | 'stats' | 'path'>
 
@@ -13,18 +14,20 @@ type Link = Pick<MeshNode['links'][number], 'peer' | 'stats' | 'path'>
 export interface JoinedMesh {
   readonly node: Pick<MeshNode, 'peer'> & {
     readonly links: readonly Link[]
-    readonly server: { look(on: boolean): void; tell(): void }
+    readonly server: { look(on: boolean | RoomId): void; tell(): void }
   }
   readonly contribution: Pick<
     MeshTab['contribution'],
     'start' | 'stop' | 'pace' | 'serving' | 'positions' | 'hiddenSlowdown'
   >
   readonly chat: Pick<MeshTab['chat'], 'load' | 'chat' | 'count' | 'times'>
+  readonly rooms: Pick<MeshTab['rooms'], 'make' | 'join' | 'renewInvite' | 'answer' | 'leave'>
+  within(room: RoomId | null): void
   leave(): Promise<void>
 }
 
 export type MeshHooks = Required<
-  Pick<MeshTabParts, 'relayOnly' | 'onSignal' | 'onContribution' | 'onRoute' | 'onCensus'>
+  Pick<MeshTabParts, 'relayOnly' | 'onSignal' | 'onRooms' | 'onContribution' | 'onRoute' | 'onCensus'>
 >
 
 export interface MeshParts {

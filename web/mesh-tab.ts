@@ -3,6 +3,9 @@
  * what it asks. Joins the parts; decides nothing.
  */
 import { DeviceKey, type KeptKey, verifySigned } from './account/device-key.ts'
+import { MyRooms, type RoomView } from './account/my-rooms.ts'
+import { BROWSER_ROOM_CRYPTO } from './account/room.ts'
+import type { RoomShelf } from './account/room-shelf.ts'
 import { TicketCheck } from './account/ticket-check.ts'
 import { loopback } from './mesh/loopback.ts'
 import { MeshNode } from './mesh/node.ts'
@@ -11,22 +14,28 @@ import { Ticker } from './mesh/ticker.ts'
 import { Contribution, type ContributionState } from './schedule/contribution.ts'
 import { Exchange } from './schedule/exchange.ts'
 import { OwnEnds } from './schedule/own-ends.ts'
+import { RoomGate } from './schedule/room-gate.ts'
 import { RouteChat, type RouteChatParts } from './schedule/route-chat.ts'
 import { WorkerStage } from './schedule/worker-stage.ts'
 import type { Census } from './wire/census.ts'
 import { toBase64Url } from './wire/device-keys.ts'
 import type { AskerSays } from './wire/peer-control.ts'
-import { ok } from './wire/result.ts'
+import type { PeerId } from './wire/peers.ts'
+import { fail, ok, type Result } from './wire/result.ts'
+import type { RoomId } from './wire/rooms.ts'
+import type { Holding } from './wire/signal-events.ts'
 
 export interface MeshTabParts {
   readonly baseUrl: string
   readonly key: KeptKey
+  readonly roomShelf: RoomShelf
   readonly makeStageWorker: () => Worker
   readonly makeTicker: () => Worker
   readonly askPersistence: () => Promise<boolean>
   readonly relayOnly: () => boolean
   readonly onSignal: (state: SignalState) => void
   readonly onCensus?: (census: Census) => void
+  readonly onRooms: (rooms: readonly RoomView[]) => void
   readonly onContribution: (state: ContributionState) => void
   readonly onRoute: RouteChatParts['onRoute']
 }
@@ -38,8 +47,14 @@ export class MeshTab {
   readonly contribution: Contribution
   readonly chat: RouteChat
   readonly stage: WorkerStage
+  readonly rooms: MyRooms
+  readonly #gate: RoomGate
+  readonly #exchange: Exchange
+  /** Whom this tab serves; null for anyone. */
+  #within: RoomId | null = null
+  #presence: Omit<Holding, 'room'> | null = null
 
-  private constructor(parts: MeshTabParts, key: DeviceKey) {
+  private constructor(parts: MeshTabParts, key: DeviceKey, rooms: MyRooms) {
     const { baseUrl, makeStageWorker, askPersistence, relayOnly, onSignal, onCensus, onContribution, onRoute } = parts
     const { every } = new Ticker(parts.makeTicker())
     const gguf = { makeWorker: makeStageWorker, baseUrl, askPersistence, now }
@@ -51,7 +66,11 @@ export class MeshTab {
       nowMs: Date.now,
       relayOnly,
       every,
-      onState: onSignal,
+      onState: (state) => {
+        onSignal(state)
+        if (state.state === 'here') void rooms.arrive()
+      },
+      onRoom: (word) => void rooms.hear(word),
       ...(onCensus ? { onCensus } : {}),
       onLink: (link) => exchange.add(link),
     })
@@ -60,6 +79,7 @@ export class MeshTab {
       self: node.peer,
       keys: () => server.ticketKeys,
       nowMs: () => server.serverNowMs(),
+      letsIn: (asker, room) => this.#letsIn(asker, room),
     })
     const admit = (asker: string, open: Extract<AskerSays, { says: 'open' }>, modelId: string) => {
       const { request, ticket, place, positions } = open
@@ -72,8 +92,11 @@ export class MeshTab {
     const stage = new WorkerStage(gguf, () => void contribution.stop())
     const contribution: Contribution = new Contribution({
       worker: stage,
-      assign: (wish) => server.assign(wish),
-      say: (presence) => server.say(presence),
+      assign: (wish) => server.assign({ ...wish, room: this.#within }),
+      say: (presence) => {
+        this.#presence = presence
+        server.say({ ...presence, room: this.#within })
+      },
       linkTo: (peer) => exchange.linkTo(peer),
       connect,
       every,
@@ -82,23 +105,30 @@ export class MeshTab {
       nowMs: now,
       onChange: onContribution,
     })
-    const exchange: Exchange = new Exchange({
-      hear: (from, message) => contribution.hear(from, message),
-      take(from, frame) {
-        contribution.take(from, frame)
-        ends.take(from, frame)
-      },
-      gone(peer, reason) {
-        contribution.gone(peer, reason)
-        ends.gone(peer, reason)
-      },
+    const gate = new RoomGate({
+      own: (room) => rooms.own(room),
+      check: (room, peerKey, membership) => rooms.check(room, peerKey, membership),
     })
+    const exchange: Exchange = new Exchange(
+      {
+        hear: (from, message) => contribution.hear(from, message),
+        take(from, frame) {
+          contribution.take(from, frame)
+          ends.take(from, frame)
+        },
+        gone(peer, reason) {
+          contribution.gone(peer, reason)
+          ends.gone(peer, reason)
+        },
+      },
+      gate,
+    )
     // What this tab serves may be a stage of its own route.
     for (const end of loopback(node.peer, node.peer)) exchange.add(end)
     const ends: OwnEnds = new OwnEnds({
       self: node.peer,
       makeStage: (onLost) => new WorkerStage(gguf, onLost),
-      assign: (wish) => server.assign(wish),
+      assign: (wish) => server.assign({ ...wish, room: this.#within }),
       exchange,
       connect,
       every,
@@ -109,7 +139,11 @@ export class MeshTab {
       self: node.peer,
       ends,
       plan: (wish) => server.plan(wish),
-      connect,
+      async connect(peer, room) {
+        const link = await connect(peer)
+        const met = link.ok && room !== null && peer !== node.peer ? await gate.meet(link.value, room) : ok(null)
+        return met.ok ? link : met
+      },
       exchange,
       clock: { nowMs: now, every },
       randomRequest: () => hex(crypto.getRandomValues(new Uint8Array(16))),
@@ -118,18 +152,49 @@ export class MeshTab {
     this.node = node
     this.stage = stage
     this.contribution = contribution
+    this.rooms = rooms
+    this.#gate = gate
+    this.#exchange = exchange
     addEventListener('pagehide', () => contribution.drain())
     document.addEventListener('visibilitychange', () => contribution.tell())
   }
 
   static async join(parts: MeshTabParts): Promise<MeshTab> {
-    return new MeshTab(parts, await DeviceKey.of(parts.key))
+    const key = await DeviceKey.of(parts.key)
+    let tab: MeshTab | null = null
+    const rooms = await MyRooms.open({
+      key,
+      shelf: parts.roomShelf,
+      crypto: { verify: verifySigned, ...BROWSER_ROOM_CRYPTO },
+      random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+      nowMs: () => tab?.node.server.serverNowMs() ?? Date.now(),
+      say: async (wish) => (tab ? tab.node.server.room(wish) : fail('signal-away', '')),
+      onChange: parts.onRooms,
+    })
+    tab = new MeshTab(parts, key, rooms)
+    return tab
+  }
+
+  /** Serves members of this room alone from now on; null for anyone. What is under way goes on. */
+  within(room: RoomId | null): void {
+    if (room === this.#within) return
+    this.#within = room
+    if (this.#presence) this.node.server.say({ ...this.#presence, room })
   }
 
   async leave(): Promise<void> {
     await this.contribution.stop()
     await this.chat.unload()
     await this.node.leave()
+  }
+
+  async #letsIn(asker: PeerId, room: RoomId | null): Promise<Result<null>> {
+    if (this.#within !== null && room !== this.#within) {
+      return fail('ticket-invalid', 'This tab serves members of its room alone.')
+    }
+    const link = this.#exchange.linkTo(asker)
+    if (room === null) return ok(null)
+    return link ? this.#gate.isMember(link, room) : fail('link-closed', '')
   }
 }
 

@@ -20,6 +20,7 @@ import {
 import { type PeerId, peerIdOf } from '../../web/wire/peers.ts'
 import { parseAssignWish, parsePlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
+import { parseRoomWish } from '../../web/wire/room-events.ts'
 import {
   type IceServer,
   type Proof,
@@ -33,6 +34,7 @@ import {
 } from '../../web/wire/signal-events.ts'
 import { CensusDesk } from './census-desk.ts'
 import { Planner } from './planner.ts'
+import { Rooms } from './rooms.ts'
 import type { TicketMint } from './tickets.ts'
 import { verifyText } from './verify.ts'
 
@@ -50,14 +52,20 @@ export class Hub {
   readonly #parts: HubParts
   readonly #io: Server<TabSays, ServerSays>
   readonly #sockets = new Map<PeerId, TabSocket>()
+  readonly #rooms: Rooms
   readonly #planner: Planner
-  readonly #census = new CensusDesk(this.roster)
+  readonly #census: CensusDesk
   readonly #sweeping: ReturnType<typeof setInterval>
   readonly #rotating: ReturnType<typeof setInterval>
 
   constructor(parts: HubParts) {
     this.#parts = parts
-    this.#planner = new Planner(this.roster, parts.mint, parts.nowMs)
+    this.#rooms = new Rooms({
+      nowMs: parts.nowMs,
+      tell: (peer, word) => void this.#sockets.get(peer)?.emit('room', word),
+    })
+    this.#planner = new Planner(this.roster, this.#rooms, parts.mint, parts.nowMs)
+    this.#census = new CensusDesk(this.roster)
     this.#io = new Server(parts.server, {
       transports: ['websocket'],
       maxHttpBufferSize: EVENT_BYTES_MAX,
@@ -65,7 +73,7 @@ export class Hub {
       serveClient: false,
     })
     this.#io.on('connection', (socket) => this.#meet(socket))
-    this.#sweeping = setInterval(() => this.roster.sweep(parts.nowMs()), LEASE_SWEEP_MS)
+    this.#sweeping = setInterval(() => this.sweep(), LEASE_SWEEP_MS)
     this.#sweeping.unref()
     this.#rotating = setInterval(() => void this.rotateTickets(), TICKET_ROTATE_LOOK_MS)
     this.#rotating.unref()
@@ -77,8 +85,16 @@ export class Hub {
     if (await mint.rotate()) this.#io.emit('ticketKeys', mint.keys)
   }
 
+  /** Takes out whose lease has ended, also of their rooms. */
+  sweep(): readonly PeerId[] {
+    const gone = this.roster.sweep(this.#parts.nowMs())
+    for (const peer of gone) this.#rooms.gone(peer)
+    return gone
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#sweeping)
+    this.#rooms.close()
     clearInterval(this.#rotating)
     this.#census.close()
     await this.#io.close()
@@ -167,17 +183,26 @@ export class Hub {
         return wish.ok ? ok(this.#planner.assign(own, wish.value)) : wish
       }),
     )
+    socket.on('room', async (value, reply) => {
+      if (typeof reply !== 'function') return
+      const wish = parseRoomWish(value)
+      if (peer === null) reply(fail('not-proven', ''))
+      else reply(wish.ok ? await this.#rooms.wish(peer, wish.value) : wish)
+    })
     socket.on('look', (value, reply) =>
-      proven(reply, () => {
+      proven(reply, (own) => {
         const on = parseLook(value)
         if (!on.ok) return on
-        this.#census.look(socket, on.value)
+        const room = typeof on.value === 'string' ? on.value : null
+        const peers = () => (room === null ? null : this.#rooms.peersIn(own, room))
+        this.#census.look(socket, on.value !== false, room === null ? null : { room, peers })
         return ok(null)
       }),
     )
     socket.on('leave', (_, reply) =>
       proven(reply, (own) => {
         this.roster.leave(own, this.#parts.nowMs())
+        this.#rooms.gone(own)
         if (this.#sockets.get(own) === socket) this.#sockets.delete(own)
         peer = null
         return ok(null)

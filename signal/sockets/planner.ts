@@ -10,6 +10,8 @@ import { WantedMiddles } from '../../web/rules/wanted-middles.ts'
 import type { LayerSpan, PeerId } from '../../web/wire/peers.ts'
 import { type Assigned, type AssignWish, middleOf, type Plan, type PlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
+import type { RoomId } from '../../web/wire/rooms.ts'
+import type { Rooms } from './rooms.ts'
 import type { TicketMint } from './tickets.ts'
 
 /** Of a pair that has not measured it yet; twice that through a relay. */
@@ -17,35 +19,39 @@ const ROUND_TRIP_ASSUMED_MS = 40
 
 export class Planner {
   readonly #roster: Roster
+  readonly #rooms: Pick<Rooms, 'peersIn'>
   readonly #mint: TicketMint
   readonly #nowMs: () => number
   readonly #middles = new WantedMiddles()
 
-  constructor(roster: Roster, mint: TicketMint, nowMs: () => number) {
+  constructor(roster: Roster, rooms: Pick<Rooms, 'peersIn'>, mint: TicketMint, nowMs: () => number) {
     this.#roster = roster
+    this.#rooms = rooms
     this.#mint = mint
     this.#nowMs = nowMs
   }
 
-  /** Refusals: `no-holder`, `no-capacity`, `unreachable`, `filter-empty`. */
+  /** Refusals: `no-holder`, `no-capacity`, `unreachable`, `filter-empty`; `room-unknown` where the asker is not in it. */
   async plan(asker: PeerId, wish: PlanWish): Promise<Result<Plan>> {
-    const { request, modelId, layers, positions, avoid, ends } = wish
+    const { request, modelId, layers, positions, avoid, ends, room } = wish
+    const members = room === null ? null : this.#rooms.peersIn(asker, room)
+    if (room !== null && !members) return fail('room-unknown', '')
     if (ends) this.#middles.add(asker, modelId, middleOf(ends, layers), this.#nowMs())
     const found = place(
-      this.#holders(modelId).filter(({ id }) => !avoid.includes(id)),
+      this.#holders(modelId, room).filter(({ id }) => !avoid.includes(id)),
       {
         layers,
         positions,
         asker,
         ends,
-        allowed: null,
+        allowed: members,
         rttMs: this.#distances(),
         seed: mix(request, 0),
       },
     )
     if (!found.ok) return fail(found.refusal, found.missing.map(({ first, last }) => `${first} to ${last}`).join(', '))
     const ticket = (worker: PeerId, span: LayerSpan) =>
-      this.#mint.sign({ request, asker, worker, modelId, span, positions })
+      this.#mint.sign({ request, asker, worker, modelId, span, positions, room })
     const { stages, predictedMs, oneClass } = found.placement
     const planned = stages.map(async ({ peer, span, standby }) => ({
       peer,
@@ -56,8 +62,10 @@ export class Planner {
     return ok({ stages: await Promise.all(planned), predictedMs, oneClass })
   }
 
-  assign(own: PeerId, { modelId, layers, layersMax, adapter }: AssignWish): Assigned {
-    const others = this.#holders(modelId).filter(({ id }) => id !== own)
+  /** What is missing among those whom the same askers can reach. */
+  assign(own: PeerId, { modelId, layers, layersMax, adapter, room }: AssignWish): Assigned {
+    const members = room === null ? null : this.#rooms.peersIn(own, room)
+    const others = this.#holders(modelId, room).filter(({ id }) => id !== own && (room === null || members?.has(id)))
     const middles = this.#middles.of(modelId, this.#nowMs()).filter(({ last }) => last < layers)
     const span = assignSpan({ layers, layersMax, held: others.map((other) => other.span), middles })
     const classes = others.map(({ numericClass }) => numericClass).filter((name) => name.startsWith(`${adapter}/`))
@@ -86,10 +94,11 @@ export class Planner {
     }
   }
 
-  #holders(modelId: string): readonly PlacementPeer[] {
+  /** Of those who serve anyone, or this room alone. */
+  #holders(modelId: string, room: RoomId | null): readonly PlacementPeer[] {
     return this.#roster.all().flatMap(({ id, presence }) =>
       (presence?.held ?? [])
-        .filter((range) => range.modelId === modelId)
+        .filter((range) => range.modelId === modelId && (presence?.room ?? room) === room)
         .map(({ span, msPerLayer, freePositions, queued }) => ({
           id,
           span,

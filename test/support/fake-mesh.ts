@@ -3,7 +3,7 @@
  * asked for is remembered. Nothing happens by itself.
  */
 
-import type { Awake, LinkView } from '../../web/app-mesh-view.ts'
+import type { Awake, LinkView, RoomView } from '../../web/app-mesh-view.ts'
 import type { AwakeWish, JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh-door.ts'
 import type { RouteWord } from '../../web/mesh-routes.ts'
 import type { Battery } from '../../web/rules/giving.ts'
@@ -14,6 +14,7 @@ import type { ChatEvent, ChatRequest, LoadProgress } from '../../web/wire/chat.t
 import type { Code } from '../../web/wire/codes.ts'
 import type { PlannedStage } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
+import type { RoomId } from '../../web/wire/rooms.ts'
 
 /** 22 characters, as a run has. */
 export const peerNamed = (name: string) => `key/${name.padEnd(22, '0')}`
@@ -24,9 +25,14 @@ export class FakeMesh {
   joins = 0
   left = 0
   starts = 0
-  looking = false
   /** How often what is told of this tab changed. */
   told = 0
+  looking: boolean | RoomId = false
+  within: RoomId | null = null
+  /** What the page asked of rooms, in order; each is answered by `room`. */
+  readonly roomWishes: (readonly unknown[])[] = []
+  /** What the next wish of a room comes to. */
+  room: Result<RoomId> = ok('')
   layersMax: number | null = null
   serving = 0
   positions = 0
@@ -189,6 +195,10 @@ export class FakeMesh {
     this.#become({ state: 'off', reason: null })
   }
 
+  rooms(rooms: readonly RoomView[]): void {
+    this.#hooks?.onRooms(rooms)
+  }
+
   #end(result: Started): void {
     this.#settle?.(result)
     this.#settle = null
@@ -205,6 +215,11 @@ export class FakeMesh {
   #become(state: ContributionState): void {
     this.#given = state
     this.#hooks?.onContribution(state)
+  }
+
+  #wished(...wish: readonly unknown[]): Result<RoomId> {
+    this.roomWishes.push(wish)
+    return this.room
   }
 
   #joined(): JoinedMesh {
@@ -270,6 +285,16 @@ export class FakeMesh {
           mesh.privately.push(privateEnds)
           yield* mesh.chat()
         },
+      },
+      rooms: {
+        make: async (...wish) => this.#wished('make', ...wish),
+        join: async (...wish) => this.#wished('join', ...wish),
+        renewInvite: async (...wish) => void this.#wished('renewInvite', ...wish),
+        answer: async (...wish) => (this.#wished('answer', ...wish).ok ? ok(null) : fail('signal-away', '')),
+        leave: async (...wish) => void this.#wished('leave', ...wish),
+      },
+      within: (room) => {
+        this.within = room
       },
       leave: async () => {
         this.left += 1

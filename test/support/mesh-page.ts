@@ -3,6 +3,7 @@
  * `window.mesh`. Driven by `mesh-app.ts`.
  */
 import { makeKey } from '../../web/account/device-key.ts'
+import { MemoryRoomShelf } from '../../web/account/room-shelf.ts'
 import { MeshTab } from '../../web/mesh-tab.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
 import { StageChat } from '../../web/schedule/stage-chat.ts'
@@ -21,6 +22,8 @@ const baseUrl = new URL('.', location.href).href
 const tab = await MeshTab.join({
   baseUrl,
   key: await makeKey(),
+  roomShelf: new MemoryRoomShelf(),
+  onRooms: () => {},
   makeStageWorker: stageWorker,
   makeTicker: () => new Worker(new URL('../../web/mesh/ticker-worker.ts', import.meta.url), { type: 'module' }),
   askPersistence: async () => false,

@@ -260,7 +260,7 @@ it('keeps the ends of answers here where the person wants it, or the caller', as
   await collect()
   mesh.set({ privateEnds: true })
   await collect()
-  for await (const _ of mesh.ask(entry.key, question, idle, { privateEnds: false })) expect.unreachable()
+  for await (const _ of mesh.ask(entry.key, question, idle, { privateEnds: false, room: null })) expect.unreachable()
   expect(played.privately).toEqual([false, true, false])
 })
 

@@ -32,6 +32,7 @@ describe('preferences', () => {
       watchDevice: true,
       keepAwake: true,
       screenOn: true,
+      room: 'r'.repeat(22),
     }
     new PreferenceStore(kept).set({ theme: 'dark', modelKey: 'm', engine: 'cpu', settings, mesh })
     expect(new PreferenceStore(kept).value).toEqual({
@@ -51,7 +52,7 @@ describe('preferences', () => {
       expect(new PreferenceStore(shelf({ 'weft-preferences': text })).value).toEqual(none)
     }
     const odd = '"duty":0.3,"hours":{"from":1440,"to":1.5},"batteryMin":7,"chargingOnly":1'
-    const mixed = `{"theme":"light","settings":{"system":7},"mesh":{"consent":"yes","gpuBytesMax":-1,${odd}}}`
+    const mixed = `{"theme":"light","settings":{"system":7},"mesh":{"consent":"yes","gpuBytesMax":-1,"room":"#",${odd}}}`
     expect(new PreferenceStore(shelf({ 'weft-preferences': mixed })).value).toEqual({ ...none, theme: 'light' })
   })
 

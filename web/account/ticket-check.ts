@@ -6,6 +6,7 @@ import { createLocalJWKSet, errors, jwtVerify } from 'jose'
 import { TICKET_SKEW_MS, TICKETS_USED_MAX } from '../wire/limits.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
+import type { RoomId } from '../wire/rooms.ts'
 import { parseTicketClaims, TICKET_ALGORITHM, type TicketClaims, type TicketKey } from '../wire/tickets.ts'
 
 export interface TicketCheckParts {
@@ -14,9 +15,11 @@ export interface TicketCheckParts {
   readonly keys: () => readonly TicketKey[]
   /** The server's clock. */
   readonly nowMs: () => number
+  /** Whether this tab serves that asker within that room; null for anyone. */
+  readonly letsIn: (asker: PeerId, room: RoomId | null) => Promise<Result<null>>
 }
 
-export type TicketUse = Omit<TicketClaims, 'id' | 'worker'>
+export type TicketUse = Omit<TicketClaims, 'id' | 'worker' | 'room'>
 
 export class TicketCheck {
   readonly #parts: TicketCheckParts
@@ -27,15 +30,17 @@ export class TicketCheck {
     this.#parts = parts
   }
 
-  /** Refusals: `ticket-invalid`. A ticket that was let in is used up. */
+  /** Refusals: `ticket-invalid`, and those of the room it is for. A ticket that was let in is used up. */
   async admit(ticket: string, use: TicketUse): Promise<Result<null>> {
-    const { self, keys, nowMs } = this.#parts
+    const { self, keys, nowMs, letsIn } = this.#parts
     const now = nowMs()
     const verified = await verify(ticket, self, keys(), now)
     if (!verified.ok) return verified
     const { claims, untilMs } = verified.value
     const wrong = mismatch(claims, use)
     if (wrong !== null) return fail('ticket-invalid', `It is for another ${wrong}.`)
+    const welcome = await letsIn(claims.asker, claims.room)
+    if (!welcome.ok) return welcome
     for (const [id, until] of this.#used) if (until < now) this.#used.delete(id)
     if (this.#used.has(claims.id)) return fail('ticket-invalid', 'It was used before.')
     if (this.#used.size >= TICKETS_USED_MAX) return fail('ticket-invalid', 'Too many were used in a short time.')

@@ -10,6 +10,7 @@ import type { Census } from '../wire/census.ts'
 import { BREAKERS_MAX, HEARTBEAT_MS, LINKS_MAX, NEIGHBOURS_TOLD_MAX } from '../wire/limits.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
+import type { RoomWord } from '../wire/room-events.ts'
 import type { Neighbour, Relayed } from '../wire/signal-events.ts'
 import { connectWebRtc, type WebRtcLink } from './link-webrtc.ts'
 import { type SealedParts, SealedSignalling } from './sealed-signalling.ts'
@@ -28,6 +29,7 @@ export interface MeshNodeParts {
   readonly onCensus?: (census: Census) => void
   /** Also while the tab is hidden. */
   readonly every: (ms: number, run: () => void) => () => void
+  readonly onRoom?: (word: RoomWord) => void
   /** Open, whoever called. */
   readonly onLink: (link: WebRtcLink) => void
 }
@@ -53,7 +55,7 @@ export class MeshNode {
 
   constructor(parts: MeshNodeParts) {
     this.#parts = parts
-    const { url, key, randomId, nowMs, onState, onCensus, relayOnly, every } = parts
+    const { url, key, randomId, nowMs, onState, onCensus, onRoom, relayOnly, every } = parts
     this.server = new SignalClient({
       url,
       key,
@@ -61,6 +63,7 @@ export class MeshNode {
       nowMs,
       onState,
       ...(onCensus ? { onCensus } : {}),
+      ...(onRoom ? { onRoom } : {}),
       onRelayed: (relayed) => this.#hear(relayed),
       about: () => ({ relayOnly: relayOnly(), near: this.#near() }),
       every,

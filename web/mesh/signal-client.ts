@@ -17,6 +17,8 @@ import {
   parsePlan,
 } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { parseRoomWord, type RoomWish, type RoomWord } from '../wire/room-events.ts'
+import type { RoomId } from '../wire/rooms.ts'
 import {
   type Holding,
   type IceServer,
@@ -54,6 +56,7 @@ export interface SignalParts {
   readonly onRelayed: (relayed: Relayed) => void
   /** While it looks. */
   readonly onCensus?: (census: Census) => void
+  readonly onRoom?: (word: RoomWord) => void
   /** What goes with every heartbeat, as it is then. */
   readonly about?: () => Pick<Presence, 'relayOnly' | 'near'>
   /** Calls again and again, also while the tab is hidden; returns how to stop. The page's own timer by default. */
@@ -61,7 +64,7 @@ export interface SignalParts {
 }
 
 /** Of a tab that only asks or looks: it is there too. */
-const HOLDS_NOTHING: Holding = { numericClass: '', visible: true, held: [] }
+const HOLDS_NOTHING: Holding = { numericClass: '', visible: true, held: [], room: null }
 
 type TabSocket = Socket<ServerSays, TabSays>
 /** Whose calls reject where no answer comes in time. */
@@ -73,7 +76,7 @@ export class SignalClient {
   readonly #socket: TabSocket
   #resume: string | null = null
   #holding: Holding | null = null
-  #looking = false
+  #looking: boolean | RoomId = false
   #here = false
   #gaveUp = false
   /** Who waits until it is proven. */
@@ -104,6 +107,10 @@ export class SignalClient {
     this.#socket.on('census', (value) => {
       const census = parseCensus(value)
       if (census.ok && this.#looking) parts.onCensus?.(census.value)
+    })
+    this.#socket.on('room', (value) => {
+      const word = parseRoomWord(value)
+      if (word.ok) parts.onRoom?.(word.value)
     })
     this.#socket.on('disconnect', (reason) => this.#away(fail('signal-away', reason), false))
     this.#socket.on('connect_error', ({ message }) => this.#away(fail('signal-away', message), false))
@@ -151,8 +158,13 @@ export class SignalClient {
     return answer.ok ? parseAssigned(answer.value) : answer
   }
 
-  /** Whether to hear how many serve what; also after the server was away. */
-  look(on: boolean): void {
+  /** Refusals: those of the server. */
+  room(wish: RoomWish): Promise<Result<null>> {
+    return done(this.#answer((socket) => socket.emitWithAck('room', wish)))
+  }
+
+  /** Whether to hear how many serve what, in all or in a room; also after the server was away. */
+  look(on: boolean | RoomId): void {
     if (on === this.#looking) return
     this.#looking = on
     if (this.#here) void this.#tellLook()

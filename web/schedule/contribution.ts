@@ -25,8 +25,9 @@ type Open = Extract<AskerSays, { readonly says: 'open' }>
 
 export interface ContributionParts {
   readonly worker: Pick<WorkerStage, 'adapter' | 'load' | 'unload' | 'ping' | 'end'>
-  readonly assign: (wish: AssignWish) => Promise<Result<Assigned>>
-  readonly say: (holding: Holding) => void
+  /** Whom it serves is said by who joins the parts. */
+  readonly assign: (wish: Omit<AssignWish, 'room'>) => Promise<Result<Assigned>>
+  readonly say: (holding: Omit<Holding, 'room'>) => void
   readonly linkTo: ProviderParts['linkTo']
   readonly connect: ProviderParts['connect']
   readonly every: ProviderParts['every']

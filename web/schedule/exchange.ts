@@ -3,7 +3,7 @@
  * has one reader; this is it. Knows no stage and no route.
  */
 import type { Link } from '../mesh/link.ts'
-import type { AskerSays, StageSays } from '../wire/peer-control.ts'
+import type { AskerSays, MemberSays, StageSays } from '../wire/peer-control.ts'
 import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
 import type { Failure } from '../wire/result.ts'
 
@@ -22,21 +22,29 @@ export interface Route {
   gone(peer: string, reason: Failure): void
 }
 
+/** Asks who belongs to a room. */
+export interface Gate {
+  hear(from: Link, message: MemberSays): void
+}
+
 export class Exchange {
   readonly #links = new Map<string, Link>()
   readonly #routes = new Map<RequestId, Route>()
   readonly #server: Server | null
+  readonly #gate: Gate | null
 
-  constructor(server: Server | null) {
+  constructor(server: Server | null, gate: Gate | null = null) {
     this.#server = server
+    this.#gate = gate
   }
 
   /** Takes the place of an older link to the same peer. */
   add(link: Link): void {
     this.#links.set(link.peer, link)
     link.onSays((message) => {
-      if ('says' in message && isAsker(message)) this.#server?.hear(link, message)
-      else this.#hearStage(link.peer, message as StageSays)
+      if (message.says === 'member') this.#gate?.hear(link, message)
+      else if (isAsker(message)) this.#server?.hear(link, message)
+      else this.#hearStage(link.peer, message)
     })
     link.onFrame((frame) => {
       const route = frame.type === 'token' ? this.#routes.get(frame.request) : undefined

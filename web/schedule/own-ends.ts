@@ -18,7 +18,7 @@ type EndWorker = Pick<WorkerStage, 'adapter' | 'load' | 'unload' | 'ping' | 'end
 export interface OwnEndsParts extends Pick<OwnSeatsParts, 'self' | 'exchange' | 'connect' | 'every'> {
   readonly makeStage: (onLost: () => void) => EndWorker
   /** Tells in what others with such a GPU compute; nothing is promised by it. */
-  readonly assign: (wish: AssignWish) => Promise<Result<Assigned>>
+  readonly assign: (wish: Omit<AssignWish, 'room'>) => Promise<Result<Assigned>>
   readonly admit: (asker: string, open: Open, modelId: string) => Promise<Result<null>>
 }
 

@@ -61,7 +61,7 @@ export class OwnSeats {
 function sitDown(provider: Provider, self: PeerId, seat: string, exchange: Pick<Exchange, 'add'>): Link {
   const [toSeat, toAsker] = loopback(self, seat)
   toAsker.onSays((message) => {
-    if ('says' in message && isAsker(message)) provider.hear(toAsker, message)
+    if (message.says !== 'member' && isAsker(message)) provider.hear(toAsker, message)
   })
   toAsker.onFrame((frame) => provider.take(toAsker, frame))
   exchange.add(toSeat)

@@ -9,9 +9,10 @@ import type { OnProgress } from '../weights/model-load.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from '../wire/chat.ts'
 import { AVOIDED_MAX, PLANS_MAX, PRIVATE_END_LAYERS } from '../wire/limits.ts'
 import type { RequestId } from '../wire/peer-frame.ts'
-import { type PeerId, seatOf } from '../wire/peers.ts'
+import { type PeerId, peerOfSeat, seatOf } from '../wire/peers.ts'
 import type { Plan, PlanWish, PrivateEnds } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import type { RoomId } from '../wire/rooms.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Exchange } from './exchange.ts'
 import { type GgufParts, GgufWorker } from './gguf-worker.ts'
@@ -31,7 +32,8 @@ export interface RouteChatParts extends GgufParts {
   /** The layers that this tab computes itself, for answers with private ends. */
   readonly ends: Pick<OwnEnds, 'load' | 'unload'>
   readonly plan: (wish: PlanWish) => Promise<Result<Plan>>
-  readonly connect: (peer: string) => Promise<Result<Link>>
+  /** Within a room: refused where the peer does not belong to it. */
+  readonly connect: (peer: string, room: RoomId | null) => Promise<Result<Link>>
   readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
   readonly clock: RouteClock
   readonly randomRequest: () => RequestId
@@ -95,16 +97,17 @@ export class RouteChat {
     return prompt.ok ? ok(prompt.value.length) : prompt
   }
 
-  /** `privateEnds`: the first and the last layers are computed here, so that nobody else sees a token. */
+  /** `room`: over its members alone; null for anyone. `privateEnds`: the first and the last layers are computed here, so that nobody else sees a token. */
   async *chat(
     request: ChatRequest,
     signal: AbortSignal,
     privateEnds = false,
+    room: RoomId | null = null,
   ): AsyncGenerator<ChatEvent, void, undefined> {
     const ends = privateEnds ? PRIVATE_ENDS : null
     if (ends) this.#private += 1
     try {
-      yield* this.#answer(request, ends, signal)
+      yield* this.#answer(request, ends, room, signal)
     } finally {
       if (ends) this.#private -= 1
     }
@@ -113,6 +116,7 @@ export class RouteChat {
   async *#answer(
     request: ChatRequest,
     ends: PrivateEnds | null,
+    room: RoomId | null,
     signal: AbortSignal,
   ): AsyncGenerator<ChatEvent, void, undefined> {
     const { now, onRoute } = this.#parts
@@ -123,12 +127,12 @@ export class RouteChat {
     if (!prompt.ok) return yield failed(prompt)
     const encode: TalkParts['encode'] = async (messages, begun) =>
       begun === '' ? prompt : this.#encode(messages, begun)
-    const kind = `${head.id} ${ends ? 'private' : ''}`
+    const kind = `${head.id} ${ends ? 'private' : ''} ${room ?? ''}`
     const kept = request.resume ? null : await this.#kept.take(kind, prompt.value)
     // The GPU is given back once nobody keeps ends here.
     if (this.#private === 0) await this.#parts.ends.unload()
     if (kept) onRoute(kept.request, { kind: 'planned', plan: kept.plan })
-    const route = kept ? ok(kept) : await this.#route(head, ends, kind, signal)
+    const route = kept ? ok(kept) : await this.#route(head, ends, room, kind, signal)
     if (!route.ok) return yield failed(route)
     const { session } = route.value
     route.value.promptTokens = prompt.value.length
@@ -152,16 +156,34 @@ export class RouteChat {
   async #route(
     head: WorkerHead,
     ends: PrivateEnds | null,
+    room: RoomId | null,
     kind: string,
     signal: AbortSignal,
   ): Promise<Result<OpenRoute>> {
-    const { plan, connect, clock, randomRequest, onRoute, self } = this.#parts
+    const { plan, clock, randomRequest, onRoute, self } = this.#parts
     const avoid: PeerId[] = []
+    // Only these are in the route, whoever else has a link: within a room they have shown that they belong to it.
+    const met = new Set<PeerId>()
+    let stranger: Failure | null = null
+    const connect = async (peer: PeerId) => {
+      const link = await this.#parts.connect(peer, room)
+      if (link.ok) met.add(peer)
+      else if (link.code === 'peer-not-member') stranger = link
+      return link
+    }
     for (let tries = 1; ; tries += 1) {
       const request = randomRequest()
-      const wish = { request, modelId: head.id, layers: head.layers, positions: head.contextPositions, avoid, ends }
+      const wish = {
+        request,
+        modelId: head.id,
+        layers: head.layers,
+        positions: head.contextPositions,
+        avoid,
+        ends,
+        room,
+      }
       const planned = await plan(wish)
-      if (!planned.ok) return planned
+      if (!planned.ok) return stranger ?? planned
       if (signal.aborted) return fail('aborted', '')
       if (planned.value.stages.at(-1)?.span.last !== head.layers) {
         return fail('event-invalid', 'The plan leaves layers out.')
@@ -177,13 +199,20 @@ export class RouteChat {
       }
       onRoute(request, { kind: 'planned', plan: planned.value })
       const missing = await linkAll(planned.value.stages, { connect, every: clock.every })
-      if (missing.length === 0) return ok(this.#open(head, request, planned.value, kind, ends !== null))
+      if (missing.length === 0) return ok(this.#open(head, request, planned.value, met, kind, ends !== null))
       avoid.push(...missing)
-      if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return fail('unreachable', '')
+      if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return stranger ?? fail('unreachable', '')
     }
   }
 
-  #open(head: WorkerHead, request: RequestId, plan: Plan, kind: string, ownEnds: boolean): OpenRoute {
+  #open(
+    head: WorkerHead,
+    request: RequestId,
+    plan: Plan,
+    met: ReadonlySet<PeerId>,
+    kind: string,
+    ownEnds: boolean,
+  ): OpenRoute {
     const { stages } = plan
     const { exchange, clock, onRoute, self } = this.#parts
     const tickets = new Map<string, string>()
@@ -207,7 +236,7 @@ export class RouteChat {
       else onRoute(request, event)
     }
     const heard: RouteParts['exchange'] = {
-      linkTo: (peer) => exchange.linkTo(peer),
+      linkTo: (peer) => (met.has(peerOfSeat(peer)) ? exchange.linkTo(peer) : null),
       join: (name, own) => exchange.join(name, laps.beside(own)),
     }
     const vocabulary = head.vocabulary.offsets.length - 1

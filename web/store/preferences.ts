@@ -8,6 +8,7 @@ import { ENGINE_NAMES, type EngineName } from '../wire/chat.ts'
 import type { ConversationSettings } from '../wire/conversation.ts'
 import { parseSettings } from '../wire/conversation-file.ts'
 import { DAY_MINUTES, DRAFTS_CHARACTERS_MAX, DRAFTS_KEPT_MAX, DUTIES } from '../wire/limits.ts'
+import { isRoomId, type RoomId } from '../wire/rooms.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
@@ -31,6 +32,7 @@ export interface MeshPreferences extends GivingLimits {
   readonly consent: boolean
   readonly relayOnly: boolean
   readonly gpuBytesMax: number | null
+  readonly room: RoomId | null
   readonly privateEnds: boolean
   readonly duty: number
   readonly watchDevice: boolean
@@ -46,6 +48,7 @@ const NO_MESH: MeshPreferences = {
   gpuBytesMax: null,
   onlyWhileVisible: false,
   pauseWhileActive: true,
+  room: null,
   privateEnds: false,
   duty: 1,
   hours: null,
@@ -160,6 +163,7 @@ function parseMesh(value: unknown): MeshPreferences {
     watchDevice: flag('watchDevice'),
     keepAwake: flag('keepAwake'),
     screenOn: flag('screenOn'),
+    room: isRoomId(fields['room']) ? fields['room'] : null,
   }
 }
 

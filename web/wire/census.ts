@@ -5,6 +5,7 @@
 import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from './limits.ts'
 import { type LayerSpan, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
+import { isRoomId, type RoomId } from './rooms.ts'
 
 export interface CensusRange {
   readonly span: LayerSpan
@@ -29,8 +30,10 @@ export interface Census {
 const { attempt, record, refuse, list, number, whole, span, modelId } = peerReaderOf('event-invalid')
 const MS_PER_LAYER_MAX = 60_000
 
-export function parseLook(value: unknown): Result<boolean> {
-  return attempt(() => (typeof value === 'boolean' ? value : refuse('`look`', 'is neither on nor off')))
+export function parseLook(value: unknown): Result<boolean | RoomId> {
+  return attempt(() =>
+    typeof value === 'boolean' || isRoomId(value) ? value : refuse('`look`', 'is neither on nor off'),
+  )
 }
 
 export function parseCensus(value: unknown): Result<Census> {

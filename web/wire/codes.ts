@@ -157,6 +157,13 @@ export const CODES = {
     'Open the page at the address that the server has.',
   ],
   'peer-unknown': ['This peer is not there any more.', 'Another one is looked for.'],
+  'peer-not-member': [
+    'A peer could not show that it belongs to your room.',
+    'It was refused and nothing was sent to it. Somebody may have put it in place of a member.',
+  ],
+  'room-unknown': ['You are not in this room.', 'Open its invite link.'],
+  'room-full': ['The room has no place left.', 'Try again when somebody has left it.'],
+  'invite-invalid': ['This is not an invite link of Weft.', 'Ask for a new one, and copy it whole.'],
   'key-invalid': ['This is not the key of a device.', 'Ask for a new link or code.'],
   'link-failed': ['No connection to a peer could be made.', 'Another one is tried. A firewall may stand in the way.'],
   'link-closed': ['The connection to a peer ended.', 'The answer goes on with another one.'],

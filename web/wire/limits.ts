@@ -326,6 +326,19 @@ export const MESH_RATE_WINDOW_MS = 5_000
 /** Own routes that a tab still shows after they ended, and things that happened to one of them. */
 export const ROUTES_SHOWN_MAX = 8
 export const ROUTE_NEWS_MAX = 32
+/** Tabs in one room at once, as each of them is told, and rooms that one tab is in. */
+export const ROOM_MEMBERS_MAX = 64
+export const ROOMS_JOINED_MAX = 8
+/** Tabs that wait to be let into a room, and owners that claim its id; only one of those is right. */
+export const ROOM_KNOCKS_MAX = 64
+export const ROOM_OWNERS_MAX = 4
+export const ROOM_NAME_CHARACTERS_MAX = 40
+/** An owner's statement that a key belongs to the room; after that the invite is used again. */
+export const MEMBERSHIP_MS = 30 * 24 * 3_600_000
+/** Changes in a room are told together. */
+export const ROOM_TELL_MS = 200
+/** A peer has so long to show its statement over a new link. */
+export const MEMBER_ANSWER_MS_MAX = 5_000
 /** After so long without a key press or touch a person counts as away, and what yields to them goes on. */
 export const PERSON_IDLE_MS = 30_000
 /** The same of the whole device: browsers allow no less. */

@@ -18,6 +18,7 @@ import {
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, peerReaderOf } from './peers.ts'
 import { fail, type Result } from './result.ts'
+import { type Membership, type RoomId, readMembershipOfPeer } from './rooms.ts'
 
 /** As `SamplerSpec`; the seed travels as 16 hexadecimal digits. */
 export interface SamplerWire {
@@ -81,13 +82,20 @@ export type StageSays =
   | { readonly says: 'alive'; readonly frameMs?: number }
   | { readonly says: 'draining' }
 
+/** Said by both over a link, once for each room that one of them speaks of. Null: it is not in the room. */
+export interface MemberSays {
+  readonly says: 'member'
+  readonly room: RoomId
+  readonly membership: Membership | null
+}
+
 /** Said by either; the link itself answers. */
 export interface LinkSays {
   readonly says: 'ping' | 'pong'
   readonly id: number
 }
 
-export type PeerSays = AskerSays | StageSays
+export type PeerSays = AskerSays | StageSays | MemberSays
 /** All that can lie on the channel. */
 export type ControlSays = PeerSays | LinkSays
 
@@ -105,10 +113,11 @@ const SAYS = [
   'draining',
   'ping',
   'pong',
+  'member',
 ] as const
 const EPOCH_MAX = 0xffff_ffff
 const FRAME_MS_MAX = 600_000
-const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf, span, requestId } =
+const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf, span, requestId, run } =
   peerReaderOf('control-invalid')
 
 export function writePeerSays(message: ControlSays): string {
@@ -131,6 +140,8 @@ export function readPeerSays(text: string): Result<ControlSays> {
       case 'ping':
       case 'pong':
         return { says, id: whole(fields, 'id', Number.MAX_SAFE_INTEGER) }
+      case 'member':
+        return { says, room: run(fields, 'room'), membership: orNull(fields, 'membership', readMembershipOfPeer) }
       case 'close':
         return { says, request: requestId(fields, 'request') }
       case 'opened':

@@ -3,6 +3,7 @@ import { AVOIDED_MAX, CONTEXT_POSITIONS_MAX, LAYERS_MAX, NAME_CHARACTERS_MAX, TI
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
+import type { RoomId } from './rooms.ts'
 
 export interface PlanWish {
   readonly request: RequestId
@@ -12,6 +13,8 @@ export interface PlanWish {
   readonly positions: number
   /** Peers that could not be reached a moment ago. */
   readonly avoid: readonly PeerId[]
+  /** Only over members of this room, which the asker is in; null over anybody who shares with anyone. */
+  readonly room: RoomId | null
   /** What the asker computes itself; null where it computes nothing, or whatever it serves to all. */
   readonly ends: PrivateEnds | null
 }
@@ -50,6 +53,8 @@ export interface AssignWish {
   readonly layersMax: number
   /** Its GPU, as numeric classes name it. */
   readonly adapter: string
+  /** Whom it will serve: this room, or anyone. */
+  readonly room: RoomId | null
 }
 
 export interface Assigned {
@@ -58,7 +63,7 @@ export interface Assigned {
   readonly numericClass: string | null
 }
 
-const { attempt, record, refuse, list, words, orNull, number, whole, flag, peer, span, modelId, requestId } =
+const { attempt, record, refuse, list, words, orNull, number, whole, flag, peer, span, modelId, requestId, run } =
   peerReaderOf('event-invalid')
 
 export function parsePlanWish(value: unknown): Result<PlanWish> {
@@ -72,6 +77,7 @@ export function parsePlanWish(value: unknown): Result<PlanWish> {
       positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
       avoid: list(fields['avoid'], '`avoid`', AVOIDED_MAX).map((one) => peer({ one }, 'one')),
       ends: orNull(fields, 'ends', (ends) => readEnds(ends, layers)),
+      room: orNull(fields, 'room', () => run(fields, 'room')),
     }
   })
 }
@@ -100,6 +106,7 @@ export function parseAssignWish(value: unknown): Result<AssignWish> {
       layers,
       layersMax,
       adapter: words(fields, 'adapter', NAME_CHARACTERS_MAX),
+      room: orNull(fields, 'room', () => run(fields, 'room')),
     }
   })
 }

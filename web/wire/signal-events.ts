@@ -16,6 +16,8 @@ import {
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Assigned, AssignWish, Plan, PlanWish } from './plan-events.ts'
 import type { Result } from './result.ts'
+import type { RoomWish, RoomWord } from './room-events.ts'
+import type { RoomId } from './rooms.ts'
 import { parseTicketKeys, type TicketKey } from './tickets.ts'
 
 /** Both sides name the versions they speak; the highest common one is used. */
@@ -69,6 +71,8 @@ export interface Holding {
   readonly numericClass: string
   readonly visible: boolean
   readonly held: readonly HeldRange[]
+  /** Whom it serves: this room alone, or anyone. */
+  readonly room: RoomId | null
 }
 
 /** A peer to which there is a link, and how far it is: there and back. */
@@ -113,8 +117,9 @@ export interface TabSays {
   plan: (wish: PlanWish, reply: Reply<Plan>) => void
   /** Which layers a tab that wants to serve is needed for. */
   assign: (wish: AssignWish, reply: Reply<Assigned>) => void
-  /** Whether a screen looks at the network: only then it is told of it. */
-  look: (on: boolean, reply: Reply<null>) => void
+  /** Whether a screen looks at the network, or at a room of it: only then it is told of it. */
+  look: (on: boolean | RoomId, reply: Reply<null>) => void
+  room: (wish: RoomWish, reply: Reply<null>) => void
   leave: (nothing: null, reply: Reply<null>) => void
 }
 
@@ -125,6 +130,7 @@ export interface ServerSays {
   ticketKeys: (keys: readonly TicketKey[]) => void
   /** Every `CENSUS_MS`, to tabs that look. */
   census: (census: Census) => void
+  room: (word: RoomWord) => void
 }
 
 const { attempt, record, refuse, list, words, orNull, number, whole, flag, oneOf, peer, span, modelId, run } =
@@ -186,6 +192,7 @@ export function parsePresence(value: unknown): Result<Presence> {
       numericClass: words(fields, 'numericClass', NAME_CHARACTERS_MAX),
       visible: flag(fields, 'visible'),
       held: list(fields['held'], '`held`', RANGES_HELD_MAX).map(readHeld),
+      room: orNull(fields, 'room', () => run(fields, 'room')),
       relayOnly: flag(fields, 'relayOnly'),
       near: list(fields['near'], '`near`', NEIGHBOURS_TOLD_MAX).map(readNeighbour),
     }

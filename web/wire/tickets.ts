@@ -7,6 +7,7 @@ import { CONTEXT_POSITIONS_MAX, TICKET_KEYS_MAX } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
+import type { RoomId } from './rooms.ts'
 
 export interface TicketClaims {
   /** Names this ticket; each is used once. */
@@ -18,6 +19,8 @@ export interface TicketClaims {
   readonly span: LayerSpan
   /** KV positions at most: prompt and answer. */
   readonly positions: number
+  /** Between members of this room; null for anyone. */
+  readonly room: RoomId | null
 }
 
 /** A public key of the server, as a JWK (RFC 8037): enough to verify a ticket that names it. */
@@ -30,7 +33,8 @@ export interface TicketKey {
 
 export const TICKET_ALGORITHM = 'EdDSA'
 
-const { attempt, record, list, words, whole, oneOf, peer, span, modelId, requestId } = peerReaderOf('ticket-invalid')
+const { attempt, record, list, words, whole, oneOf, peer, span, modelId, requestId, orNull, run } =
+  peerReaderOf('ticket-invalid')
 
 /** The payload of a JWT whose signature and times were checked. Refusals: `ticket-invalid`. */
 export function parseTicketClaims(value: unknown): Result<TicketClaims> {
@@ -44,6 +48,7 @@ export function parseTicketClaims(value: unknown): Result<TicketClaims> {
       modelId: modelId(fields, 'model'),
       span: span(fields, 'span'),
       positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
+      room: orNull(fields, 'room', () => run(fields, 'room')),
     }
   })
 }

@@ -6,6 +6,8 @@ import { TicketCheck, type TicketUse } from '../../../web/account/ticket-check.t
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import { TICKET_KEY_MS, TICKET_SKEW_MS, TICKET_START_MS } from '../../../web/wire/limits.ts'
 import { peerIdOf } from '../../../web/wire/peers.ts'
+import { fail, ok } from '../../../web/wire/result.ts'
+import type { RoomId } from '../../../web/wire/rooms.ts'
 
 const peer = (byte: number) =>
   peerIdOf(`ed25519:${toBase64Url(new Uint8Array(32).fill(byte))}`, toBase64Url(new Uint8Array(16).fill(byte)))
@@ -17,17 +19,27 @@ const USE: TicketUse = {
   span: { first: 2, last: 5 },
   positions: 512,
 }
+const ROOM = `${'r'.repeat(21)}A`
 
 let nowMs: number
 let mint: TicketMint
 let check: TicketCheck
+/** Whom the worker serves. */
+let within: RoomId | null
+const served = (room: RoomId | null) => (room === within ? ok(null) : fail('peer-not-member', ''))
 beforeEach(async () => {
   nowMs = 1_700_000_000_000
+  within = null
   mint = await TicketMint.create(() => nowMs)
-  check = new TicketCheck({ self: WORKER, keys: () => mint.keys, nowMs: () => nowMs })
+  check = new TicketCheck({
+    self: WORKER,
+    keys: () => mint.keys,
+    nowMs: () => nowMs,
+    letsIn: async (_, room) => served(room),
+  })
 })
 
-const sign = (worker = WORKER) => mint.sign({ ...USE, worker })
+const sign = (worker = WORKER, room: RoomId | null = null) => mint.sign({ ...USE, worker, room })
 
 describe('a ticket', () => {
   it('lets its asker start what it says, once', async () => {
@@ -65,13 +77,22 @@ describe('a ticket', () => {
       await sign(OTHER),
       `${head}.${changed}.${signature}`,
       `${unsigned}.${body}.`,
-      await stranger.sign({ ...USE, worker: WORKER }),
+      await stranger.sign({ ...USE, worker: WORKER, room: null }),
       bySecret,
       '',
       'x.y.z',
     ]
     for (const one of forged) expect(await check.admit(one, USE), one).toMatchObject({ code: 'ticket-invalid' })
     expect(await check.admit(ticket, USE)).toMatchObject({ ok: true })
+  })
+
+  it('of a room starts nothing at who serves another one or anyone, and is not used up by that', async () => {
+    const [inside, outside] = [await sign(WORKER, ROOM), await sign()]
+    expect(await check.admit(inside, USE)).toMatchObject({ code: 'peer-not-member' })
+    within = ROOM
+    expect(await check.admit(outside, USE)).toMatchObject({ code: 'peer-not-member' })
+    expect(await check.admit(inside, USE)).toMatchObject({ ok: true })
+    expect(await check.admit(inside, USE)).toMatchObject({ code: 'ticket-invalid', detail: 'It was used before.' })
   })
 
   it('has five minutes to start, by the clock of the server and half a minute more or less', async () => {

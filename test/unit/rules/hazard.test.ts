@@ -34,7 +34,7 @@ describe('a roster', () => {
   const KEY = `ed25519:${'A'.repeat(43)}`
   const held = [{ modelId: 'a'.repeat(64), span: { first: 0, last: 4 }, msPerLayer: 1, freePositions: 64, queued: 0 }]
   const saying = (more: Partial<Presence>): Presence => {
-    return { numericClass: 'a', visible: true, held, relayOnly: false, near: [], ...more }
+    return { numericClass: 'a', visible: true, held, relayOnly: false, near: [], room: null, ...more }
   }
   /** One run of a device: says this, and ends so. */
   const run = (roster: Roster, name: string, said: readonly Presence[], leaves: boolean) => {

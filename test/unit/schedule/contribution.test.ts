@@ -23,7 +23,7 @@ let shown: boolean
 let frameMs: number
 let run: Frame[]
 let said: PeerSays[]
-let told: Holding[]
+let told: Omit<Holding, 'room'>[]
 let contribution: Contribution
 let asker: Link
 

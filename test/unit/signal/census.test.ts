@@ -19,7 +19,7 @@ const NEXT = { timeout: 10_000 }
 
 function holding(modelId: string, first: number, last: number, msPerLayer = 1): Presence {
   const held = { modelId, span: { first, last }, msPerLayer, freePositions: 4_096, queued: 0 }
-  return { numericClass: 'a', visible: true, held: [held], relayOnly: false, near: [] }
+  return { numericClass: 'a', visible: true, held: [held], room: null, relayOnly: false, near: [] }
 }
 
 describe('over real sockets', () => {

@@ -22,6 +22,7 @@ const PRESENCE: Presence = {
   held: [{ modelId: 'a'.repeat(64), span: { first: 0, last: 4 }, msPerLayer: 1.5, freePositions: 4_096, queued: 0 }],
   relayOnly: false,
   near: [],
+  room: null,
 }
 const SEALED = { call: 'c'.repeat(22), kind: 'offer' as const, text: 'v=0', signature: 'A'.repeat(86) }
 
@@ -146,12 +147,20 @@ describe('a word', () => {
 
 describe('the planner', () => {
   const MODEL = 'a'.repeat(64)
-  const REQUEST = { request: '0'.repeat(32), modelId: MODEL, layers: 4, positions: 64, avoid: [], ends: null }
+  const REQUEST = {
+    request: '0'.repeat(32),
+    modelId: MODEL,
+    layers: 4,
+    positions: 64,
+    avoid: [],
+    ends: null,
+    room: null,
+  }
   const holding = async (first: number, last: number) => {
     const one = await tab()
     await until(() => one.last() === 'here')
     const held = { modelId: MODEL, span: { first, last }, msPerLayer: 1, freePositions: 4_096, queued: 0 }
-    one.client.say({ numericClass: 'a/b', visible: true, held: [held] })
+    one.client.say({ numericClass: 'a/b', visible: true, held: [held], room: null })
     await until(() => hub.roster.peer(one.client.peer)?.presence !== null)
     return one
   }
@@ -179,6 +188,7 @@ describe('the planner', () => {
         self: client.peer,
         keys: () => client.ticketKeys,
         nowMs: () => client.serverNowMs(),
+        letsIn: async () => ({ ok: true, value: null }),
       })
       const stage = client === workers[0]?.client ? first : second
       const ticket = stage?.peer === client.peer ? stage.ticket : stage?.standby?.ticket
@@ -196,7 +206,7 @@ describe('the planner', () => {
       await until(() => one.last() === 'here')
       const held = { modelId: MODEL, span: { first, last }, msPerLayer: 1, freePositions: 4_096, queued: 0 }
       const say = async () => {
-        one.client.say({ numericClass: 'a/b', visible: true, held: [held] })
+        one.client.say({ numericClass: 'a/b', visible: true, held: [held], room: null })
         await until(() => hub.roster.peer(one.client.peer)?.presence?.near.length === told.length)
       }
       await say()
@@ -230,7 +240,7 @@ describe('the planner', () => {
     const asker = await tab()
     await until(() => asker.last() === 'here')
     expect(await asker.client.plan(REQUEST)).toMatchObject({ code: 'no-holder', detail: '2 to 4' })
-    const wish = { modelId: MODEL, layers: 4, layersMax: 2, adapter: 'a' }
+    const wish = { modelId: MODEL, layers: 4, layersMax: 2, adapter: 'a', room: null }
     expect(await asker.client.assign(wish)).toEqual({
       ok: true,
       value: { span: { first: 2, last: 4 }, numericClass: 'a/b' },
@@ -243,7 +253,7 @@ describe('the planner', () => {
     const self = asker.client.peer
     const wish = { ...REQUEST, ends: { first: 1, last: 1 } }
     expect(await asker.client.plan(wish)).toMatchObject({ code: 'no-holder', detail: '1 to 3' })
-    const needed = await asker.client.assign({ modelId: MODEL, layers: 4, layersMax: 4, adapter: 'a' })
+    const needed = await asker.client.assign({ modelId: MODEL, layers: 4, layersMax: 4, adapter: 'a', room: null })
     expect(needed).toMatchObject({ value: { span: { first: 1, last: 3 } } })
     const { client } = await holding(1, 3)
     const plan = await asker.client.plan(wish)
@@ -251,7 +261,12 @@ describe('the planner', () => {
     const { stages } = plan.value
     expect(stages.map(({ peer }) => peer)).toEqual([self, client.peer, self])
     expect(keepsEnds(stages, self, wish.ends, 4)).toBe(true)
-    const own = new TicketCheck({ self, keys: () => asker.client.ticketKeys, nowMs: () => nowMs })
+    const own = new TicketCheck({
+      self,
+      keys: () => asker.client.ticketKeys,
+      nowMs: () => nowMs,
+      letsIn: async () => ok(null),
+    })
     for (const { span, ticket } of [stages[0], stages[2]].flatMap((stage) => stage ?? [])) {
       expect(await own.admit(ticket, { ...wish, asker: self, span })).toMatchObject({ ok: true })
       expect(await own.admit(ticket, { ...wish, asker: self, span })).toMatchObject({ code: 'ticket-invalid' })
