@@ -13,6 +13,7 @@ import { keepsEnds } from '../../../web/rules/private-ends.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import { EVENTS_BURST_MAX, LEASE_MS, RESUME_MS, TICKET_KEY_MS } from '../../../web/wire/limits.ts'
 import { parsePlanWish } from '../../../web/wire/plan-events.ts'
+import { ok } from '../../../web/wire/result.ts'
 import type { Neighbour, Presence, Relayed } from '../../../web/wire/signal-events.ts'
 
 const ICE = [{ urls: 'turn:weft.test:3478', username: 'u', credential: 'c' }]
