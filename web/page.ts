@@ -14,6 +14,7 @@ import { MeshScreen } from './ui/mesh/mesh-screen.svelte.ts'
 import { ModelsScreen } from './ui/models/models-screen.svelte.ts'
 import Page from './ui/Page.svelte'
 import { Presets } from './ui/presets.svelte.ts'
+import { RoomsScreen } from './ui/rooms/rooms-screen.svelte.ts'
 import { Settings } from './ui/settings.svelte.ts'
 import { Update } from './ui/update.svelte.ts'
 
@@ -26,15 +27,17 @@ declare global {
 export function openPage(parts: AppParts, target: Element): App {
   const app = new App(parts)
   window.weft = createWeft(app)
+  const [chat, mesh] = [new Chat(app), new MeshScreen(app)]
   const props = {
-    chat: new Chat(app),
+    chat,
     list: new ConversationList(app),
     presets: new Presets(app),
     layout: new Layout(app),
     update: new Update(app),
     settings: new Settings(app),
     models: new ModelsScreen(app),
-    mesh: new MeshScreen(app),
+    mesh,
+    rooms: new RoomsScreen(app, mesh, chat.router),
   }
   mount(Page, { target, props })
   // What an answer has come to is kept before the page may be gone.

@@ -3,6 +3,7 @@
  * `window.mesh`. Driven by `mesh-app.ts`.
  */
 import { makeKey } from '../../web/account/device-key.ts'
+import type { RoomView } from '../../web/account/my-rooms.ts'
 import { MemoryRoomShelf } from '../../web/account/room-shelf.ts'
 import { MeshTab } from '../../web/mesh-tab.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
@@ -15,6 +16,7 @@ const NEVER = new AbortController().signal
 let signal = 'connecting'
 const signals: string[] = []
 let contribution: ContributionState = { state: 'off', reason: null }
+let rooms: readonly RoomView[] = []
 const events: { readonly atMs: number; readonly kind: string; readonly detail: string }[] = []
 
 const stageWorker = () => new Worker(new URL('../../web/engine/worker.ts', import.meta.url), { type: 'module' })
@@ -23,7 +25,9 @@ const tab = await MeshTab.join({
   baseUrl,
   key: await makeKey(),
   roomShelf: new MemoryRoomShelf(),
-  onRooms: () => {},
+  onRooms(changed) {
+    rooms = changed
+  },
   makeStageWorker: stageWorker,
   makeTicker: () => new Worker(new URL('../../web/mesh/ticker-worker.ts', import.meta.url), { type: 'module' }),
   askPersistence: async () => false,
@@ -115,6 +119,12 @@ const mesh = {
 
   /** With the first and the last layer on this tab's own GPU. */
   askPrivately: (...request: Parameters<typeof requestOf>) => read(tab.chat.chat(requestOf(...request), NEVER, true)),
+  askIn: (room: string, ...request: Parameters<typeof requestOf>) =>
+    read(tab.chat.chat(requestOf(...request), NEVER, false, room)),
+  makeRoom: (alone: boolean) => tab.rooms.make('Studio', alone),
+  joinRoom: (invite: string) => tab.rooms.join(invite),
+  within: async (room: string | null) => tab.within(room),
+  rooms: async () => rooms,
 
   /** The whole model in this tab, without any mesh. */
   async askAlone(id: string, ...request: Parameters<typeof requestOf>) {

@@ -1,25 +1,27 @@
 /**
  * Which screen the address names: `#/c/<id>` a conversation, `#/contribute` and its like, else a new chat. Reads and writes
- * the part after `#`, which no server sees.
+ * the part after `#`, which no server sees. An invite to a room (`#/join/...`) is taken out of the address at once.
  */
 export type Route =
   | { readonly screen: 'chat'; readonly conversationId: string | null }
-  | { readonly screen: 'contribute' | 'network' | 'models' | 'settings' }
+  | { readonly screen: 'contribute' | 'network' | 'rooms' | 'models' | 'settings' }
 
 export const SCREEN_NAMES = {
   chat: 'Chat',
   contribute: 'Contribute',
   network: 'Network',
+  rooms: 'Rooms',
   models: 'Models',
   settings: 'Settings',
 } as const satisfies Record<Route['screen'], string>
 
-const SCREENS = ['contribute', 'network', 'models', 'settings'] as const
+const SCREENS = ['contribute', 'network', 'rooms', 'models', 'settings'] as const
 
 function parseRoute(hash: string): Route {
   const [, first, second] = hash.replace(/^#/, '').split('/')
   const screen = SCREENS.find((name) => name === first)
   if (screen) return { screen }
+  if (first === 'join') return { screen: 'rooms' }
   try {
     return { screen: 'chat', conversationId: first === 'c' && second ? decodeURIComponent(second) : null }
   } catch {
@@ -34,20 +36,32 @@ function hashOf(route: Route): string {
 
 export class Router {
   #route = $state.raw<Route>(parseRoute(location.hash))
+  #invite = $state.raw<string | null>(null)
   readonly #onRoute: (route: Route) => void
 
   /** `onRoute`: the address was changed by the person (a link, back, forward), not by this page. */
   constructor(onRoute: (route: Route) => void) {
     this.#onRoute = onRoute
+    this.#takeInvite()
     window.addEventListener('hashchange', () => {
       if (location.hash === hashOf(this.#route)) return
       this.#route = parseRoute(location.hash)
+      this.#takeInvite()
       this.#onRoute(this.#route)
     })
   }
 
   get route(): Route {
     return this.#route
+  }
+
+  /** Of a room, as the address brought it; null once it was answered. */
+  get invite(): string | null {
+    return this.#invite
+  }
+
+  dropInvite(): void {
+    this.#invite = null
   }
 
   /** A step that Back undoes. */
@@ -60,5 +74,12 @@ export class Router {
   rename(route: Route): void {
     this.#route = route
     history.replaceState(null, '', hashOf(route))
+  }
+
+  /** What lets somebody in does not stay where others can read it. */
+  #takeInvite(): void {
+    if (!location.hash.startsWith('#/join')) return
+    this.#invite = location.hash
+    history.replaceState(null, '', hashOf(this.#route))
   }
 }

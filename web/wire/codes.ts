@@ -164,6 +164,11 @@ export const CODES = {
   'room-unknown': ['You are not in this room.', 'Open its invite link.'],
   'room-full': ['The room has no place left.', 'Try again when somebody has left it.'],
   'invite-invalid': ['This is not an invite link of Weft.', 'Ask for a new one, and copy it whole.'],
+  'account-invalid': [
+    'This is not what an account of devices looks like.',
+    'Nothing was changed. Show a new link on the new device.',
+  ],
+  'recovery-words-invalid': ['These are not the recovery words of an account.', 'Check each word and their order.'],
   'key-invalid': ['This is not the key of a device.', 'Ask for a new link or code.'],
   'link-failed': ['No connection to a peer could be made.', 'Another one is tried. A firewall may stand in the way.'],
   'link-closed': ['The connection to a peer ended.', 'The answer goes on with another one.'],

@@ -337,6 +337,9 @@ export const ROOM_NAME_CHARACTERS_MAX = 40
 export const MEMBERSHIP_MS = 30 * 24 * 3_600_000
 /** Changes in a room are told together. */
 export const ROOM_TELL_MS = 200
+/** Keys of one account at once, and changes of it: a device that reads it checks each signature. */
+export const ACCOUNT_KEYS_MAX = 16
+export const ACCOUNT_STATEMENTS_MAX = 128
 /** A peer has so long to show its statement over a new link. */
 export const MEMBER_ANSWER_MS_MAX = 5_000
 /** After so long without a key press or touch a person counts as away, and what yields to them goes on. */

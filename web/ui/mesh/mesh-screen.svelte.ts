@@ -9,7 +9,7 @@ import type { CensusModel } from '../../wire/census.ts'
 import { saySpoken } from './mesh-words.ts'
 
 /** What is done once a person has agreed to what peers see. */
-export type Asked = 'contribute' | 'look'
+export type Asked = 'contribute' | 'look' | 'room'
 
 export class MeshScreen {
   readonly #app: App
@@ -20,6 +20,7 @@ export class MeshScreen {
   #asked = $state<Asked | null>(null)
   #spoken = $state('')
   #pressed = false
+  #agreed: () => void = () => {}
   readonly #still = matchMedia('(prefers-reduced-motion: reduce)')
 
   constructor(app: App) {
@@ -121,12 +122,20 @@ export class MeshScreen {
     if (!this.#mesh.settings.consent) this.#asked = 'look'
   }
 
+  /** Does it once the person has agreed to what peers see: at once where they have. */
+  agreed(run: () => void): void {
+    this.#agreed = run
+    if (this.#mesh.settings.consent) run()
+    else this.#asked = 'room'
+  }
+
   /** The answer to what peers see. */
   agree(relayOnly: boolean): void {
     const asked = this.#asked
     this.#asked = null
     this.set({ consent: true, relayOnly })
     if (asked === 'contribute') this.contribute()
+    else if (asked === 'room') this.#agreed()
   }
 
   decline(): void {
