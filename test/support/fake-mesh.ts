@@ -31,6 +31,8 @@ export class FakeMesh {
   within: RoomId | null = null
   /** What the page asked of rooms, in order; each is answered by `room`. */
   readonly roomWishes: (readonly unknown[])[] = []
+  /** The room of each answer that was asked for; null for anyone. */
+  readonly askedWithin: (RoomId | null)[] = []
   /** What the next wish of a room comes to. */
   room: Result<RoomId> = ok('')
   layersMax: number | null = null
@@ -280,9 +282,10 @@ export class FakeMesh {
         load: async () => ok({ contextPositions: 2_048 } as never),
         // A token a message.
         count: async (messages) => ok(messages.length),
-        async *chat(request, _signal, privateEnds = false) {
+        async *chat(request, _signal, privateEnds = false, room = null) {
           mesh.requests.push(request)
           mesh.privately.push(privateEnds)
+          mesh.askedWithin.push(room)
           yield* mesh.chat()
         },
       },
