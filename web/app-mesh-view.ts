@@ -2,6 +2,7 @@
  * What `App.mesh` says is true now, as plain values, and what a person may set of it. Types and constants only: screens and
  * tests read these without knowing how the mesh works.
  */
+import type { AccountView } from './account/my-account.ts'
 import type { RoomView } from './account/my-rooms.ts'
 import type { GivingLimits, Hours, Rest, RestReason } from './rules/giving.ts'
 import type { RouteTimes } from './schedule/lap-meter.ts'
@@ -11,6 +12,7 @@ import type { LayerSpan, PeerId } from './wire/peers.ts'
 import type { Failure } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
 
+export type { AccountView } from './account/my-account.ts'
 export type { RoomPerson, RoomView } from './account/my-rooms.ts'
 
 /** Screens read these here. */
@@ -147,4 +149,6 @@ export interface MeshView {
   readonly census: Census | null
   /** Of this browser; empty until it has joined. */
   readonly rooms: readonly RoomView[]
+  /** Null until it has joined. */
+  readonly account: AccountView | null
 }

@@ -2,10 +2,11 @@
  * The mesh as `App.mesh`: joins it once somebody wants it and has said yes to what peers see, gives this tab's GPU, asks
  * over others, looks. Until then no code of the mesh is loaded and nothing connects. No DOM, no drawing, no wording.
  */
-import type { GivingMeans, MeshSettings, MeshView, RoomView, SignalView } from './app-mesh-view.ts'
+import type { AccountView, GivingMeans, MeshSettings, MeshView, RoomView, SignalView } from './app-mesh-view.ts'
 import type { ModelEntry } from './app-view.ts'
 import type { WorkerHead } from './engine/worker-api.ts'
 import { RouteTeller } from './mesh-answer.ts'
+import { MeshDevices } from './mesh-devices.ts'
 import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-door.ts'
 import { MeshGiving } from './mesh-giving.ts'
 import { MeshMeter } from './mesh-meter.ts'
@@ -28,11 +29,13 @@ export class AppMesh {
   readonly #meter = new MeshMeter()
   /** Makes, joins and leaves rooms. */
   readonly rooms: MeshRooms
+  readonly devices: MeshDevices
   #joining: Promise<Result<JoinedMesh>> | null = null
   #joined: JoinedMesh | null = null
   #signal: SignalView = { state: 'off' }
   #census: Census | null = null
   #rooms: readonly RoomView[] = []
+  #account: AccountView | null = null
   readonly #lookers = new Set<string>()
   #links: MeshView['links'] = []
   #routes: Routes = []
@@ -60,6 +63,12 @@ export class AppMesh {
       consent: () => this.#settings.consent,
       join: () => this.#join(),
       left: (id) => this.#leftRoom(id),
+    })
+    this.devices = new MeshDevices({
+      consent: () => this.#settings.consent,
+      join: () => this.#join(),
+      every: this.#parts.every,
+      waits: () => this.#account?.request != null,
     })
     this.#view = this.#compose()
   }
@@ -200,6 +209,7 @@ export class AppMesh {
     this.#census = null
     this.#links = []
     this.#rooms = []
+    this.#account = null
     this.#head = null
     this.#changed()
     await joined?.leave()
@@ -272,6 +282,10 @@ export class AppMesh {
         hear(() => {
           this.#rooms = rooms
         }),
+      onAccount: (account) =>
+        hear(() => {
+          this.#account = account
+        }),
       onContribution: (state) => hear(() => this.#giving.hear(state)),
       onRoute: (request, word) =>
         hear(() => {
@@ -342,6 +356,7 @@ export class AppMesh {
       routes: this.#routes,
       census: this.#census,
       rooms: this.#rooms,
+      account: this.#account,
     }
   }
 

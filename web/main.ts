@@ -134,16 +134,18 @@ function downloadsChannel(): BroadcastChannel | null {
 
 /** Nothing of it is loaded until somebody wants it. */
 async function joinMesh(hooks: MeshHooks) {
-  const [{ MeshTab }, { deviceIdentity }, { roomShelf }] = await Promise.all([
+  const [{ MeshTab }, { deviceIdentity }, { roomShelf }, { accountShelf }] = await Promise.all([
     import('./mesh-tab.ts'),
     import('./account/key-shelf.ts'),
     import('./account/room-shelf.ts'),
+    import('./account/account-shelf.ts'),
   ])
   const { key } = await deviceIdentity()
   return MeshTab.join({
     baseUrl,
     key,
     roomShelf: await roomShelf(),
+    accountShelf: await accountShelf(),
     makeStageWorker: () =>
       new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'stage for others' }),
     makeTicker: () =>

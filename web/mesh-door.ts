@@ -22,12 +22,16 @@ export interface JoinedMesh {
   >
   readonly chat: Pick<MeshTab['chat'], 'load' | 'chat' | 'count' | 'times'>
   readonly rooms: Pick<MeshTab['rooms'], 'make' | 'join' | 'renewInvite' | 'answer' | 'leave'>
+  readonly account: Pick<
+    MeshTab['account'],
+    'look' | 'showRequest' | 'hideRequest' | 'add' | 'remove' | 'newWords' | 'recover'
+  >
   within(room: RoomId | null): void
   leave(): Promise<void>
 }
 
 export type MeshHooks = Required<
-  Pick<MeshTabParts, 'relayOnly' | 'onSignal' | 'onRooms' | 'onContribution' | 'onRoute' | 'onCensus'>
+  Pick<MeshTabParts, 'relayOnly' | 'onSignal' | 'onRooms' | 'onAccount' | 'onContribution' | 'onRoute' | 'onCensus'>
 >
 
 export interface MeshParts {

@@ -3,6 +3,7 @@
  * what it asks. Joins the parts; decides nothing.
  */
 import { DeviceKey, type KeptKey, verifySigned } from './account/device-key.ts'
+import { type AccountShelf, type AccountView, MyAccount } from './account/my-account.ts'
 import { MyRooms, type RoomView } from './account/my-rooms.ts'
 import { BROWSER_ROOM_CRYPTO } from './account/room.ts'
 import type { RoomShelf } from './account/room-shelf.ts'
@@ -29,12 +30,14 @@ export interface MeshTabParts {
   readonly baseUrl: string
   readonly key: KeptKey
   readonly roomShelf: RoomShelf
+  readonly accountShelf: AccountShelf
   readonly makeStageWorker: () => Worker
   readonly makeTicker: () => Worker
   readonly askPersistence: () => Promise<boolean>
   readonly relayOnly: () => boolean
   readonly onSignal: (state: SignalState) => void
   readonly onCensus?: (census: Census) => void
+  readonly onAccount: (account: AccountView) => void
   readonly onRooms: (rooms: readonly RoomView[]) => void
   readonly onContribution: (state: ContributionState) => void
   readonly onRoute: RouteChatParts['onRoute']
@@ -48,13 +51,14 @@ export class MeshTab {
   readonly chat: RouteChat
   readonly stage: WorkerStage
   readonly rooms: MyRooms
+  readonly account: MyAccount
   readonly #gate: RoomGate
   readonly #exchange: Exchange
   /** Whom this tab serves; null for anyone. */
   #within: RoomId | null = null
   #presence: Omit<Holding, 'room'> | null = null
 
-  private constructor(parts: MeshTabParts, key: DeviceKey, rooms: MyRooms) {
+  private constructor(parts: MeshTabParts, key: DeviceKey, rooms: MyRooms, account: MyAccount) {
     const { baseUrl, makeStageWorker, askPersistence, relayOnly, onSignal, onCensus, onContribution, onRoute } = parts
     const { every } = new Ticker(parts.makeTicker())
     const gguf = { makeWorker: makeStageWorker, baseUrl, askPersistence, now }
@@ -68,7 +72,9 @@ export class MeshTab {
       every,
       onState: (state) => {
         onSignal(state)
-        if (state.state === 'here') void rooms.arrive()
+        if (state.state !== 'here') return
+        void rooms.arrive()
+        void account.arrive()
       },
       onRoom: (word) => void rooms.hear(word),
       ...(onCensus ? { onCensus } : {}),
@@ -153,6 +159,7 @@ export class MeshTab {
     this.stage = stage
     this.contribution = contribution
     this.rooms = rooms
+    this.account = account
     this.#gate = gate
     this.#exchange = exchange
     addEventListener('pagehide', () => contribution.drain())
@@ -162,16 +169,24 @@ export class MeshTab {
   static async join(parts: MeshTabParts): Promise<MeshTab> {
     const key = await DeviceKey.of(parts.key)
     let tab: MeshTab | null = null
+    const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes))
     const rooms = await MyRooms.open({
       key,
       shelf: parts.roomShelf,
       crypto: { verify: verifySigned, ...BROWSER_ROOM_CRYPTO },
-      random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+      random,
       nowMs: () => tab?.node.server.serverNowMs() ?? Date.now(),
       say: async (wish) => (tab ? tab.node.server.room(wish) : fail('signal-away', '')),
       onChange: parts.onRooms,
     })
-    tab = new MeshTab(parts, key, rooms)
+    const account = await MyAccount.open({
+      key,
+      shelf: parts.accountShelf,
+      random,
+      say: async (wish) => (tab ? tab.node.server.account(wish) : fail('signal-away', '')),
+      onChange: parts.onAccount,
+    })
+    tab = new MeshTab(parts, key, rooms, account)
     return tab
   }
 

@@ -8,6 +8,7 @@ import { createWeft, type Weft } from './openai.ts'
 import './ui/tokens.css'
 import './ui/base.css'
 import { Chat } from './ui/chat.svelte.ts'
+import { DevicesPanel } from './ui/devices/devices-panel.svelte.ts'
 import { Layout } from './ui/layout.svelte.ts'
 import { ConversationList } from './ui/list.svelte.ts'
 import { MeshScreen } from './ui/mesh/mesh-screen.svelte.ts'
@@ -37,6 +38,7 @@ export function openPage(parts: AppParts, target: Element): App {
     settings: new Settings(app),
     models: new ModelsScreen(app),
     mesh,
+    devices: new DevicesPanel(app, mesh, chat.router),
     rooms: new RoomsScreen(app, mesh, chat.router),
   }
   mount(Page, { target, props })

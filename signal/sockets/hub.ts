@@ -8,6 +8,7 @@ import type { Server as HttpServer } from 'node:http'
 import { Server, type Socket } from 'socket.io'
 import { Rate } from '../../web/rules/rate.ts'
 import { Roster } from '../../web/rules/roster.ts'
+import { parseAccountWish } from '../../web/wire/accounts.ts'
 import { parseLook } from '../../web/wire/census.ts'
 import {
   EVENT_BYTES_MAX,
@@ -17,7 +18,7 @@ import {
   PROVE_MS_MAX,
   TICKET_ROTATE_LOOK_MS,
 } from '../../web/wire/limits.ts'
-import { type PeerId, peerIdOf } from '../../web/wire/peers.ts'
+import { keyOfPeer, type PeerId, peerIdOf } from '../../web/wire/peers.ts'
 import { parseAssignWish, parsePlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { parseRoomWish } from '../../web/wire/room-events.ts'
@@ -32,6 +33,7 @@ import {
   SIGNAL_PROTOCOLS,
   type TabSays,
 } from '../../web/wire/signal-events.ts'
+import { Accounts } from './accounts.ts'
 import { CensusDesk } from './census-desk.ts'
 import { Planner } from './planner.ts'
 import { Rooms } from './rooms.ts'
@@ -53,6 +55,7 @@ export class Hub {
   readonly #io: Server<TabSays, ServerSays>
   readonly #sockets = new Map<PeerId, TabSocket>()
   readonly #rooms: Rooms
+  readonly #accounts = new Accounts()
   readonly #planner: Planner
   readonly #census: CensusDesk
   readonly #sweeping: ReturnType<typeof setInterval>
@@ -188,6 +191,13 @@ export class Hub {
       const wish = parseRoomWish(value)
       if (peer === null) reply(fail('not-proven', ''))
       else reply(wish.ok ? await this.#rooms.wish(peer, wish.value) : wish)
+    })
+    socket.on('account', async (value, reply) => {
+      if (typeof reply !== 'function') return
+      const wish = parseAccountWish(value)
+      const key = peer === null ? null : keyOfPeer(peer)
+      if (key === null) reply(fail('not-proven', ''))
+      else reply(wish.ok ? await this.#accounts.wish(key, wish.value) : wish)
     })
     socket.on('look', (value, reply) =>
       proven(reply, (own) => {

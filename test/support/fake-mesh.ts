@@ -3,7 +3,7 @@
  * asked for is remembered. Nothing happens by itself.
  */
 
-import type { Awake, LinkView, RoomView } from '../../web/app-mesh-view.ts'
+import type { AccountView, Awake, LinkView, RoomView } from '../../web/app-mesh-view.ts'
 import type { AwakeWish, JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh-door.ts'
 import type { RouteWord } from '../../web/mesh-routes.ts'
 import type { Battery } from '../../web/rules/giving.ts'
@@ -31,6 +31,10 @@ export class FakeMesh {
   within: RoomId | null = null
   /** What the page asked of rooms, in order; each is answered by `room`. */
   readonly roomWishes: (readonly unknown[])[] = []
+  /** What the page asked of its account, in order, and what each comes to. */
+  readonly accountWishes: (readonly unknown[])[] = []
+  accountAnswer: Result<null> = ok(null)
+  words = 'abandon ability able about above absent absorb abstract absurd abuse access accident'
   /** The room of each answer that was asked for; null for anyone. */
   readonly askedWithin: (RoomId | null)[] = []
   /** What the next wish of a room comes to. */
@@ -197,6 +201,10 @@ export class FakeMesh {
     this.#become({ state: 'off', reason: null })
   }
 
+  account(account: AccountView): void {
+    this.#hooks?.onAccount(account)
+  }
+
   rooms(rooms: readonly RoomView[]): void {
     this.#hooks?.onRooms(rooms)
   }
@@ -217,6 +225,11 @@ export class FakeMesh {
   #become(state: ContributionState): void {
     this.#given = state
     this.#hooks?.onContribution(state)
+  }
+
+  #askedAccount(...wish: readonly unknown[]): Result<null> {
+    this.accountWishes.push(wish)
+    return this.accountAnswer
   }
 
   #wished(...wish: readonly unknown[]): Result<RoomId> {
@@ -295,6 +308,18 @@ export class FakeMesh {
         renewInvite: async (...wish) => void this.#wished('renewInvite', ...wish),
         answer: async (...wish) => (this.#wished('answer', ...wish).ok ? ok(null) : fail('signal-away', '')),
         leave: async (...wish) => void this.#wished('leave', ...wish),
+      },
+      account: {
+        look: async () => void this.accountWishes.push(['look']),
+        showRequest: () => void this.accountWishes.push(['show']),
+        hideRequest: () => void this.accountWishes.push(['hide']),
+        add: async (link) => this.#askedAccount('add', link),
+        remove: async (key) => this.#askedAccount('remove', key),
+        recover: async (words) => this.#askedAccount('recover', words),
+        newWords: async () => {
+          const asked = this.#askedAccount('words')
+          return asked.ok ? ok(this.words) : asked
+        },
       },
       within: (room) => {
         this.within = room

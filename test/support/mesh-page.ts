@@ -2,6 +2,7 @@
  * One tab of the mesh in a page that the product's build and server make: the product's own parts, its calls on
  * `window.mesh`. Driven by `mesh-app.ts`.
  */
+import { MemoryAccountShelf } from '../../web/account/account-shelf.ts'
 import { makeKey } from '../../web/account/device-key.ts'
 import type { RoomView } from '../../web/account/my-rooms.ts'
 import { MemoryRoomShelf } from '../../web/account/room-shelf.ts'
@@ -25,6 +26,8 @@ const tab = await MeshTab.join({
   baseUrl,
   key: await makeKey(),
   roomShelf: new MemoryRoomShelf(),
+  accountShelf: new MemoryAccountShelf(),
+  onAccount: () => {},
   onRooms(changed) {
     rooms = changed
   },

@@ -3,6 +3,7 @@
  * Comes back by itself after a cut, as the same peer. What the server says is parsed here, once.
  */
 import { io, type Socket } from 'socket.io-client'
+import { type AccountChain, type AccountWish, parseAccountChains } from '../wire/accounts.ts'
 import { type Census, parseCensus } from '../wire/census.ts'
 import { CODES, type Code } from '../wire/codes.ts'
 import { type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
@@ -161,6 +162,12 @@ export class SignalClient {
   /** Refusals: those of the server. */
   room(wish: RoomWish): Promise<Result<null>> {
     return done(this.#answer((socket) => socket.emitWithAck('room', wish)))
+  }
+
+  /** Value: the chains that claim the key that was asked for; none for what was told. Refusals: those of the server. */
+  async account(wish: AccountWish): Promise<Result<readonly AccountChain[]>> {
+    const answer = await this.#answer((socket) => socket.emitWithAck('account', wish))
+    return answer.ok ? parseAccountChains(answer.value) : answer
   }
 
   /** Whether to hear how many serve what, in all or in a room; also after the server was away. */

@@ -1,6 +1,7 @@
 /**
  * Which screen the address names: `#/c/<id>` a conversation, `#/contribute` and its like, else a new chat. Reads and writes
- * the part after `#`, which no server sees. An invite to a room (`#/join/...`) is taken out of the address at once.
+ * the part after `#`, which no server sees. What lets somebody in (`#/join/...`, `#/enrol/...`) is taken out of the address at
+ * once.
  */
 export type Route =
   | { readonly screen: 'chat'; readonly conversationId: string | null }
@@ -22,6 +23,7 @@ function parseRoute(hash: string): Route {
   const screen = SCREENS.find((name) => name === first)
   if (screen) return { screen }
   if (first === 'join') return { screen: 'rooms' }
+  if (first === 'enrol') return { screen: 'settings' }
   try {
     return { screen: 'chat', conversationId: first === 'c' && second ? decodeURIComponent(second) : null }
   } catch {
@@ -37,6 +39,7 @@ function hashOf(route: Route): string {
 export class Router {
   #route = $state.raw<Route>(parseRoute(location.hash))
   #invite = $state.raw<string | null>(null)
+  #device = $state.raw<string | null>(null)
   readonly #onRoute: (route: Route) => void
 
   /** `onRoute`: the address was changed by the person (a link, back, forward), not by this page. */
@@ -64,6 +67,15 @@ export class Router {
     this.#invite = null
   }
 
+  /** A device that asks to be added, as the address brought it; null once it was answered. */
+  get device(): string | null {
+    return this.#device
+  }
+
+  dropDevice(): void {
+    this.#device = null
+  }
+
   /** A step that Back undoes. */
   go(route: Route): void {
     this.#route = route
@@ -78,8 +90,10 @@ export class Router {
 
   /** What lets somebody in does not stay where others can read it. */
   #takeInvite(): void {
-    if (!location.hash.startsWith('#/join')) return
-    this.#invite = location.hash
+    const { hash } = location
+    if (hash.startsWith('#/join')) this.#invite = hash
+    else if (hash.startsWith('#/enrol')) this.#device = hash
+    else return
     history.replaceState(null, '', hashOf(this.#route))
   }
 }

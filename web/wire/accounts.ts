@@ -4,8 +4,9 @@
  * `web/account/account-set.ts`.
  */
 import { fromBase64Url, type PublicKeyText, parsePublicKey, SIGNATURE_BYTES, signedBytes } from './device-keys.ts'
-import { ACCOUNT_STATEMENTS_MAX, PEER_ID_CHARACTERS_MAX } from './limits.ts'
-import { peerReaderOf } from './peers.ts'
+import type { Fields } from './fields.ts'
+import { ACCOUNT_CLAIMS_MAX, ACCOUNT_STATEMENTS_MAX, PEER_ID_CHARACTERS_MAX } from './limits.ts'
+import { type PeerReader, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
 
 /** The key of the device that began it. */
@@ -34,6 +35,16 @@ export interface EnrolRequest {
   readonly code: string
 }
 
+export interface AccountChain {
+  readonly account: AccountId
+  readonly statements: readonly AccountStatement[]
+}
+
+/** To the server. `tell`: the chain of the account that the teller's key belongs to; `ask`: who claims this key, or is named by it. */
+export type AccountWish =
+  | ({ readonly kind: 'tell' } & AccountChain)
+  | { readonly kind: 'ask'; readonly key: PublicKeyText }
+
 export const ENROL_CODE_BYTES = 16
 const HASH_BYTES = 32
 
@@ -55,7 +66,8 @@ export function writeEnrolRequest({ key, code }: EnrolRequest): string {
   return `/enrol/${key}/${code}`
 }
 
-const { attempt, record, refuse, list, words, whole, oneOf } = peerReaderOf('account-invalid')
+const { attempt, refuse } = peerReaderOf('account-invalid')
+const inEvent = peerReaderOf('event-invalid')
 
 /** Refusals: `account-invalid`. Takes a whole address too. */
 export function parseEnrolRequest(text: string): Result<EnrolRequest> {
@@ -70,28 +82,48 @@ export function parseEnrolRequest(text: string): Result<EnrolRequest> {
   })
 }
 
-export function parseStatements(value: unknown): Result<readonly AccountStatement[]> {
-  return attempt(() => list(value, 'The statements', ACCOUNT_STATEMENTS_MAX).map(readStatement))
+export function parseAccountWish(value: unknown): Result<AccountWish> {
+  return inEvent.attempt(() => {
+    const fields = inEvent.record(value, 'A wish of an account')
+    const kind = inEvent.oneOf(fields, 'kind', ['tell', 'ask'])
+    return kind === 'tell' ? { kind, ...readChain(fields, inEvent) } : { kind, key: keyIn(fields, 'key', inEvent) }
+  })
 }
 
-function readStatement(value: unknown): AccountStatement {
-  const fields = record(value, 'A statement')
-  const key = (field: 'account' | 'key' | 'by') => {
-    const text = words(fields, field, PEER_ID_CHARACTERS_MAX)
-    return parsePublicKey(text).ok ? text : refuse(`\`${field}\``, 'is no key of a device')
-  }
+export function parseAccountChains(value: unknown): Result<readonly AccountChain[]> {
+  return inEvent.attempt(() =>
+    inEvent
+      .list(value, 'The accounts', ACCOUNT_CLAIMS_MAX)
+      .map((one) => readChain(inEvent.record(one, 'An account'), inEvent)),
+  )
+}
+
+function readChain(fields: Fields, reader: PeerReader): AccountChain {
+  const statements = reader
+    .list(fields['statements'], '`statements`', ACCOUNT_STATEMENTS_MAX)
+    .map((one) => readStatement(reader.record(one, 'A statement'), reader))
+  return { account: keyIn(fields, 'account', reader), statements }
+}
+
+function keyIn(fields: Fields, field: string, { words, refuse }: PeerReader): PublicKeyText {
+  const text = words(fields, field, PEER_ID_CHARACTERS_MAX)
+  return parsePublicKey(text).ok ? text : refuse(`\`${field}\``, 'is no key of a device')
+}
+
+function readStatement(fields: Fields, reader: PeerReader): AccountStatement {
+  const { words, refuse, whole, oneOf } = reader
   const sized = (field: 'previous' | 'proof' | 'signature', ...bytes: readonly number[]) => {
     const text = words(fields, field, PEER_ID_CHARACTERS_MAX)
     return bytes.includes(fromBase64Url(text)?.length ?? -1) ? text : refuse(`\`${field}\``, 'has another length')
   }
   return {
-    account: key('account'),
+    account: keyIn(fields, 'account', reader),
     number: whole(fields, 'number', ACCOUNT_STATEMENTS_MAX),
     previous: sized('previous', 0, HASH_BYTES),
     change: oneOf(fields, 'change', ['add', 'remove']),
     role: oneOf(fields, 'role', ['device', 'recovery']),
-    key: key('key'),
-    by: key('by'),
+    key: keyIn(fields, 'key', reader),
+    by: keyIn(fields, 'by', reader),
     proof: sized('proof', 0, HASH_BYTES),
     signature: sized('signature', SIGNATURE_BYTES),
   }

@@ -339,7 +339,12 @@ export const MEMBERSHIP_MS = 30 * 24 * 3_600_000
 export const ROOM_TELL_MS = 200
 /** Keys of one account at once, and changes of it: a device that reads it checks each signature. */
 export const ACCOUNT_KEYS_MAX = 16
-export const ACCOUNT_STATEMENTS_MAX = 128
+export const ACCOUNT_STATEMENTS_MAX = 64
+/** Accounts that the server remembers, the oldest forgotten first; and those that claim one key, of which one is right. */
+export const ACCOUNTS_KEPT_MAX = 10_000
+export const ACCOUNT_CLAIMS_MAX = 4
+/** A device that waits to be added looks this often whether it was. */
+export const ACCOUNT_LOOK_MS = 2_000
 /** A peer has so long to show its statement over a new link. */
 export const MEMBER_ANSWER_MS_MAX = 5_000
 /** After so long without a key press or touch a person counts as away, and what yields to them goes on. */

@@ -2,6 +2,7 @@
  * Everything that tabs and the signalling server say to each other, both ways, on one page: shapes, and how each is read
  * from outside. The server introduces peers; no field here can carry a prompt, an answer or an activation.
  */
+import type { AccountChain, AccountWish } from './accounts.ts'
 import type { Census } from './census.ts'
 import { type PublicKeyText, parsePublicKey, SIGNATURE_BYTES } from './device-keys.ts'
 import type { Fields } from './fields.ts'
@@ -120,6 +121,7 @@ export interface TabSays {
   /** Whether a screen looks at the network, or at a room of it: only then it is told of it. */
   look: (on: boolean | RoomId, reply: Reply<null>) => void
   room: (wish: RoomWish, reply: Reply<null>) => void
+  account: (wish: AccountWish, reply: Reply<readonly AccountChain[]>) => void
   leave: (nothing: null, reply: Reply<null>) => void
 }
 

@@ -1,20 +1,22 @@
 /** Accounts as chains of statements: who may change them, that no other chain passes for one, and the words that recover. */
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type AccountSet, changeAccount, isOffered, newAccount, readAccount } from '../../../web/account/account-set.ts'
 import type { DeviceKey } from '../../../web/account/device-key.ts'
+import { ACCOUNT_CRYPTO } from '../../../web/account/my-account.ts'
 import { newRecoveryWords, recoveryKey } from '../../../web/account/recovery.ts'
+import { type AccountSet, changeAccount, isOffered, newAccount, readAccount } from '../../../web/rules/account-set.ts'
 import {
   type AccountStatement,
   ENROL_CODE_BYTES,
+  parseAccountChains,
+  parseAccountWish,
   parseEnrolRequest,
-  parseStatements,
   writeEnrolRequest,
 } from '../../../web/wire/accounts.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import { ACCOUNT_KEYS_MAX } from '../../../web/wire/limits.ts'
 import { ok, type Result } from '../../../web/wire/result.ts'
-import { newKey, ROOM_CRYPTO, randomBytes } from '../../support/room-tabs.ts'
+import { newKey, randomBytes } from '../../support/room-tabs.ts'
 
 let keys: readonly DeviceKey[]
 let first: DeviceKey
@@ -31,18 +33,20 @@ function value<T>(result: Result<T>): T {
   return result.value
 }
 const add = (set: AccountSet, key: DeviceKey, by: DeviceKey, role: 'device' | 'recovery' = 'device') =>
-  changeAccount(set, { change: 'add', role, key: key.name }, by, ROOM_CRYPTO, codeOf(7))
+  changeAccount(set, { change: 'add', role, key: key.name }, by, ACCOUNT_CRYPTO, codeOf(7))
 const remove = (set: AccountSet, key: DeviceKey, by: DeviceKey) =>
-  changeAccount(set, { change: 'remove', role: 'device', key: key.name }, by, ROOM_CRYPTO)
-const read = (statements: readonly AccountStatement[]) => readAccount(first.name, statements, ROOM_CRYPTO)
+  changeAccount(set, { change: 'remove', role: 'device', key: key.name }, by, ACCOUNT_CRYPTO)
+const read = (statements: readonly AccountStatement[]) => readAccount(first.name, statements, ACCOUNT_CRYPTO)
 
 describe('an account', () => {
   it('grows by a device that another one signs in, and is read again from its statements', async () => {
     const two = value(await add(newAccount(first.name), second, first))
     const three = value(await add(two, third, second))
     expect(three.devices).toEqual([first.name, second.name, third.name])
-    const parsed = value(parseStatements(JSON.parse(JSON.stringify(three.statements))))
-    expect(await read(parsed)).toEqual(ok(three))
+    const chain = { account: first.name, statements: three.statements }
+    const [parsed] = value(parseAccountChains(JSON.parse(JSON.stringify([chain]))))
+    expect(parsed).toEqual(chain)
+    expect(await read(parsed?.statements ?? [])).toEqual(ok(three))
   })
 
   it('loses a device for good, and never the last one', async () => {
@@ -97,7 +101,7 @@ describe('an account', () => {
     const [a, b, c] = statements as [AccountStatement, AccountStatement, AccountStatement]
     for (const chain of [[b], [a, c], [b, a, c], [a, a], [a, b, b]])
       expect(await read(chain)).toMatchObject({ code: 'account-invalid' })
-    expect(await readAccount(second.name, statements, ROOM_CRYPTO)).toMatchObject({ code: 'account-invalid' })
+    expect(await readAccount(second.name, statements, ACCOUNT_CRYPTO)).toMatchObject({ code: 'account-invalid' })
   })
 })
 
@@ -105,14 +109,14 @@ describe('a new device', () => {
   it('joins the account of who saw its code, and of nobody else', async () => {
     const request = { key: second.name, code: codeOf(7) }
     const offered = value(await add(newAccount(first.name), second, first))
-    expect(await isOffered(offered, request, ROOM_CRYPTO)).toBe(true)
+    expect(await isOffered(offered, request, ACCOUNT_CRYPTO)).toBe(true)
     // A server that knows the key, and not the code, puts it into an account of its own.
     const change = { change: 'add', role: 'device', key: second.name } as const
     for (const code of [codeOf(8), null]) {
-      const taken = value(await changeAccount(newAccount(third.name), change, third, ROOM_CRYPTO, code))
-      expect(await isOffered(taken, request, ROOM_CRYPTO)).toBe(false)
+      const taken = value(await changeAccount(newAccount(third.name), change, third, ACCOUNT_CRYPTO, code))
+      expect(await isOffered(taken, request, ACCOUNT_CRYPTO)).toBe(false)
     }
-    expect(await isOffered(value(await remove(offered, second, first)), request, ROOM_CRYPTO)).toBe(false)
+    expect(await isOffered(value(await remove(offered, second, first)), request, ACCOUNT_CRYPTO)).toBe(false)
   })
 
   it('shows a link that is read as it was written, and no other', () => {
@@ -134,7 +138,8 @@ it('words that are not those of a key are refused', async () => {
 it('statements are parsed where they arrive, whatever arrives', () => {
   fc.assert(
     fc.property(fc.anything(), (anything) => {
-      const parsed = parseStatements(anything)
+      expect(parseAccountWish(anything)).toMatchObject({ code: 'event-invalid' })
+      const parsed = parseAccountChains(anything)
       expect(parsed.ok && parsed.value.length > 0).toBe(false)
     }),
   )

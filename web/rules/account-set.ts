@@ -1,6 +1,6 @@
 /**
  * Who belongs to an account: reads its chain of statements from the first device on, and makes the next one. A chain that
- * breaks a rule anywhere is refused as a whole. Keeps nothing and asks nobody.
+ * breaks a rule anywhere is refused as a whole. Hashes and signatures are passed in; keeps nothing.
  */
 
 import {
@@ -11,11 +11,30 @@ import {
   enrolProofBytes,
   statementBytes,
 } from '../wire/accounts.ts'
-import { fromBase64Url, type PublicKeyText, parsePublicKey, toBase64Url } from '../wire/device-keys.ts'
+import { fromBase64Url, type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
 import { ACCOUNT_KEYS_MAX, ACCOUNT_STATEMENTS_MAX } from '../wire/limits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
-import type { DeviceKey } from './device-key.ts'
-import type { RoomCrypto } from './room.ts'
+
+/** What it takes to read a chain. */
+export interface AccountReader {
+  readonly signed: (
+    key: PublicKeyText,
+    purpose: Purpose,
+    fields: readonly string[],
+    signature: string,
+  ) => Promise<boolean>
+  readonly sha256: (bytes: Uint8Array) => Promise<Uint8Array>
+}
+
+/** And to make one. */
+export interface AccountCrypto extends AccountReader {
+  readonly mac: (secret: Uint8Array, bytes: Uint8Array) => Promise<Uint8Array>
+}
+
+export interface AccountSigner {
+  readonly name: PublicKeyText
+  sign(purpose: Purpose, fields: readonly string[]): Promise<Uint8Array>
+}
 
 export interface AccountSet {
   readonly account: AccountId
@@ -33,13 +52,24 @@ export function newAccount(first: PublicKeyText): AccountSet {
 }
 
 /** Refusals: `account-invalid`. */
-export async function readAccount(
+export function readAccount(
   account: AccountId,
   statements: readonly AccountStatement[],
-  crypto: RoomCrypto,
+  crypto: AccountReader,
 ): Promise<Result<AccountSet>> {
-  let set = newAccount(account)
-  for (const statement of statements) {
+  return extendAccount(newAccount(account), statements, crypto)
+}
+
+/** A longer chain that begins with what is known. Refusals: `account-invalid`, also for one that goes another way. */
+export async function extendAccount(
+  known: AccountSet,
+  statements: readonly AccountStatement[],
+  crypto: AccountReader,
+): Promise<Result<AccountSet>> {
+  const isSame = known.statements.every(({ signature }, at) => (statements[at]?.signature ?? signature) === signature)
+  if (!isSame) return fail('account-invalid', 'Another device has changed it meanwhile.')
+  let set = known
+  for (const statement of statements.slice(known.statements.length)) {
     const next = await follow(set, statement, crypto)
     if (!next.ok) return next
     set = next.value
@@ -51,8 +81,8 @@ export async function readAccount(
 export async function changeAccount(
   set: AccountSet,
   change: AccountChange,
-  by: Pick<DeviceKey, 'name' | 'sign'>,
-  crypto: RoomCrypto,
+  by: AccountSigner,
+  crypto: AccountCrypto,
   code: string | null = null,
 ): Promise<Result<AccountSet>> {
   const { account, statements } = set
@@ -64,7 +94,7 @@ export async function changeAccount(
 }
 
 /** Whether this account was offered by somebody who saw the code that this device showed. */
-export async function isOffered(set: AccountSet, request: EnrolRequest, crypto: RoomCrypto): Promise<boolean> {
+export async function isOffered(set: AccountSet, request: EnrolRequest, crypto: AccountCrypto): Promise<boolean> {
   const added = set.statements.find(({ change, key }) => change === 'add' && key === request.key)
   return (
     set.devices.includes(request.key) &&
@@ -73,14 +103,17 @@ export async function isOffered(set: AccountSet, request: EnrolRequest, crypto: 
   )
 }
 
-async function follow(set: AccountSet, statement: AccountStatement, crypto: RoomCrypto): Promise<Result<AccountSet>> {
+async function follow(
+  set: AccountSet,
+  statement: AccountStatement,
+  crypto: AccountReader,
+): Promise<Result<AccountSet>> {
   const wrong = ruleBroken(set, statement)
   if (wrong !== null) return fail('account-invalid', wrong)
   if (statement.previous !== (await headOf(set, crypto))) return fail('account-invalid', 'A statement is missing.')
-  const by = parsePublicKey(statement.by)
-  const signature = fromBase64Url(statement.signature)
-  const signed = by.ok && signature && (await crypto.verify(by.value, 'enrol', accountFields(statement), signature))
-  if (!signed) return fail('account-invalid', 'A signature is wrong.')
+  const { by, signature } = statement
+  if (!(await crypto.signed(by, 'enrol', accountFields(statement), signature)))
+    return fail('account-invalid', 'A signature is wrong.')
   const { change, role, key } = statement
   const others = (keys: readonly PublicKeyText[]) => keys.filter((one) => one !== key)
   const added = (keys: readonly PublicKeyText[], own: typeof role) =>
@@ -109,11 +142,11 @@ function ruleBroken(set: AccountSet, { account, number, change, role, key, by }:
   return known.length >= ACCOUNT_KEYS_MAX ? `It has ${ACCOUNT_KEYS_MAX} keys, which is all it may.` : null
 }
 
-async function headOf({ statements }: AccountSet, { sha256 }: RoomCrypto): Promise<string> {
+async function headOf({ statements }: AccountSet, { sha256 }: AccountReader): Promise<string> {
   const last = statements.at(-1)
   return last ? toBase64Url(await sha256(statementBytes(last))) : ''
 }
 
-async function proofOf({ key, code }: EnrolRequest, account: AccountId, { mac }: RoomCrypto): Promise<string> {
+async function proofOf({ key, code }: EnrolRequest, account: AccountId, { mac }: AccountCrypto): Promise<string> {
   return toBase64Url(await mac(fromBase64Url(code) ?? new Uint8Array(0), enrolProofBytes(account, key)))
 }

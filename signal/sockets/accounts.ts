@@ -1,0 +1,71 @@
+/**
+ * Accounts as devices tell of them: the chain of each, so that a new device finds the one that it was added to. In memory: a
+ * restart forgets them, and devices tell them again when they connect. It verifies chains and decides nothing of them.
+ */
+import { createHash } from 'node:crypto'
+import { type AccountReader, type AccountSet, extendAccount, newAccount } from '../../web/rules/account-set.ts'
+import type { AccountChain, AccountId, AccountWish } from '../../web/wire/accounts.ts'
+import type { PublicKeyText } from '../../web/wire/device-keys.ts'
+import { ACCOUNT_CLAIMS_MAX, ACCOUNTS_KEPT_MAX } from '../../web/wire/limits.ts'
+import { fail, ok, type Result } from '../../web/wire/result.ts'
+import { verifyText } from './verify.ts'
+
+const READER: AccountReader = {
+  signed: verifyText,
+  sha256: async (bytes) => createHash('sha256').update(bytes).digest(),
+}
+
+export class Accounts {
+  /** Those told of last come last. */
+  readonly #kept = new Map<AccountId, AccountSet>()
+  /** By key. Anybody may claim a key; the device that has it knows whose code it showed. */
+  readonly #claims = new Map<PublicKeyText, Set<AccountId>>()
+
+  /** `own`: the key that this socket has proven. Refusals: `account-invalid`. */
+  async wish(own: PublicKeyText, wish: AccountWish): Promise<Result<readonly AccountChain[]>> {
+    if (wish.kind === 'tell') return this.#tell(own, wish)
+    // Its own first: a device that was taken out still finds that out.
+    const claims = new Set([wish.key, ...(this.#claims.get(wish.key) ?? [])])
+    return ok([...claims].flatMap((id) => chainOf(this.#kept.get(id))).slice(0, ACCOUNT_CLAIMS_MAX))
+  }
+
+  async #tell(own: PublicKeyText, chain: AccountChain): Promise<Result<readonly AccountChain[]>> {
+    const { account, statements } = chain
+    const known = this.#kept.get(account)
+    const read = await extendAccount(known ?? newAccount(account), statements, READER)
+    // Another device has told of a change while the signatures were verified: both cannot be the next one.
+    if (this.#kept.get(account) !== known) return this.#tell(own, chain)
+    if (!read.ok) return read
+    const set = read.value
+    if (!set.devices.includes(own)) return fail('account-invalid', 'It is not the account of this device.')
+    this.#kept.delete(account)
+    this.#kept.set(account, set)
+    for (const key of [...set.devices, ...set.recovery]) this.#claim(key, account)
+    for (const key of set.removed) this.#drop(key, account)
+    const [oldest] = this.#kept.keys()
+    if (oldest !== undefined && this.#kept.size > ACCOUNTS_KEPT_MAX) this.#forget(oldest)
+    return ok([])
+  }
+
+  #claim(key: PublicKeyText, account: AccountId): void {
+    const claims = this.#claims.get(key) ?? new Set<AccountId>()
+    if (claims.size < ACCOUNT_CLAIMS_MAX) claims.add(account)
+    this.#claims.set(key, claims)
+  }
+
+  #drop(key: PublicKeyText, account: AccountId): void {
+    const claims = this.#claims.get(key)
+    claims?.delete(account)
+    if (claims?.size === 0) this.#claims.delete(key)
+  }
+
+  #forget(account: AccountId): void {
+    const set = this.#kept.get(account)
+    this.#kept.delete(account)
+    for (const key of [...(set?.devices ?? []), ...(set?.recovery ?? [])]) this.#drop(key, account)
+  }
+}
+
+function chainOf(set: AccountSet | undefined): readonly AccountChain[] {
+  return set ? [{ account: set.account, statements: set.statements }] : []
+}
