@@ -65,6 +65,7 @@ export class Hub {
     this.#parts = parts
     this.#rooms = new Rooms({
       nowMs: parts.nowMs,
+      isHere: (peer) => this.#sockets.has(peer),
       tell: (peer, word) => void this.#sockets.get(peer)?.emit('room', word),
     })
     this.#planner = new Planner(this.roster, this.#rooms, parts.mint, parts.nowMs)
@@ -91,7 +92,8 @@ export class Hub {
   /** Takes out whose lease has ended, also of their rooms. */
   sweep(): readonly PeerId[] {
     const gone = this.roster.sweep(this.#parts.nowMs())
-    for (const peer of gone) this.#rooms.gone(peer)
+    // One that only sleeps gets its lease back, and is where it was.
+    for (const peer of gone) if (!this.#sockets.has(peer)) this.#rooms.gone(peer)
     return gone
   }
 
@@ -122,6 +124,7 @@ export class Hub {
       if (peer !== null && this.#sockets.get(peer) === socket) {
         this.#sockets.delete(peer)
         this.roster.lose(peer, this.#parts.nowMs())
+        if (!this.roster.peer(peer)) this.#rooms.gone(peer)
       }
     })
     const proven = <T>(reply: Reply<T>, work: (own: PeerId) => Result<T>) => {

@@ -31,6 +31,7 @@ interface Hall {
 
 export interface RoomsParts {
   readonly nowMs: () => number
+  readonly isHere: (peer: PeerId) => boolean
   readonly tell: (peer: PeerId, word: RoomWord) => void
 }
 
@@ -85,6 +86,8 @@ export class Rooms {
     if (!(await verifyText(owner, 'member', memberFields(membership), signature))) {
       return fail('peer-not-member', 'The signature of the statement is wrong.')
     }
+    // It may have left while the signature was verified.
+    if (!this.#parts.isHere(own)) return fail('not-proven', '')
     if (!this.#mayBeIn(own, id)) return fail('room-full', `A tab is in ${ROOMS_JOINED_MAX} rooms at most.`)
     const hall = this.#hall(id)
     const room = hall.rooms.get(owner) ?? { owner, members: new Map<PeerId, Membership>() }

@@ -127,6 +127,21 @@ describe('the server', () => {
   })
 })
 
+it('a tab that slept longer than its lease is still in its room, until its socket is gone', async () => {
+  const [owner, member] = [await server.tab(), await server.tab()]
+  const { id, invite } = await makeRoom(owner, true)
+  await member.rooms.join(invite)
+  await isIn(owner, id, 2)
+  server.nowMs += LEASE_MS
+  expect(server.hub.sweep()).toHaveLength(2)
+  await serve(member, 0, 4, id)
+  expect(await owner.client.plan({ ...REQUEST, room: id })).toMatchObject({ ok: true })
+  server.nowMs += LEASE_MS
+  server.hub.sweep()
+  member.client.close()
+  await isIn(owner, id, 1)
+})
+
 describe('a plan', () => {
   it('of a room has its members alone, and one for anyone none who serve a room alone', async () => {
     const [owner, member, stranger] = [await server.tab(), await server.tab(), await server.tab()]
