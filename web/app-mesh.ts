@@ -36,7 +36,8 @@ export class AppMesh {
   #census: Census | null = null
   #rooms: readonly RoomView[] = []
   #account: AccountView | null = null
-  readonly #lookers = new Set<string>()
+  /** By who looks; undefined follows what the person chose. */
+  readonly #lookers = new Map<string, RoomId | null | undefined>()
   #links: MeshView['links'] = []
   #routes: Routes = []
   /** The answer under way over others: its model, and its newest route. */
@@ -140,10 +141,13 @@ export class AppMesh {
     return this.#giving.stop()
   }
 
-  /** Who wants to know who is here: the screen of the network, a chat that others may answer. Joins where that is allowed. */
-  look(on: boolean, who: 'network' | 'chat' = 'network'): void {
-    if (on) this.#lookers.add(who)
-    else this.#lookers.delete(who)
+  /**
+   * Who wants to know who is here: the screen of the network, a chat that others may answer. Joins where that is allowed.
+   * `room`: its members, or everybody (null); by default what the person chose. The last who came is told.
+   */
+  look(on: boolean, who: 'network' | 'chat' = 'network', room?: RoomId | null): void {
+    this.#lookers.delete(who)
+    if (on) this.#lookers.set(who, room)
     // Nobody tells any more: what was true is not known to be.
     if (!this.#looking) this.#census = null
     this.#stayWithin()
@@ -300,7 +304,8 @@ export class AppMesh {
   #stayWithin(): void {
     const { room } = this.#settings
     this.#joined?.within(room)
-    this.#joined?.node.server.look(this.#looking && (room ?? true))
+    const seen = [...this.#lookers.values()].at(-1)
+    this.#joined?.node.server.look(this.#looking && ((seen === undefined ? room : seen) ?? true))
   }
 
   /** Who leaves the room that they gave to gives to nobody, rather than to everybody. */

@@ -13,6 +13,7 @@ import type { Turns } from './schedule/turns.ts'
 import type { ChatEvent, ChatMessage, ChatRequest, LoadedModel } from './wire/chat.ts'
 import type { Scope } from './wire/conversation.ts'
 import { fail, ok, type Result } from './wire/result.ts'
+import type { RoomId } from './wire/rooms.ts'
 
 /** The engines of this device, with the picked model. */
 interface Local {
@@ -47,12 +48,12 @@ export class Ways implements Asker {
     const entry = picked()
     if (!entry) return fail('not-loaded', '')
     const layers = this.#layersOf(entry)
-    return chooseMode({ scope, inRoom: IN_ROOM, local: localOf(entry), layers, wish: wish() })
+    return chooseMode({ scope, inRoom: this.#room !== null, local: localOf(entry), layers, wish: wish() })
   }
 
   /** Whether a conversation may be given this scope now. Refusals: `room-missing`. */
   permits(scope: Scope): Result<null> {
-    return scope === 'room' && !IN_ROOM ? fail('room-missing', '') : ok(null)
+    return scope === 'room' && this.#room === null ? fail('room-missing', '') : ok(null)
   }
 
   /** As `App.ask`, of the picked model. */
@@ -61,7 +62,7 @@ export class Ways implements Asker {
     const choice = this.choose(scope)
     if (!choice.ok) return yield endOf(choice)
     const { mode, reason: why } = choice.value
-    const answer = mode === 'local' ? this.#parts.local.ask(request, signal) : this.#over(request, signal)
+    const answer = mode === 'local' ? this.#parts.local.ask(request, signal) : this.#over(request, signal, scope)
     for await (const event of answer) yield event.kind === 'answerer' ? { ...event, why } : event
   }
 
@@ -86,17 +87,23 @@ export class Ways implements Asker {
     return choice.value.mode === 'local' || key === undefined ? null : ok(key)
   }
 
-  async *#over(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
+  async *#over(request: ChatRequest, signal: AbortSignal, scope: Scope): AsyncGenerator<ChatEvent, void, undefined> {
     const { turns, mesh, picked } = this.#parts
     const turn = await turns.take(signal)
     if (!turn.ok) return yield endOf(turn)
     try {
       const key = picked()?.key
       if (key === undefined) return yield endOf(fail('not-loaded', ''))
-      yield* mesh.ask(key, request, signal)
+      const { privateEnds } = mesh.view.settings
+      yield* mesh.ask(key, request, signal, { privateEnds, room: scope === 'room' ? this.#room : null })
     } finally {
       turn.value()
     }
+  }
+
+  /** The room that this browser works with. */
+  get #room(): RoomId | null {
+    return this.#parts.mesh.view.settings.room
   }
 
   #layersOf({ source, model, pending }: ModelEntry) {
@@ -113,9 +120,6 @@ export class Ways implements Asker {
     return { refusal: null, stages: route.stages, tokensPerSecond: 1_000 / route.predictedMs }
   }
 }
-
-/** Until rooms are built. */
-const IN_ROOM = false
 
 /** Whether it fits is looked at while the page already shows it: until then nothing speaks against it. */
 function localOf({ fit, speed, pending }: ModelEntry): ModeFacts {

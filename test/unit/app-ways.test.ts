@@ -202,6 +202,18 @@ describe('a conversation that others may answer', () => {
     expect(mesh.joins).toBe(0)
   })
 
+  it('of a room asks its members alone, and of anyone no room', async () => {
+    const room = 'r'.repeat(22)
+    app.mesh.set({ consent: true, room })
+    mesh.chat = answered
+    await give('room')
+    await app.conversations.send('Hello?')
+    expect(over()).toMatchObject({ text: 'One two', state: 'length' })
+    await give('anyone')
+    await app.conversations.send('And you?')
+    expect(mesh.askedWithin).toEqual([room, null])
+  })
+
   it('waits for an answer of this tab, and an update waits for it', async () => {
     app.mesh.set({ consent: true })
     await give('anyone')

@@ -140,6 +140,7 @@ export class ChatWays {
     if (scope === this.#scope) return
     this.#scope = scope
     this.#refusal = null
-    this.#app.mesh.look(scope !== 'device', 'chat')
+    const { room } = this.#app.mesh.view.settings
+    this.#app.mesh.look(scope !== 'device', 'chat', scope === 'room' ? room : null)
   }
 }
