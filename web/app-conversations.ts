@@ -2,13 +2,13 @@
  * The conversations of a person: the list, the one that is open with its branches, and the answers that are being written
  * in any of them. Nothing shown is lost: what cannot be kept is said in `trouble` and stays. No DOM, no wording.
  */
-import { type Asker, answering, type Phase } from './answering.ts'
-import { DEFAULT_SAMPLING } from './app-view.ts'
+import { type Asker, answering } from './answering.ts'
+import type { ConversationsView, OpenConversation, Running } from './app-conversations-view.ts'
+import { ConversationFiles } from './conversation-files.ts'
 import { ConversationKeeper } from './conversation-keeper.ts'
 import { beginAnswer, canGoOn } from './rules/answer.ts'
 import {
   branchTo,
-  branchToMarkdown,
   childrenByParent,
   newestLeafBelow,
   promptOf,
@@ -28,52 +28,10 @@ import {
   type Scope,
   WHOLE_WINDOW,
 } from './wire/conversation.ts'
-import { parseConversationFile, type WholeConversation, writeConversationFile } from './wire/conversation-file.ts'
-import { DELETED_KEPT_MS, NAME_CHARACTERS_MAX, OUTPUT_TOKENS_DEFAULT, SEARCH_HITS_MAX } from './wire/limits.ts'
+import type { WholeConversation } from './wire/conversation-file.ts'
+import { DELETED_KEPT_MS, NAME_CHARACTERS_MAX, SEARCH_HITS_MAX } from './wire/limits.ts'
 import { type Failure, fail, ok, type Result } from './wire/result.ts'
 import { foldForSearch } from './wire/search.ts'
-
-export type { Hit } from './store/conversation-store.ts'
-
-export const DEFAULT_SETTINGS: ConversationSettings = {
-  system: '',
-  sampling: DEFAULT_SAMPLING,
-  answerTokensMax: OUTPUT_TOKENS_DEFAULT,
-  contextEnd: 'drop',
-}
-
-/** An answer that this tab is computing. `answer` is newer than what the branch holds. */
-export interface Running {
-  readonly answer: Answer
-  readonly phase: Phase
-}
-
-export interface OpenConversation {
-  /** Not kept before its first message. */
-  readonly conversation: Conversation
-  readonly isNew: boolean
-  readonly branch: readonly Message[]
-  /** Messages that stand in the place of another one, by parent (`''` for the first), oldest first. */
-  readonly children: ReadonlyMap<string, readonly Message[]>
-  readonly running: Running | null
-}
-
-/** Replaced as a whole on every change, `open` and its parts only where they changed. */
-export interface ConversationsView {
-  readonly state: 'opening' | 'ready'
-  /** Why conversations do not outlive the page; null where they do. */
-  readonly refusal: Failure | null
-  /** The last write failed: what is shown is not kept. */
-  readonly trouble: Failure | null
-  /** Newest first. */
-  readonly list: readonly Conversation[]
-  /** Conversations that are being answered, by this tab. */
-  readonly answering: ReadonlySet<string>
-  readonly open: OpenConversation
-  /** What was deleted last, while it can be brought back. */
-  readonly deleted: readonly Conversation[]
-  readonly presets: readonly Preset[]
-}
 
 export interface ConversationsParts {
   readonly store: Promise<ConversationStore>
@@ -93,6 +51,7 @@ interface RunningAnswer {
 }
 
 export class Conversations {
+  readonly files: ConversationFiles
   readonly #parts: ConversationsParts
   readonly #listeners = new Set<(view: ConversationsView) => void>()
   readonly #closed = new AbortController()
@@ -117,6 +76,16 @@ export class Conversations {
 
   constructor(parts: ConversationsParts) {
     this.#parts = parts
+    const { nowMs, newId } = parts
+    this.files = new ConversationFiles({
+      ready: () => this.start(),
+      listed: () => this.#listed(),
+      conversation: (id) => this.#all.get(id),
+      messagesOf: (id) => this.#messagesOf(id),
+      add: (whole) => this.#add(whole),
+      nowMs,
+      newId,
+    })
     this.#defaults = parts.settings
     this.#current = this.#fresh(parts.settings)
     this.#view = this.#compose()
@@ -271,50 +240,6 @@ export class Conversations {
     )
   }
 
-  /** The text of an export file: these conversations, else all. Where the store fails, what this page still knows. */
-  async exportFile(ids?: readonly string[]): Promise<Result<string>> {
-    await this.start()
-    await this.#keeper?.flush()
-    const whole: WholeConversation[] = []
-    let unread: Failure | null = null
-    for (const conversation of this.#listed()) {
-      if (ids && !ids.includes(conversation.id)) continue
-      const messages = await this.#messagesOf(conversation.id)
-      if (messages.ok) whole.push({ conversation, messages: messages.value })
-      else unread = messages
-    }
-    if (unread && whole.length === 0) return unread
-    return ok(writeConversationFile(whole, this.#parts.nowMs()))
-  }
-
-  /** Adds what a file holds and says how many. One that is here already comes in beside it, as a copy. */
-  async importFile(text: string): Promise<Result<number>> {
-    await this.start()
-    const parsed = parseConversationFile(text)
-    if (!parsed.ok) return parsed
-    for (const whole of parsed.value) {
-      const { conversation: copy, messages } = this.#copyOf(whole)
-      // Who may answer is chosen here, not by a file.
-      const conversation = { ...copy, scope: 'device' as const }
-      this.#hold(conversation)
-      await this.#keeper?.keep(conversation, messages)
-    }
-    this.#changed()
-    return ok(parsed.value.length)
-  }
-
-  /** The branch of a conversation that is shown, or would be. Refusals: `conversation-unknown`, and those of the store. */
-  async markdown(id: string): Promise<Result<string>> {
-    await this.start()
-    const conversation = this.#all.get(id)
-    if (!conversation) return fail('conversation-unknown', '')
-    await this.#keeper?.flush()
-    const messages = await this.#messagesOf(id)
-    if (!messages.ok) return messages
-    const tree = new Map(messages.value.map((message) => [message.id, message]))
-    return ok(branchToMarkdown(conversation, branchTo(tree, conversation.leafId)))
-  }
-
   async keepPreset(name: string, settings: ConversationSettings): Promise<Result<null>> {
     await this.start()
     const kept = await this.#ready.keepPreset({
@@ -378,6 +303,12 @@ export class Conversations {
   #hold(conversation: Conversation): void {
     this.#all.set(conversation.id, conversation)
     this.#list = null
+  }
+
+  async #add({ conversation, messages }: WholeConversation): Promise<void> {
+    this.#hold(conversation)
+    this.#changed()
+    await this.#keeper?.keep(conversation, messages)
   }
 
   #drop(id: string): void {
@@ -549,38 +480,13 @@ export class Conversations {
 
   /** What is kept of a conversation, and what is shown of it but could not be kept. */
   async #messagesOf(id: string): Promise<Result<readonly Message[]>> {
+    await this.#keeper?.flush()
     const kept = await this.#ready.messagesOf(id)
     const shown = id === this.#current.id ? [...this.#tree.values()] : []
     const unwritten = this.#keeper?.unwritten(id) ?? []
     if (!kept.ok && shown.length + unwritten.length === 0) return kept
     const all = [...shown, ...(kept.ok ? kept.value : []), ...unwritten]
     return ok([...new Map(all.map((one) => [one.id, one])).values()])
-  }
-
-  /** New ids where the conversation is here already: an import never overwrites. */
-  #copyOf({ conversation, messages }: WholeConversation): WholeConversation {
-    const settled = messages.map(
-      (message): Message =>
-        message.role === 'assistant' && message.state === 'writing' ? { ...message, state: 'interrupted' } : message,
-    )
-    const shown = { ...conversation, deletedMs: null }
-    if (!this.#all.has(conversation.id)) return { conversation: shown, messages: settled }
-    const conversationId = this.#parts.newId()
-    const ids = new Map(settled.map(({ id }) => [id, this.#parts.newId()]))
-    const moved = (id: string | null) => (id === null ? null : (ids.get(id) ?? null))
-    return {
-      conversation: {
-        ...shown,
-        id: conversationId,
-        leafId: moved(conversation.leafId),
-        summaries: conversation.summaries.map(({ text, upToId }) => ({ text, upToId: moved(upToId) ?? upToId })),
-      },
-      messages: settled.map((message): Message => {
-        const node = { id: moved(message.id) ?? message.id, conversationId, parentId: moved(message.parentId) }
-        if (message.role === 'user') return { ...message, ...node }
-        return { ...message, ...node, window: { ...message.window, fromId: moved(message.window.fromId) } }
-      }),
-    }
   }
 
   /** The same array until one of them changes: an answer that grows must cost no list. */

@@ -3,7 +3,8 @@
  * request at a time through to the engine and loads a model when one is needed. No DOM, no drawing, no wording.
  */
 
-import { Conversations, type ConversationsParts, DEFAULT_SETTINGS } from './app-conversations.ts'
+import { Conversations, type ConversationsParts } from './app-conversations.ts'
+import { DEFAULT_SETTINGS } from './app-conversations-view.ts'
 import { AppMesh } from './app-mesh.ts'
 import { Models, type ModelsParts } from './app-models.ts'
 import { type Catalogue, type PrebuiltEntry, Shelf } from './app-shelf.ts'

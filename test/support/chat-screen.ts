@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import type { BrowserContext, Locator, Page } from 'playwright'
 import { expect } from 'vitest'
-import { DEFAULT_SETTINGS } from '../../web/app-conversations.ts'
+import { DEFAULT_SETTINGS } from '../../web/app-conversations-view.ts'
 import type { ConversationSettings } from '../../web/wire/conversation.ts'
 import { parseConversationFile, type WholeConversation } from '../../web/wire/conversation-file.ts'
 import { assert } from '../../web/wire/result.ts'

@@ -1,5 +1,5 @@
 /** Makes conversations and messages for tests: small, valid, with ids that say what they are. */
-import { DEFAULT_SETTINGS } from '../../web/app-conversations.ts'
+import { DEFAULT_SETTINGS } from '../../web/app-conversations-view.ts'
 import { beginAnswer } from '../../web/rules/answer.ts'
 import type { Answer, Conversation, Message, Question } from '../../web/wire/conversation.ts'
 

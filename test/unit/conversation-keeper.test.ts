@@ -1,6 +1,7 @@
 /** What could not be written: it is tried again by itself, stays in an export and on the screen, and goes out last of all. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Conversations, DEFAULT_SETTINGS } from '../../web/app-conversations.ts'
+import { Conversations } from '../../web/app-conversations.ts'
+import { DEFAULT_SETTINGS } from '../../web/app-conversations-view.ts'
 import { ConversationKeeper } from '../../web/conversation-keeper.ts'
 import type { Change } from '../../web/store/conversation-store.ts'
 import { MemoryConversations } from '../../web/store/memory-conversations.ts'
@@ -103,7 +104,7 @@ describe('a conversation that has no room', () => {
     await conversations.show(id)
     const shown = conversations.view.open.branch.map(({ text }) => text)
     expect(shown).toEqual(['One', 'Fine.', 'Two', 'Fine.'])
-    const file = await conversations.exportFile()
+    const file = await conversations.files.write()
     const read = file.ok ? parseConversationFile(file.value) : file
     expect(read.ok && read.value.flatMap(({ messages }) => messages.map(({ text }) => text)).sort()).toEqual(
       shown.sort(),

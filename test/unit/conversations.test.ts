@@ -1,6 +1,7 @@
 /** `Conversations` over the store in memory: asking, branches, cuts, context ends, deleting, import, other tabs. */
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { Conversations, DEFAULT_SETTINGS } from '../../web/app-conversations.ts'
+import { Conversations } from '../../web/app-conversations.ts'
+import { DEFAULT_SETTINGS } from '../../web/app-conversations-view.ts'
 import type { ConversationStore } from '../../web/store/conversation-store.ts'
 import { MemoryConversations } from '../../web/store/memory-conversations.ts'
 import type { Writers } from '../../web/store/writers.ts'
@@ -322,15 +323,15 @@ describe('export and import', () => {
     const conversations = make()
     await conversations.send('One')
     await conversations.regenerate(lastOf(conversations))
-    const file = await conversations.exportFile()
+    const file = await conversations.files.write()
     expect(file.ok).toBe(true)
     if (!file.ok) return
     const other = make(new MemoryConversations(null))
-    expect(await other.importFile(file.value)).toEqual({ ok: true, value: 1 })
+    expect(await other.files.read(file.value)).toEqual({ ok: true, value: 1 })
     const { id } = conversations.view.open.conversation
     await other.show(id)
     expect(shown(other)).toEqual(shown(conversations))
-    expect(await other.importFile(file.value)).toEqual({ ok: true, value: 1 })
+    expect(await other.files.read(file.value)).toEqual({ ok: true, value: 1 })
     expect(other.view.list.length).toBe(2)
     const copy = other.view.list.find((one) => one.id !== id)?.id ?? ''
     await other.show(copy)
@@ -342,16 +343,16 @@ describe('export and import', () => {
     const conversations = make()
     await conversations.send('One')
     await conversations.setScope('anyone')
-    const exported = await conversations.exportFile()
+    const exported = await conversations.files.write()
     if (!exported.ok) throw new Error(exported.code)
     expect(exported.value).toContain('"anyone"')
     const other = make(new MemoryConversations(null))
-    expect(await other.importFile(exported.value)).toEqual({ ok: true, value: 1 })
+    expect(await other.files.read(exported.value)).toEqual({ ok: true, value: 1 })
     await other.show(conversations.view.open.conversation.id)
     expect(other.view.open.conversation.scope).toBe('device')
   })
 
   it('refuse what is no export', async () => {
-    expect(await make().importFile('{}')).toMatchObject({ code: 'import-invalid' })
+    expect(await make().files.read('{}')).toMatchObject({ code: 'import-invalid' })
   })
 })

@@ -1,6 +1,6 @@
 /** What a browser remembers of a person's settings: kept, read with a check, and harmless where storage is refused. */
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_SETTINGS } from '../../web/app-conversations.ts'
+import { DEFAULT_SETTINGS } from '../../web/app-conversations-view.ts'
 import { type PreferenceShelf, PreferenceStore } from '../../web/store/preferences.ts'
 import { DRAFTS_CHARACTERS_MAX, DRAFTS_KEPT_MAX } from '../../web/wire/limits.ts'
 

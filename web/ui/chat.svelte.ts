@@ -3,7 +3,7 @@
  * call its verbs; it talks to `App` only. It draws nothing and words nothing but what a screen reader hears.
  */
 import type { App } from '../app.ts'
-import type { ConversationsView, OpenConversation, Running } from '../app-conversations.ts'
+import type { ConversationsView, OpenConversation, Running } from '../app-conversations-view.ts'
 import type { AppView, ModelEntry } from '../app-view.ts'
 import type { EngineName } from '../wire/chat.ts'
 import { explain } from '../wire/codes.ts'

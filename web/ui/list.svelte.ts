@@ -3,7 +3,7 @@
  * Talks to `App` only; wording is in the components.
  */
 import type { App } from '../app.ts'
-import type { Hit } from '../app-conversations.ts'
+import type { Hit } from '../app-conversations-view.ts'
 import type { Conversation } from '../wire/conversation.ts'
 import { IMPORT_BYTES_MAX } from '../wire/limits.ts'
 import { type Failure, fail } from '../wire/result.ts'
@@ -98,7 +98,7 @@ export class ConversationList {
 
   /** All conversations, or one, as a file. */
   async exportFile(id?: string): Promise<void> {
-    const file = await this.#app.conversations.exportFile(id === undefined ? undefined : [id])
+    const file = await this.#app.conversations.files.write(id === undefined ? undefined : [id])
     this.#trouble = file.ok ? null : file
     const name = `weft-conversations-${new Date().toISOString().slice(0, 10)}.json`
     if (file.ok) saveText(name, 'application/json', file.value)
@@ -106,7 +106,7 @@ export class ConversationList {
 
   /** The conversation on the clipboard. */
   async copyMarkdown(id: string): Promise<void> {
-    const text = await this.#app.conversations.markdown(id)
+    const text = await this.#app.conversations.files.markdown(id)
     this.#trouble = text.ok ? null : text
     if (text.ok) await navigator.clipboard.writeText(text.value)
   }
@@ -117,7 +117,7 @@ export class ConversationList {
       this.#trouble = fail('import-too-large', `It has ${file.size} bytes; ${IMPORT_BYTES_MAX} are allowed.`)
       return
     }
-    const read = await this.#app.conversations.importFile(await file.text())
+    const read = await this.#app.conversations.files.read(await file.text())
     this.#trouble = read.ok ? null : read
     this.#imported = read.ok ? read.value : null
   }

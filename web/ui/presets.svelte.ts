@@ -3,7 +3,7 @@
  * person's own, everything; it never changes what was said.
  */
 import type { App } from '../app.ts'
-import { DEFAULT_SETTINGS } from '../app-conversations.ts'
+import { DEFAULT_SETTINGS } from '../app-conversations-view.ts'
 import type { ConversationSettings, Preset } from '../wire/conversation.ts'
 
 const drawn = (temperature: number, topP: number, minP: number): ConversationSettings => ({

@@ -3,7 +3,7 @@
  * at once.
  */
 import type { App } from '../app.ts'
-import { DEFAULT_SETTINGS } from '../app-conversations.ts'
+import { DEFAULT_SETTINGS } from '../app-conversations-view.ts'
 import type { ConversationSettings } from '../wire/conversation.ts'
 
 export type Theme = App['preferences']['value']['theme']
