@@ -7,7 +7,12 @@
 const shared = '^web/(wire|rules)/'
 
 /** App, what it shows, and the parts of it that have a name of their own. */
-const door = ['^web/app\\.ts$', '^web/app-view\\.ts$', '^web/app-mesh-view\\.ts$', '^web/app-conversations\\.ts$']
+const door = [
+  '^web/app\\.ts$',
+  '^web/app-view\\.ts$',
+  '^web/app-mesh-view\\.ts$',
+  '^web/app-conversations(-view)?\\.ts$',
+]
 
 const room = (name, allowed, comment) => ({
   name: `${name}-stays-in-its-room`,

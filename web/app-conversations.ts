@@ -7,13 +7,7 @@ import type { ConversationsView, OpenConversation, Running } from './app-convers
 import { ConversationFiles } from './conversation-files.ts'
 import { ConversationKeeper } from './conversation-keeper.ts'
 import { beginAnswer, canGoOn } from './rules/answer.ts'
-import {
-  branchTo,
-  childrenByParent,
-  newestLeafBelow,
-  promptOf,
-  titleFrom,
-} from './rules/conversation.ts'
+import { branchTo, childrenByParent, newestLeafBelow, promptOf, titleFrom } from './rules/conversation.ts'
 import type { Changed, ConversationStore, Hit } from './store/conversation-store.ts'
 import type { Writers } from './store/writers.ts'
 import type { ChatMessage } from './wire/chat.ts'
