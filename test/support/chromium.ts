@@ -14,6 +14,8 @@ export const CHROMIUM_FLAGS: readonly string[] = [
   '--headless=new',
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
+  // SwiftShader spells such a null out, a store for each number: tiles took it seconds to compile. Zeros all the same.
+  '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
