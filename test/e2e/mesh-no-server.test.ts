@@ -5,6 +5,6 @@
 import { it } from 'vitest'
 import { useKillMatrix } from '../support/kill-matrix.ts'
 
-const matrix = useKillMatrix()
+const matrix = useKillMatrix(3)
 
 it('a stage that dies while the server is away costs no token', () => matrix().playWithoutServer(1))

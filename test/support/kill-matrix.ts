@@ -1,5 +1,5 @@
 /**
- * Real deaths of real tabs: three stages of a tiny model in tabs of one Chromium, a standby for each, and an asker. A cell
+ * Real deaths of real tabs: stages of a tiny model in tabs of one Chromium, a standby for each, and an asker. A cell
  * of the matrix is one answer in which one stage dies in one phase in one way; tabs that died are replaced by new ones, so
  * that cells share all others. Registers the test runner's hooks; prints one table at the end.
  */
@@ -13,7 +13,6 @@ import { type MeshTabPage, openMeshTab } from './mesh-app.ts'
 import type { MeshPage } from './mesh-page.ts'
 import { RELAY_FLAGS, UdpRelay, viaRelay } from './udp-relay.ts'
 
-const STAGES = 3
 const TOKENS = 24
 const AT_TOKEN = 8
 /** Time enough to lose the server, and then a stage. */
@@ -33,9 +32,12 @@ export interface Cell {
   readonly death: Death
 }
 
-export const ALL_CELLS: readonly Cell[] = PHASES.flatMap((phase) =>
-  DEATHS.flatMap((death) => Array.from({ length: STAGES }, (_, stage) => ({ stage, phase, death }))),
-)
+/** Each stage, in each phase, by each death. */
+export function cellsOf(stages: number): readonly Cell[] {
+  return PHASES.flatMap((phase) =>
+    DEATHS.flatMap((death) => Array.from({ length: stages }, (_, stage) => ({ stage, phase, death }))),
+  )
+}
 
 type Answer = Awaited<ReturnType<MeshPage['ask']>>
 type RouteEvents = Awaited<ReturnType<MeshPage['routeEvents']>>
@@ -65,6 +67,7 @@ const QUESTIONS: Readonly<Record<Phase, string>> = {
 export class KillMatrix {
   readonly #server: AppServer
   readonly #browser: Browser
+  readonly #stages: number
   readonly #relay = new UdpRelay({ rttMs: 0, jitterMs: 0, lossPercent: 0 })
   readonly #expected = new Map<string, Answer>()
   readonly #rows: string[][] = []
@@ -73,9 +76,10 @@ export class KillMatrix {
   #onMoment: OnMoment = async () => {}
   #opened = 0
 
-  constructor(server: AppServer, browser: Browser) {
+  constructor(server: AppServer, browser: Browser, stages: number) {
     this.#server = server
     this.#browser = browser
+    this.#stages = stages
   }
 
   async play(cell: Cell): Promise<void> {
@@ -105,7 +109,7 @@ export class KillMatrix {
       if (name === 'token' && tokens === AT_TOKEN) {
         if (phase === 'decode') await kill(route[stage], death, atMs)
         // The first death is another stage's; this cell's own comes while its place is being taken.
-        if (phase === 'hand-over') await kill(route[(stage + 1) % STAGES], 'closed', atMs)
+        if (phase === 'hand-over') await kill(route[(stage + 1) % this.#stages], 'closed', atMs)
       }
       if (name === 'lost' && phase === 'hand-over' && killed.length === 1) await kill(route[stage], death, atMs)
     }
@@ -153,9 +157,9 @@ export class KillMatrix {
 
   /** Everybody is there again, in the order in which they are missed. */
   async ready(): Promise<MeshTabPage> {
-    while (this.#workers.length < 2 * STAGES) {
+    while (this.#workers.length < 2 * this.#stages) {
       const worker = await this.#open()
-      expect(await worker.tab.call('contribute', this.#modelId, STAGES, 1)).toMatchObject({ ok: true })
+      expect(await worker.tab.call('contribute', this.#modelId, this.#stages, 1)).toMatchObject({ ok: true })
       this.#workers.push(worker)
     }
     if (this.#asker) return this.#asker
@@ -172,7 +176,7 @@ export class KillMatrix {
   #routeOf(planned: string): readonly Worker[] {
     const stages: readonly { readonly peer: string }[] = JSON.parse(planned)
     const route = stages.flatMap(({ peer }) => this.#workers.find((worker) => worker.peer === peer) ?? [])
-    expect(route).toHaveLength(STAGES)
+    expect(route).toHaveLength(this.#stages)
     return route
   }
 
@@ -294,15 +298,15 @@ function lineOf(cells: readonly string[]): string {
 }
 
 /** One for a file of tests. */
-export function useKillMatrix(): () => KillMatrix {
+export function useKillMatrix(stages: number): () => KillMatrix {
   let built: BuiltPage
   let server: AppServer
   let matrix: KillMatrix
   beforeAll(async () => {
     built = await buildPage('mesh-page')
-    const model = tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5, contextLength: 1024, layers: STAGES })
+    const model = tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5, contextLength: 1024, layers: stages })
     server = await serveModels({ tiny: model }, built.appDir)
-    matrix = new KillMatrix(server, await launchChromium({ args: [...RELAY_FLAGS] }))
+    matrix = new KillMatrix(server, await launchChromium({ args: [...RELAY_FLAGS] }), stages)
     await matrix.ready()
   })
   afterAll(async () => {
