@@ -82,7 +82,7 @@ export interface RouteStageView {
 }
 
 export interface RouteNews {
-  readonly kind: 'lost' | 'replaced' | 'recovered'
+  readonly kind: 'lost' | 'replaced' | 'recovered' | 'searching' | 'rerouted'
   /** Null of the route as a whole. */
   readonly peer: PeerId | null
   readonly span: LayerSpan | null
@@ -98,6 +98,8 @@ export interface RouteView {
   readonly modelId: string
   readonly stages: readonly RouteStageView[]
   readonly tokens: number
+  /** Nobody stood by for a stage: another route is looked for, and the answer waits. */
+  readonly searching: boolean
   /** False once the answer has ended. */
   readonly running: boolean
   readonly news: readonly RouteNews[]

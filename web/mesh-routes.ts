@@ -10,6 +10,7 @@ import type { Plan } from './wire/plan-events.ts'
 
 export type RouteWord = RouteEvent | { readonly kind: 'planned'; readonly plan: Plan }
 export type Routes = readonly RouteView[]
+type Laid = Extract<RouteEvent, { readonly kind: 'rerouted' }>['stages'][number]
 
 export function hearRoute(routes: Routes, request: string, modelId: string, word: RouteWord, atMs: number): Routes {
   if (word.kind !== 'planned') {
@@ -18,7 +19,16 @@ export function hearRoute(routes: Routes, request: string, modelId: string, word
   const stages = word.plan.stages.map(({ span, peer, standby }): RouteStageView => {
     return { span, peer, standby: standby?.peer ?? null, lost: [], state: 'ready' }
   })
-  const fresh: RouteView = { request, modelId, stages, tokens: 0, running: true, news: [], times: null }
+  const fresh: RouteView = {
+    request,
+    modelId,
+    stages,
+    tokens: 0,
+    searching: false,
+    running: true,
+    news: [],
+    times: null,
+  }
   return [fresh, ...routes.filter((route) => route.request !== request)].slice(0, ROUTES_SHOWN_MAX)
 }
 
@@ -31,7 +41,7 @@ export function timeRoute(routes: Routes, request: string, times: RouteTimes): R
 }
 
 export function endRoute(routes: Routes, request: string): Routes {
-  return routes.map((route) => (route.request === request ? { ...route, running: false } : route))
+  return routes.map((route) => (route.request === request ? { ...route, running: false, searching: false } : route))
 }
 
 function happened(route: RouteView, word: RouteEvent, atMs: number): RouteView {
@@ -42,7 +52,7 @@ function happened(route: RouteView, word: RouteEvent, atMs: number): RouteView {
         ...route,
         news,
         stages: route.stages.map((stage) =>
-          stage.peer === word.peer ? { ...stage, state: 'lost', lost: [...stage.lost, word.peer] } : stage,
+          stage.span.first === word.span.first ? { ...stage, state: 'lost', lost: [...stage.lost, word.peer] } : stage,
         ),
       }
     case 'replaced':
@@ -51,17 +61,31 @@ function happened(route: RouteView, word: RouteEvent, atMs: number): RouteView {
         news,
         stages: route.stages.map((stage) => {
           if (stage.span.first !== word.span.first) return stage
-          return { ...stage, peer: word.peer, standby: null, state: 'ready' }
+          const standby = stage.peer === word.peer ? stage.standby : null
+          return { ...stage, peer: word.peer, standby, state: 'ready' }
         }),
       }
     case 'recovered':
       return { ...route, news }
+    case 'searching':
+      return { ...route, news, searching: true }
+    case 'rerouted':
+      return { ...route, news, searching: false, stages: word.stages.map((stage) => anew(stage, route.stages)) }
     default:
       return word satisfies never
   }
 }
 
+/** A stage of another plan; those who were lost before count where its layers begin. */
+function anew({ span, peer, standby }: Laid, before: readonly RouteStageView[]): RouteStageView {
+  const lost = before.filter((stage) => span.first <= stage.span.first && stage.span.first < span.last)
+  return { span, peer, standby, lost: lost.flatMap((stage) => stage.lost), state: 'ready' }
+}
+
 function newsOf(route: RouteView, word: RouteEvent, atMs: number): RouteNews {
+  if (word.kind === 'searching' || word.kind === 'rerouted') {
+    return { kind: word.kind, peer: null, span: null, atMs, tookMs: null }
+  }
   if (word.kind !== 'recovered') return { kind: word.kind, peer: word.peer, span: word.span, atMs, tookMs: null }
   const last = route.news.findLastIndex(({ kind }) => kind === 'recovered')
   const since = route.news.slice(last + 1).find(({ kind }) => kind === 'lost')

@@ -97,7 +97,20 @@ function keysOf(value: unknown): readonly string[] {
   return Object.entries(value).flatMap(([key, inner]) => [key, ...keysOf(inner)])
 }
 
-const ABOUT = ['says', 'request', 'epoch', 'position', 'positions', 'ticket', 'peers', 'by', 'frameMs']
+const ABOUT = [
+  'says',
+  'request',
+  'epoch',
+  'position',
+  'positions',
+  'ticket',
+  'peers',
+  'by',
+  'frameMs',
+  'at',
+  'got',
+  'passed',
+]
 const PLACE = ['place', 'span', 'first', 'last', 'before', 'after', 'head', 'tail']
 const SAMPLER = ['sampler', 'temperature', 'topK', 'topP', 'minP', 'repetitionPenalty', 'seed']
 

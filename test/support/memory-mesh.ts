@@ -23,6 +23,8 @@ const DRAIN_MS = 50
 /** Until a link is made, and until somebody gives up who cannot make it. */
 const CONNECT_MS = 100
 
+const NEVER = new Promise<never>(() => {})
+
 export interface MeshWish {
   /** One way, between two. */
   readonly delayMs?: (a: string, b: string) => number
@@ -62,6 +64,7 @@ export class MemoryMesh {
   readonly #links = new Map<string, PipeLink[]>()
   readonly #frozen = new Set<string>()
   readonly #stuck = new Set<string>()
+  readonly #mute = new Set<string>()
   readonly #lies = new Map<string, Lies>()
   readonly #delayMs: (a: string, b: string) => number
   readonly #linked: (a: string, b: string) => boolean
@@ -157,6 +160,11 @@ export class MemoryMesh {
     this.#stuck.add(name)
   }
 
+  /** It answers whatever is asked of it, and nothing that it computes from now on comes out. */
+  mute(name: string): void {
+    this.#mute.add(name)
+  }
+
   /** It says that it is leaving, and is gone when its word has arrived. */
   drain(name: string): void {
     this.#peers.get(name)?.provider?.drain()
@@ -167,7 +175,7 @@ export class MemoryMesh {
     return {
       facts: stage.facts,
       open: (request) => this.#unlessStuck(name, () => stage.open(request)),
-      run: (frame) => this.#unlessStuck(name, () => stage.run(frame)),
+      run: (frame) => (this.#mute.has(name) ? NEVER : this.#unlessStuck(name, () => stage.run(frame))),
       truncate: (...what) => this.#unlessStuck(name, () => stage.truncate(...what)),
       close: (session) => stage.close(session),
     }

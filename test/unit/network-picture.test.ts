@@ -14,7 +14,7 @@ function stage(first: number, last: number, more: Partial<RouteStageView>): Rout
 }
 
 function route(stages: readonly RouteStageView[]): RouteView {
-  return { request: 'r', modelId: 'm', stages, tokens: 0, running: true, news: [], times: null }
+  return { request: 'r', modelId: 'm', stages, tokens: 0, searching: false, running: true, news: [], times: null }
 }
 
 const kinds = (wish: PictureWish) => pictureOf(wish).threads.map(({ kind, peer }) => [kind, peer])

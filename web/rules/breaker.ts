@@ -5,8 +5,14 @@
 import { BREAKER_REST_MS, BREAKER_REST_MS_MAX, BREAKER_TRIES } from '../wire/limits.ts'
 
 export class Breaker {
+  readonly #tries: number
   #failures = 0
   #untilMs = 0
+
+  /** `tries`: failures in a row before the first rest. */
+  constructor(tries = BREAKER_TRIES) {
+    this.#tries = tries
+  }
 
   /** Whether to try now. */
   closed(nowMs: number): boolean {
@@ -16,8 +22,8 @@ export class Breaker {
   /** `chance`: 0 to 1; rests are up to half as long again, so that many do not come back together. */
   failed(nowMs: number, chance: number): void {
     this.#failures += 1
-    if (this.#failures < BREAKER_TRIES) return
-    const restMs = Math.min(BREAKER_REST_MS * 2 ** (this.#failures - BREAKER_TRIES), BREAKER_REST_MS_MAX)
+    if (this.#failures < this.#tries) return
+    const restMs = Math.min(BREAKER_REST_MS * 2 ** (this.#failures - this.#tries), BREAKER_REST_MS_MAX)
     this.#untilMs = nowMs + restMs * (1 + chance / 2)
   }
 }

@@ -135,7 +135,10 @@ export class Provider implements Server {
     const frameMs = this.#parts.takeFrameMs()
     // Three decimals say enough and cost few bytes.
     const word = frameMs === null ? {} : { frameMs: Math.round(frameMs * 1_000) / 1_000 }
-    for (const asker of this.#askers.values()) void asker.say({ says: 'alive', ...word })
+    for (const asker of this.#askers.values()) {
+      const own = [...this.#served.values()].filter((served) => served.asker === asker.peer)
+      void asker.say({ says: 'alive', ...word, at: own.map(({ work }) => work.at) })
+    }
   }
 
   async #open(from: Link, open: Open): Promise<void> {

@@ -5,6 +5,8 @@ import { type Failure, ok, type Result } from '../wire/result.ts'
 interface Awaited {
   readonly from: Set<string>
   readonly matches: (message: StageSays) => boolean
+  /** The position that they have to reach for it; null of a word alone. */
+  readonly end: number | null
   readonly settle: (result: Result<null>) => void
 }
 
@@ -12,9 +14,9 @@ export class RouteAnswers {
   #awaited: Awaited[] = []
 
   /** Resolves when all of these have said something that matches, or with what ended the wait. */
-  wait(from: Set<string>, matches: (message: StageSays) => boolean): Promise<Result<null>> {
+  wait(from: Set<string>, matches: (message: StageSays) => boolean, end: number | null = null): Promise<Result<null>> {
     return new Promise((settle) => {
-      this.#awaited.push({ from, matches, settle })
+      this.#awaited.push({ from, matches, end, settle })
     })
   }
 
@@ -31,6 +33,11 @@ export class RouteAnswers {
     const [awaited] = this.#awaited
     if (awaited) this.#settle(awaited, failure)
     return awaited !== undefined
+  }
+
+  /** Oldest first: who still has to say something, and how far they have to come for it. */
+  get asked(): readonly { readonly from: ReadonlySet<string>; readonly end: number | null }[] {
+    return this.#awaited
   }
 
   /** Whether this stage still has something to say. */

@@ -3,40 +3,32 @@
  * through one stage. Knows the words of the model and none of its layers.
  */
 import type { EngineWorkerApi, WorkerHead } from '../engine/worker-api.ts'
-import type { Link } from '../mesh/link.ts'
-import { keepsEnds } from '../rules/private-ends.ts'
 import type { OnProgress } from '../weights/model-load.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from '../wire/chat.ts'
-import { AVOIDED_MAX, PLANS_MAX, PRIVATE_END_LAYERS } from '../wire/limits.ts'
+import { PRIVATE_END_LAYERS } from '../wire/limits.ts'
 import type { RequestId } from '../wire/peer-frame.ts'
-import { type PeerId, peerOfSeat, seatOf } from '../wire/peers.ts'
-import type { Plan, PlanWish, PrivateEnds } from '../wire/plan-events.ts'
+import { peerOfSeat } from '../wire/peers.ts'
+import type { Plan, PrivateEnds } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { RoomId } from '../wire/rooms.ts'
+import { beside } from './beside.ts'
 import type { ModelSource } from './engine-door.ts'
+import { EventQueue } from './event-queue.ts'
 import type { Exchange } from './exchange.ts'
 import { type GgufParts, GgufWorker } from './gguf-worker.ts'
 import { type Keepable, KeptRoute } from './kept-route.ts'
 import { LapMeter, type RouteTimes } from './lap-meter.ts'
-import type { OwnEnds } from './own-ends.ts'
-import { type RouteClock, type RouteEvent, RouteHop, type RouteParts } from './route-hop.ts'
-import { linkAll } from './route-links.ts'
+import { Offenders } from './offenders.ts'
+import { type RouteEvent, RouteHop, type RouteParts } from './route-hop.ts'
+import { RoutePlans, type RoutePlansParts } from './route-plans.ts'
 import { Session } from './session.ts'
 import { type TalkParts, talk } from './talk.ts'
 import { UsageClock } from './usage-clock.ts'
 
 const PRIVATE_ENDS: PrivateEnds = { first: PRIVATE_END_LAYERS, last: PRIVATE_END_LAYERS }
 
-export interface RouteChatParts extends GgufParts {
-  readonly self: PeerId
-  /** The layers that this tab computes itself, for answers with private ends. */
-  readonly ends: Pick<OwnEnds, 'load' | 'unload'>
-  readonly plan: (wish: PlanWish) => Promise<Result<Plan>>
-  /** Within a room: refused where the peer does not belong to it. */
-  readonly connect: (peer: string, room: RoomId | null) => Promise<Result<Link>>
+export interface RouteChatParts extends GgufParts, RoutePlansParts {
   readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
-  readonly clock: RouteClock
-  readonly randomRequest: () => RequestId
   /** What happens to a route while it answers. */
   readonly onRoute: (request: RequestId, event: RouteEvent | { readonly kind: 'planned'; readonly plan: Plan }) => void
 }
@@ -45,6 +37,9 @@ interface OpenRoute extends Keepable {
   readonly request: RequestId
   readonly plan: Plan
   readonly session: Session
+  readonly hop: RouteHop
+  /** What the answer under way has to say of its route. */
+  said: EventQueue<ChatEvent>
 }
 
 export class RouteChat {
@@ -56,6 +51,7 @@ export class RouteChat {
   /** Answers under way with private ends. */
   #private = 0
   #laps: LapMeter | null = null
+  readonly #offenders = new Offenders()
 
   constructor(parts: RouteChatParts) {
     this.#parts = parts
@@ -134,15 +130,21 @@ export class RouteChat {
     if (kept) onRoute(kept.request, { kind: 'planned', plan: kept.plan })
     const route = kept ? ok(kept) : await this.#route(head, ends, room, kind, signal)
     if (!route.ok) return yield failed(route)
-    const { session } = route.value
+    const { session, hop } = route.value
     route.value.promptTokens = prompt.value.length
+    route.value.said = new EventQueue()
+    const giveUp = () => hop.giveUp()
+    signal.addEventListener('abort', giveUp)
     let good = true
     try {
-      for await (const event of talk({ session, vocabulary: head.vocabulary, encode, now }, request, signal)) {
+      const answer = talk({ session, vocabulary: head.vocabulary, encode, now }, request, signal)
+      for await (const event of beside(answer, route.value.said, giveUp)) {
         if (event.kind === 'end') good = event.reason !== 'error'
         yield event
       }
     } finally {
+      signal.removeEventListener('abort', giveUp)
+      if (good) this.#offenders.didWell(hop.peers)
       if (good && this.#head === head) await this.#kept.keep(route.value)
       else await session.close()
     }
@@ -152,7 +154,6 @@ export class RouteChat {
     return this.#gguf.door.call((api) => api.encodeChat(messages, begun) as Promise<Result<readonly number[]>>)
   }
 
-  /** A route all of whose stages can be reached, or have a standby that can. Others are asked for where not. */
   async #route(
     head: WorkerHead,
     ends: PrivateEnds | null,
@@ -160,89 +161,45 @@ export class RouteChat {
     kind: string,
     signal: AbortSignal,
   ): Promise<Result<OpenRoute>> {
-    const { plan, clock, randomRequest, onRoute, self } = this.#parts
-    const avoid: PeerId[] = []
-    // Only these are in the route, whoever else has a link: within a room they have shown that they belong to it.
-    const met = new Set<PeerId>()
-    let stranger: Failure | null = null
-    const connect = async (peer: PeerId) => {
-      const link = await this.#parts.connect(peer, room)
-      if (link.ok) met.add(peer)
-      else if (link.code === 'peer-not-member') stranger = link
-      return link
-    }
-    for (let tries = 1; ; tries += 1) {
-      const request = randomRequest()
-      const wish = {
-        request,
-        modelId: head.id,
-        layers: head.layers,
-        positions: head.contextPositions,
-        avoid,
-        ends,
-        room,
-      }
-      const planned = await plan(wish)
-      if (!planned.ok) return stranger ?? planned
-      if (signal.aborted) return fail('aborted', '')
-      if (planned.value.stages.at(-1)?.span.last !== head.layers) {
-        return fail('event-invalid', 'The plan leaves layers out.')
-      }
-      if (ends) {
-        if (!keepsEnds(planned.value.stages, self, ends, head.layers)) {
-          return fail('event-invalid', 'The plan leaves an end to others.')
-        }
-        const own = this.#source && (await this.#parts.ends.load(this.#source, head, ends, signal))
-        if (!own?.ok) return own ?? fail('not-loaded', '')
-        // Tickets start within minutes or not at all: those of before the load may be too old.
-        if (own.value && tries < PLANS_MAX) continue
-      }
-      onRoute(request, { kind: 'planned', plan: planned.value })
-      const missing = await linkAll(planned.value.stages, { connect, every: clock.every })
-      if (missing.length === 0) return ok(this.#open(head, request, planned.value, met, kind, ends !== null))
-      avoid.push(...missing)
-      if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return stranger ?? fail('unreachable', '')
-    }
+    const { onRoute } = this.#parts
+    const plans = new RoutePlans(this.#parts, this.#offenders, { head, source: this.#source, ends, room })
+    const planned = await plans.first((request, plan) => onRoute(request, { kind: 'planned', plan }), signal)
+    return planned.ok ? ok(this.#open(head, plans, planned.value, kind)) : planned
   }
 
-  #open(
-    head: WorkerHead,
-    request: RequestId,
-    plan: Plan,
-    met: ReadonlySet<PeerId>,
-    kind: string,
-    ownEnds: boolean,
-  ): OpenRoute {
-    const { stages } = plan
-    const { exchange, clock, onRoute, self } = this.#parts
-    const tickets = new Map<string, string>()
-    const nameOf = (index: number, peer: PeerId) => {
-      if (ownEnds && index === 0) return seatOf(self, 'first')
-      return ownEnds && index === stages.length - 1 ? seatOf(self, 'last') : peer
-    }
-    const route = stages.map(({ span, peer, standby, ticket }, index) => {
-      const name = nameOf(index, peer)
-      tickets.set(name, ticket)
-      if (standby) tickets.set(standby.peer, standby.ticket)
-      return { span, peer: name, standby: standby?.peer ?? null }
-    })
+  #open(head: WorkerHead, plans: RoutePlans, plan: Plan, kind: string): OpenRoute {
+    const { exchange, clock, onRoute } = this.#parts
+    const { request } = plans
     const laps = new LapMeter(clock.nowMs, () => hop.peers)
     this.#laps = laps
     const onEvent = (event: RouteEvent) => {
       laps.broke()
-      if (event.kind === 'lost') open.lost = true
+      if (event.kind === 'lost') {
+        open.lost = true
+        plans.lost(event.peer)
+        if (event.reason.code === 'stage-mute') this.#offenders.offended(event.peer, clock.nowMs(), Math.random())
+      }
       // Between answers nobody waits for it: it is let go.
       if (this.#kept.has(open)) void this.#kept.close()
       else onRoute(request, event)
+      if (event.kind === 'searching') open.said.push({ kind: 'notice', code: 'route-searching', detail: '' })
     }
     const heard: RouteParts['exchange'] = {
-      linkTo: (peer) => (met.has(peerOfSeat(peer)) ? exchange.linkTo(peer) : null),
+      linkTo: (peer) => (plans.hasMet(peerOfSeat(peer)) ? exchange.linkTo(peer) : null),
       join: (name, own) => exchange.join(name, laps.beside(own)),
     }
-    const vocabulary = head.vocabulary.offsets.length - 1
-    const hop: RouteHop = new RouteHop({ request, stages: route, tickets, exchange: heard, onEvent, clock, vocabulary })
+    const hop: RouteHop = new RouteHop({
+      request,
+      ...plans.layOut(plan),
+      exchange: heard,
+      onEvent,
+      clock,
+      vocabulary: head.vocabulary.offsets.length - 1,
+      replan: () => plans.again(),
+    })
     const session = new Session(1, [laps.around(hop)], head.contextPositions)
-    const open: OpenRoute = { kind, session, promptTokens: 0, lost: false, request, plan }
+    const said = new EventQueue<ChatEvent>()
+    const open: OpenRoute = { kind, session, hop, said, promptTokens: 0, lost: false, request, plan }
     return open
   }
 }

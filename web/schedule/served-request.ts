@@ -9,7 +9,7 @@ import type { Frame, FrameInput, FrameOutput, SamplerSpec } from '../engine/stag
 import type { Link } from '../mesh/link.ts'
 import type { Code } from '../wire/codes.ts'
 import { FRAMES_WAITING_BYTES_MAX, FRAMES_WAITING_MAX, TOKENS_IN_FLIGHT_MAX } from '../wire/limits.ts'
-import type { AskerSays, SamplerWire, StagePlace } from '../wire/peer-control.ts'
+import type { AskerSays, SamplerWire, StagePlace, StagePosition } from '../wire/peer-control.ts'
 import { allFinite, type PeerFrame, type RequestId } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { ServedStage } from './hop.ts'
@@ -50,6 +50,8 @@ export class ServedRequest {
   #refused = false
   /** Where the next rows begin. */
   #due = 0
+  /** Up to where what came out has gone on. */
+  #passed = 0
   /** Sends what came out in the order in which it went in. */
   #sending: Promise<void> = Promise.resolve()
 
@@ -122,6 +124,11 @@ export class ServedRequest {
     if (reason.code !== 'link-closed' && near.includes(peer)) void this.#refuse(reason, peer)
     else if (this.#targets().includes(peer))
       void this.#refuse(fail('link-closed', 'The link to the stage after is gone.'))
+  }
+
+  /** What its asker is told with every `alive`. */
+  get at(): StagePosition {
+    return { ...this.#about, got: this.#due, passed: this.#passed }
   }
 
   /** Nothing of it is computed or waits. */
@@ -242,8 +249,10 @@ export class ServedRequest {
       const made = await output
       // The asker has moved on: what came out belongs to nobody.
       if (epoch !== this.#epoch || this.#refused) return
-      if (made.ok) await this.#pass(frame, made.value)
-      else await this.#refuse(made, SENDERS_FAULT.includes(made.code) ? this.#senderOf(frame) : null)
+      if (made.ok) {
+        await this.#pass(frame, made.value)
+        if (epoch === this.#epoch) this.#passed = frame.position + frame.count
+      } else await this.#refuse(made, SENDERS_FAULT.includes(made.code) ? this.#senderOf(frame) : null)
     })
   }
 
@@ -279,6 +288,7 @@ export class ServedRequest {
     this.#epoch = epoch
     this.#refused = false
     this.#due = position
+    this.#passed = position
     this.#forget()
     if (sampler) this.#sampler = samplerOf(sampler)
     if (place) {

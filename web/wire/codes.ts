@@ -143,6 +143,8 @@ export const CODES = {
   'requests-full': ['A peer has as many open requests of yours as it takes.', 'Wait for one to end, then send again.'],
   'room-missing': ['This tab is in no room.', 'Join one by its link, or let this device answer.'],
   'stage-moved': ['A peer left; its layers moved.', 'Nothing is lost: the answer goes on.'],
+  'stage-mute': ['A peer was there and passed nothing on.', 'The answer goes on with another one.'],
+  'route-searching': ['A peer left and nobody stood by for it.', 'Another route is looked for; the answer waits.'],
   'route-broken': ['A peer left and nobody can take its place.', 'Send again to look for other peers.'],
   'signal-away': [
     'The signalling server does not answer.',

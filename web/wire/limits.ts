@@ -246,6 +246,14 @@ export const TURN_CREDENTIAL_MS = 24 * 3_600_000
 /** A stage says this often that it is alive, and is taken for dead when it has not for the second. */
 export const ALIVE_MS = 250
 export const ALIVE_MS_MAX = 1_000
+/**
+ * A stage that is alive and passes nothing on is taken for dead after so many times what its frames take here, but never
+ * before the second. One that is twenty times slower than planned is in time.
+ */
+export const MUTE_FACTOR = 32
+export const MUTE_MS_MIN = 15_000
+/** Times of frames, in the newest of which a route's pace is measured for that. */
+export const PACES_KEPT_MAX = 8
 /** Tokens that a stage computes to learn how fast it is. */
 export const MEASURE_FRAMES = 8
 /** A stage's worker that has not answered for so long is ended; its tab can serve again. */
@@ -253,6 +261,10 @@ export const STAGE_SILENT_MS_MAX = 5_000
 /** Peers that a request asks the planner to leave out, and plans that it asks for before it gives up. */
 export const AVOIDED_MAX = 16
 export const PLANS_MAX = 3
+/** Plans asked for when an answer has lost its route; the first rest between two, the longest; each is up to half longer. */
+export const REPLANS_MAX = 8
+export const REPLAN_MS = 500
+export const REPLAN_MS_MAX = 8_000
 /** Times of frames that a stage remembers for whoever asks. */
 export const FRAME_TIMES_KEPT_MAX = 4_096
 /** Failures in a row after which a peer is left alone, for the first rest and at most for the second. */
@@ -390,6 +402,7 @@ assert(SERVED_PER_ASKER_MAX * 2 <= SERVED_REQUESTS_MAX, 'one asker leaves room f
 assert(SERVED_REQUESTS_MAX < SESSIONS_MAX, 'a stage has a session for each request, and one to measure')
 assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at least')
 assert(CONNECT_LATE_MS < CONNECT_MS_MAX, 'a late peer is left out before it is given up')
+assert(MUTE_MS_MIN > ALIVE_MS_MAX, 'who says nothing is dead before who does nothing')
 assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
 assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
 assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')

@@ -11,6 +11,7 @@ import {
   DETAIL_CHARACTERS_MAX,
   PEER_ID_CHARACTERS_MAX,
   POSITION_MAX,
+  SERVED_PER_ASKER_MAX,
   SPARES_MAX,
   TICKET_CHARACTERS_MAX,
   VOCABULARY_MAX,
@@ -70,6 +71,12 @@ export type AskerSays =
   | (About & { readonly says: 'spares'; readonly peers: readonly string[] })
   | { readonly says: 'close'; readonly request: RequestId }
 
+/** Where the next rows begin at a stage, and up to where it has passed on what it made. */
+export interface StagePosition extends About {
+  readonly got: number
+  readonly passed: number
+}
+
 /**
  * Said by a stage. `refused` answers any of these or a frame, `by` names the neighbour whose fault it was as the stage sees
  * it; `held` says how far the KV has come while it is fed.
@@ -78,8 +85,11 @@ export type StageSays =
   | (About & { readonly says: 'opened' | 'truncated' })
   | (About & { readonly says: 'held'; readonly position: number })
   | (About & { readonly says: 'refused'; readonly by: string | null; readonly code: Code; readonly detail: string })
-  /** `frameMs`: how long its newest tokens were at this stage, so that an asker can tell its trips from its computing. */
-  | { readonly says: 'alive'; readonly frameMs?: number }
+  /**
+   * `frameMs`: how long its newest tokens were at this stage, so that an asker can tell its trips from its computing. `at`:
+   * where the asker's requests stand there, so that it can tell who holds them up.
+   */
+  | { readonly says: 'alive'; readonly frameMs?: number; readonly at?: readonly StagePosition[] }
   | { readonly says: 'draining' }
 
 /** Said by both over a link, once for each room that one of them speaks of. Null: it is not in the room. */
@@ -133,7 +143,8 @@ export function readPeerSays(text: string): Result<ControlSays> {
     switch (says) {
       case 'alive': {
         const frameMs = orNull(fields, 'frameMs', () => number(fields, 'frameMs', 0, FRAME_MS_MAX))
-        return frameMs === null ? { says } : { says, frameMs }
+        const at = orNull(fields, 'at', (all) => list(all, '`at`', SERVED_PER_ASKER_MAX).map(stagePositionOf))
+        return { says, ...(frameMs === null ? {} : { frameMs }), ...(at === null ? {} : { at }) }
       }
       case 'draining':
         return { says }
@@ -185,6 +196,12 @@ export function readPeerSays(text: string): Result<ControlSays> {
 
 function aboutOf(fields: Fields): About {
   return { request: requestId(fields, 'request'), epoch: whole(fields, 'epoch', EPOCH_MAX) }
+}
+
+function stagePositionOf(value: unknown): StagePosition {
+  const fields = record(value, 'A position')
+  const [got, passed] = [whole(fields, 'got', POSITION_MAX), whole(fields, 'passed', POSITION_MAX)]
+  return { ...aboutOf(fields), got, passed }
 }
 
 /** A newer peer may know more codes than this page. */

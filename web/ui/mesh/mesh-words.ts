@@ -82,6 +82,10 @@ export function sayNews({ kind, peer, span, tookMs }: RouteNews): string {
       return `${peer ? shortPeer(peer) : 'A peer'}${where} took its place`
     case 'recovered':
       return tookMs === null ? 'The answer goes on' : `The answer goes on, ${formatSeconds(tookMs)} after the loss`
+    case 'searching':
+      return 'Nobody stood by: another route is looked for'
+    case 'rerouted':
+      return 'Another route was found'
     default:
       return kind satisfies never
   }

@@ -1,0 +1,165 @@
+/**
+ * Stages that say that they are alive and pass nothing on, and slow ones that do, on links in memory and the CPU oracle: the
+ * first are replaced, the second never. The text is that of one whole stage.
+ */
+import { describe, expect, it } from 'vitest'
+import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
+import { Session } from '../../web/schedule/session.ts'
+import { MUTE_FACTOR, MUTE_MS_MIN } from '../../web/wire/limits.ts'
+import { tinyModel } from '../fixtures/tiny-model.ts'
+import type { Lies } from '../support/hostile-peer.ts'
+import { MemoryMesh } from '../support/memory-mesh.ts'
+import { paced } from '../support/paced-stage.ts'
+import { loadCpu, SEEDED } from '../support/tiny-stage.ts'
+
+const LAYERS = 3
+const POSITIONS = 96
+const TOKENS = 16
+const PROMPT = [3, 17, 42, 7, 99, 5, 23, 61, 8]
+const REQUEST = '0123456789abcdef0123456789abcdef'
+const NEVER = new AbortController().signal
+const FILE = tinyModel({ architecture: 'llama', types: 'F32', seed: 5, contextLength: POSITIONS, layers: LAYERS })
+const NAMES = ['stage0', 'stage1', 'stage2']
+
+interface Wish {
+  readonly plannedMs: number
+  /** What a frame takes at a stage, on the mesh's clock. */
+  readonly frameMs?: (name: string) => number
+  readonly lies?: Readonly<Record<string, Lies>>
+  /** When so many tokens have come; before the first at 0. */
+  readonly atToken?: (mesh: MemoryMesh, count: number) => void
+}
+
+interface Run {
+  readonly tokens: readonly number[]
+  readonly events: readonly RouteEvent[]
+  readonly reason: string
+  readonly tookMs: number
+  readonly mesh: MemoryMesh
+}
+
+async function route({ plannedMs, frameMs = () => 0, lies = {}, atToken = () => {} }: Wish): Promise<Run> {
+  const mesh = new MemoryMesh()
+  const asker = mesh.join('asker')
+  const stages: RouteStage[] = []
+  for (let first = 0; first < LAYERS; first += 1) {
+    const span = { first, last: first + 1 }
+    const names = { peer: `stage${first}`, standby: `standby${first}` }
+    for (const name of Object.values(names)) {
+      mesh.join(name, paced(await loadCpu(FILE, span), mesh.clock, frameMs(name)), lies[name] ?? null)
+    }
+    stages.push({ span, ...names })
+  }
+  const events: RouteEvent[] = []
+  const hop = new RouteHop({
+    request: REQUEST,
+    stages,
+    tickets: new Map(),
+    plannedMs,
+    exchange: asker.exchange,
+    onEvent: (event) => events.push(event),
+    clock: { nowMs: () => mesh.clock.nowMs, every: mesh.clock.every },
+  })
+  const session = new Session(1, [hop], POSITIONS)
+  const tokens: number[] = []
+  let reason = ''
+  atToken(mesh, 0)
+  const request = { prompt: PROMPT, sampler: SEEDED, maxTokens: TOKENS, endTokens: new Set<number>() }
+  const running = (async () => {
+    for await (const event of session.generate(request, NEVER)) {
+      if (event.kind === 'token') {
+        tokens.push(event.id)
+        atToken(mesh, tokens.length)
+      }
+      if (event.kind === 'end') reason = event.failure?.code ?? event.reason
+    }
+  })()
+  expect(await mesh.clock.until(() => reason !== '', 60 * 60_000)).toBe(true)
+  await running
+  return { tokens, events, reason, tookMs: mesh.clock.nowMs, mesh }
+}
+
+async function whole(): Promise<readonly number[]> {
+  const session = new Session(1, [await loadCpu(FILE)], POSITIONS)
+  const request = { prompt: PROMPT, sampler: SEEDED, maxTokens: TOKENS, endTokens: new Set<number>() }
+  const tokens: number[] = []
+  for await (const event of session.generate(request, NEVER)) if (event.kind === 'token') tokens.push(event.id)
+  return tokens
+}
+
+const lostOf = ({ events }: Run) =>
+  events.flatMap((event) => (event.kind === 'lost' ? [`${event.peer} ${event.reason.code}`] : []))
+
+describe('a stage that is alive and passes nothing on', () => {
+  const rows = NAMES.flatMap((name) => [0, 1, 7].map((count) => [name, count] as const))
+
+  it.each(rows)('%s, from token %i on, is replaced, and nobody else', async (name, count) => {
+    const run = await route({
+      plannedMs: 30,
+      atToken: (mesh, now) => {
+        if (now === count) mesh.mute(name)
+      },
+    })
+    expect(run).toMatchObject({ reason: 'length', tokens: await whole() })
+    expect(lostOf(run)).toEqual([`${name} stage-mute`])
+    // It was waited for as long as it had to be, and need not keep anything of the request.
+    expect(run.tookMs).toBeGreaterThan(MUTE_MS_MIN)
+    expect(run.mesh.sent.some(({ to, what }) => to === name && 'says' in what && what.says === 'close')).toBe(true)
+  })
+
+  it.each(NAMES)('%s, while it is made to hold what it should, is replaced too', async (name) => {
+    const next = NAMES[(NAMES.indexOf(name) + 1) % NAMES.length] ?? ''
+    const standby = name.replace('stage', 'standby')
+    const run = await route({
+      plannedMs: 30,
+      atToken: (mesh, now) => {
+        if (now !== 6) return
+        mesh.mute(name)
+        mesh.kill(next)
+      },
+    })
+    expect(run).toMatchObject({ reason: 'length', tokens: await whole() })
+    expect(run.mesh.peer(standby).provider?.serving).toBe(1)
+  })
+
+  it('and has no standby ends the answer with what was committed', async () => {
+    const run = await route({
+      plannedMs: 30,
+      atToken: (mesh, now) => {
+        if (now !== 5) return
+        mesh.kill('standby1')
+        mesh.mute('stage1')
+      },
+    })
+    expect(run.reason).toBe('route-broken')
+    expect(run.tokens).toEqual((await whole()).slice(0, run.tokens.length))
+    expect(run.tokens.length).toBeGreaterThanOrEqual(5)
+  })
+})
+
+describe('a slow stage', () => {
+  const PLANNED_MS = 1_000
+
+  it.each(NAMES)('%s, twenty times slower than planned, stays', async (name) => {
+    const slowMs = 20 * PLANNED_MS
+    // Only what was planned tells that this is no death.
+    expect(slowMs).toBeGreaterThan(MUTE_MS_MIN)
+    const run = await route({ plannedMs: PLANNED_MS, frameMs: (own) => (own === name ? slowMs : 0) })
+    expect(run).toMatchObject({ reason: 'length', tokens: await whole() })
+    expect(run.events).toEqual([])
+    expect(run.tookMs).toBeGreaterThan(TOKENS * slowMs)
+  })
+
+  it('that becomes twenty times slower in the middle stays', async () => {
+    let frameMs = PLANNED_MS
+    const run = await route({
+      plannedMs: PLANNED_MS,
+      frameMs: () => 0,
+      atToken: (_, now) => {
+        if (now === 6) frameMs = 20 * PLANNED_MS
+      },
+    })
+    expect(run.reason).toBe('length')
+    expect(frameMs).toBeLessThan(MUTE_FACTOR * PLANNED_MS)
+  })
+})
