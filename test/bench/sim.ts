@@ -21,11 +21,15 @@ async function main(): Promise<void> {
   const counts: Record<Verdict, number> = { whole: 0, broken: 0, wrong: 0 }
   const deaths = new Map<string, number>()
   let takeovers = 0
+  let searches = 0
+  let found = 0
   for (let seed = first; seed < first + runs; seed += 1) {
     const run = await sim.run(seed)
     const verdict = judge(run)
     counts[verdict] += 1
     takeovers += run.events.filter((kind) => kind === 'recovered').length
+    searches += run.events.filter((kind) => kind === 'searching').length
+    found += run.events.filter((kind) => kind === 'rerouted').length
     for (const { death, phase } of run.kills) {
       const cell = `${phase}, ${death}`
       deaths.set(cell, (deaths.get(cell) ?? 0) + 1)
@@ -35,7 +39,7 @@ async function main(): Promise<void> {
   for (const [cell, count] of [...deaths].sort()) process.stdout.write(`${cell}: ${count}\n`)
   const { whole, broken, wrong } = counts
   process.stdout.write(
-    `${runs} runs from seed ${first}: ${whole} whole, ${broken} ended because nobody was left, ${wrong} wrong; ${takeovers} takeovers\n`,
+    `${runs} runs from seed ${first}: ${whole} whole, ${broken} ended because nobody was left, ${wrong} wrong; ${takeovers} takeovers, ${searches} searches for another route, ${found} found\n`,
   )
   if (wrong > 0) throw new Error(`${wrong} runs are wrong`)
 }

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
 import { Session } from '../../web/schedule/session.ts'
-import { MUTE_FACTOR, MUTE_MS_MIN } from '../../web/wire/limits.ts'
+import { MUTE_MS_MIN } from '../../web/wire/limits.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import type { Lies } from '../support/hostile-peer.ts'
 import { MemoryMesh } from '../support/memory-mesh.ts'
@@ -46,7 +46,11 @@ async function route({ plannedMs, frameMs = () => 0, lies = {}, atToken = () => 
     const span = { first, last: first + 1 }
     const names = { peer: `stage${first}`, standby: `standby${first}` }
     for (const name of Object.values(names)) {
-      mesh.join(name, paced(await loadCpu(FILE, span), mesh.clock, frameMs(name)), lies[name] ?? null)
+      mesh.join(
+        name,
+        paced(await loadCpu(FILE, span), mesh.clock, () => frameMs(name)),
+        lies[name] ?? null,
+      )
     }
     stages.push({ span, ...names })
   }
@@ -122,6 +126,19 @@ describe('a stage that is alive and passes nothing on', () => {
     expect(run.mesh.peer(standby).provider?.serving).toBe(1)
   })
 
+  it.each(NAMES)('%s, that says it did, is replaced', async (name) => {
+    let held = false
+    const run = await route({
+      plannedMs: 30,
+      lies: { [name]: { frames: (frame) => (held ? [] : [frame]) } },
+      atToken: (_, now) => {
+        if (now === 7) held = true
+      },
+    })
+    expect(run).toMatchObject({ reason: 'length', tokens: await whole() })
+    expect(lostOf(run)).toEqual([`${name} stage-mute`])
+  })
+
   it('and has no standby ends the answer with what was committed', async () => {
     const run = await route({
       plannedMs: 30,
@@ -150,16 +167,16 @@ describe('a slow stage', () => {
     expect(run.tookMs).toBeGreaterThan(TOKENS * slowMs)
   })
 
-  it('that becomes twenty times slower in the middle stays', async () => {
-    let frameMs = PLANNED_MS
+  it.each(NAMES)('%s, that becomes twenty times slower in the middle, stays', async (name) => {
+    let slowed = false
     const run = await route({
       plannedMs: PLANNED_MS,
-      frameMs: () => 0,
+      frameMs: (own) => (own !== name ? 0 : slowed ? 20 * PLANNED_MS : PLANNED_MS),
       atToken: (_, now) => {
-        if (now === 6) frameMs = 20 * PLANNED_MS
+        slowed = now >= 6
       },
     })
-    expect(run.reason).toBe('length')
-    expect(frameMs).toBeLessThan(MUTE_FACTOR * PLANNED_MS)
+    expect(run).toMatchObject({ reason: 'length', tokens: await whole() })
+    expect(run.events).toEqual([])
   })
 })

@@ -7,7 +7,7 @@ export interface Paced extends StageEngine {
   readonly order: readonly number[]
 }
 
-export function paced(stage: StageEngine, clock: SimClock, frameMs: number): Paced {
+export function paced(stage: StageEngine, clock: SimClock, frameMs: number | (() => number)): Paced {
   const order: number[] = []
   let before: Promise<unknown> = Promise.resolve()
   return {
@@ -20,7 +20,7 @@ export function paced(stage: StageEngine, clock: SimClock, frameMs: number): Pac
     run(frame) {
       const turn = before.then(async () => {
         order.push(frame.session)
-        await new Promise<void>((resolve) => clock.later(frameMs, resolve))
+        await new Promise<void>((resolve) => clock.later(typeof frameMs === 'number' ? frameMs : frameMs(), resolve))
         return stage.run(frame)
       })
       before = turn

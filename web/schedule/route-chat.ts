@@ -176,8 +176,7 @@ export class RouteChat {
       laps.broke()
       if (event.kind === 'lost') {
         open.lost = true
-        plans.lost(event.peer)
-        if (event.reason.code === 'stage-mute') this.#offenders.offended(event.peer, clock.nowMs(), Math.random())
+        plans.lost(event.peer, event.reason)
       }
       // Between answers nobody waits for it: it is let go.
       if (this.#kept.has(open)) void this.#kept.close()

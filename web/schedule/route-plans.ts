@@ -27,10 +27,12 @@ export interface RoutePlansParts {
   readonly connect: (peer: string, room: RoomId | null) => Promise<Result<Link>>
   readonly clock: RouteClock
   readonly randomRequest: () => RequestId
+  /** 0 to 1. */
+  readonly chance?: () => number
 }
 
 export interface RouteWish {
-  readonly head: WorkerHead
+  readonly head: Pick<WorkerHead, 'id' | 'layers' | 'contextPositions'>
   readonly source: ModelSource | null
   readonly ends: PrivateEnds | null
   readonly room: RoomId | null
@@ -42,7 +44,7 @@ export class RoutePlans {
   readonly #wish: RouteWish
   /** Only these are in the route, whoever else has a link: within a room they have shown that they belong to it. */
   readonly #met = new Set<PeerId>()
-  /** Until the server knows of it by itself. */
+  /** Until when each of them is left out. */
   readonly #lostMs = new Map<PeerId, number>()
   #stranger: Failure | null = null
   #request: RequestId = ''
@@ -88,22 +90,24 @@ export class RoutePlans {
     }
   }
 
-  /** A stage is gone. */
-  lost(peer: PeerId): void {
-    this.#lostMs.set(peer, this.#parts.clock.nowMs())
+  /** A stage is gone. Who is only away may be back once the server has seen it go; who did nothing is asked no more. */
+  lost(peer: PeerId, { code }: Failure): void {
+    const { clock, chance = Math.random } = this.#parts
+    if (code === 'stage-mute') this.#offenders.offended(peer, clock.nowMs(), chance())
+    this.#lostMs.set(peer, code === 'stage-mute' ? Number.POSITIVE_INFINITY : clock.nowMs() + LEASE_MS)
   }
 
   /** For the same request, without those who are gone. Refusals: those of the planner; `route-broken` where an own end is. */
   async again(): Promise<Result<RoutePlan>> {
     const nowMs = this.#parts.clock.nowMs()
     if (this.#wish.ends && this.#lostMs.has(this.#parts.self)) return fail('route-broken', '')
-    const lately = [...this.#lostMs].filter(([, atMs]) => nowMs - atMs < LEASE_MS).map(([peer]) => peer)
+    const lately = [...this.#lostMs].filter(([, untilMs]) => nowMs < untilMs).map(([peer]) => peer)
     const planned = await this.#ask([...this.#offenders.resting(nowMs), ...lately])
     if (!planned.ok) return planned
     const wrong = this.#whyNot(planned.value)
     if (wrong) return wrong
     const missing = await this.#missing(planned.value)
-    for (const peer of missing) this.lost(peer)
+    for (const peer of missing) this.lost(peer, fail('unreachable', ''))
     return missing.length === 0 ? ok(this.layOut(planned.value)) : (this.#stranger ?? fail('unreachable', ''))
   }
 
