@@ -1,5 +1,8 @@
 /** What is read from answers of the mesh bench: speeds, and where two of them differ. Pure. */
+
+import { MEASURE_SESSION } from '../../web/schedule/measure-stage.ts'
 import type { MeshPage } from '../support/mesh-page.ts'
+import type { FrameTime } from '../support/timed-stage.ts'
 import { round } from './report.ts'
 
 export type Answer = Awaited<ReturnType<MeshPage['ask']>>
@@ -28,6 +31,22 @@ export function togetherPerSecond(answers: readonly Answer[]): number | null {
   const toMs = Math.min(...answers.map(({ atMs }) => atMs.at(-1) ?? 0))
   const tokens = answers.flatMap(({ atMs }) => atMs).filter((ms) => ms > fromMs && ms <= toMs).length
   return toMs > fromMs && tokens > 0 ? (tokens * 1000) / (toMs - fromMs) : null
+}
+
+export interface StageTimes {
+  /** Of each frame, in its worker. */
+  readonly computeMs: readonly number[]
+  /** The same frames, as the page saw them. */
+  readonly frames: readonly Pick<FrameTime, 'session'>[]
+}
+
+/**
+ * What a stage that stepped in computed before it was where the others are: all its frames of the request but the newest,
+ * one for each token that came after. A stage without requests measures itself, which is not counted.
+ */
+export function replayComputeOf({ computeMs, frames }: StageTimes, tokensAfter: number): number {
+  const asked = computeMs.filter((_, index) => frames[index]?.session !== MEASURE_SESSION)
+  return asked.slice(0, Math.max(0, asked.length - tokensAfter)).reduce((sum, ms) => sum + ms, 0)
 }
 
 export interface Percentiles {

@@ -1,6 +1,6 @@
 /** The death in the middle of an answer that `bench:mesh --kill` measures: a real tab is closed, a standby takes its place. */
 import type { MeshTabPage } from '../support/mesh-app.ts'
-import type { Answer } from './mesh-answers.ts'
+import { type Answer, replayComputeOf, type StageTimes } from './mesh-answers.ts'
 
 /** Tokens that have come by then, and of the whole answer at least. */
 const TOKENS_BEFORE = 8
@@ -30,7 +30,9 @@ export async function recoverFrom({ asker, workers, routeNow, ask }: Death): Pro
   const route = await routeNow()
   const victim = route[route.length >> 1]
   const standbys = workers.filter((worker) => !route.includes(worker))
-  for (const standby of standbys) await standby.call('takeTimes')
+  const peers = await Promise.all(standbys.map((standby) => standby.call('peer')))
+  // What they computed before is not asked for.
+  await Promise.all(standbys.map(timesOf))
   await victim?.page.close()
   const answer = await answering
   const events = await asker.call('routeEvents')
@@ -39,12 +41,17 @@ export async function recoverFrom({ asker, workers, routeNow, ask }: Death): Pro
   if (!lost || !replaced) throw new Error(`the answer was over before the stage was gone: ${JSON.stringify(events)}`)
   const after = answer.atMs.filter((ms) => ms > lost.atMs)
   const [next = Number.POSITIVE_INFINITY] = after
-  // The one that stepped in has computed the replay, and then one frame for each later token. Others measure themselves.
-  const open = await Promise.all(standbys.map((standby) => standby.call('serving')))
-  const stepped = standbys.filter((_, index) => (open[index] ?? 0) > 0)
-  const computed = await Promise.all(stepped.map((standby) => standby.call('takeTimes')))
-  const replayed = computed.flatMap((times) => (times.ok ? times.value.slice(0, -after.length) : []))
-  const replayComputeMs = replayed.reduce((sum, ms) => sum + ms, 0)
+  // By name: a route that has lost a stage is closed with its answer, so that nobody serves it any more.
+  const stepped = standbys[peers.indexOf(replaced.peer)]
+  if (!stepped) throw new Error('a tab that was not there took the place')
+  const replayComputeMs = replayComputeOf(await timesOf(stepped), after.length)
   const replacedBy = replaced.detail === 'fed' ? 'journal' : 'tokens'
   return { answer, ms: next - lost.atMs - replayComputeMs, replayComputeMs, replacedBy }
+}
+
+/** Since they were asked for last. */
+async function timesOf(worker: MeshTabPage): Promise<StageTimes> {
+  const [computed, frames] = [await worker.call('takeTimes'), await worker.call('takeFrames')]
+  if (!computed.ok) throw new Error(computed.code)
+  return { computeMs: computed.value, frames }
 }

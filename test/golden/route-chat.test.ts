@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StageEngine } from '../../web/engine/stage.ts'
 import { RouteChat } from '../../web/schedule/route-chat.ts'
 import type { ChatEvent, ChatMessage } from '../../web/wire/chat.ts'
+import { CODES } from '../../web/wire/codes.ts'
+import { REPLANS_MAX } from '../../web/wire/limits.ts'
 import type { Plan, PlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
@@ -36,6 +38,9 @@ let loads: number
 let loaded: boolean
 let stages: (wish: PlanWish) => Plan['stages']
 let worker: Worker
+let news: string[]
+/** What happens when the planner is asked for the second time and after. */
+let onReplan: (wish: PlanWish) => Promise<Result<Plan>>
 
 beforeEach(async () => {
   mesh = new MemoryMesh()
@@ -44,6 +49,8 @@ beforeEach(async () => {
   for (const { peer, span } of WHOLE) mesh.join(peer, await load(span.first, span.last))
   const [first, last] = [await load(0, 1), await load(2, 3)]
   wishes = []
+  news = []
+  onReplan = async () => fail('no-holder', '')
   loads = 0
   loaded = false
   stages = ({ ends }) => (ends ? PRIVATE : WHOLE)
@@ -73,25 +80,34 @@ beforeEach(async () => {
     },
     plan: async (wish) => {
       wishes.push(wish)
+      if (wishes.some((other) => other !== wish && other.request === wish.request)) return onReplan(wish)
       return ok({ stages: stages(wish), predictedMs: 1, oneClass: true })
     },
     connect: linkTo,
     exchange: me.exchange,
     clock: { nowMs: () => mesh.clock.nowMs, every: mesh.clock.every },
     randomRequest: () => (requests++).toString(16).padStart(32, '0'),
-    onRoute: () => {},
+    onRoute: (_, { kind }) => news.push(kind),
   })
   expect(await chat.load(SOURCE, () => {}, NEVER)).toMatchObject({ ok: true })
 })
 
 afterEach(() => worker.terminate())
 
-async function ask(messages: readonly ChatMessage[], privateEnds = false) {
+async function ask(
+  messages: readonly ChatMessage[],
+  privateEnds = false,
+  on: (event: ChatEvent) => void = () => {},
+  signal = NEVER,
+) {
   const request = { messages, sampling: GREEDY, maxTokens: 8, stop: [] }
   let text = ''
+  const notices: string[] = []
   let end: Extract<ChatEvent, { kind: 'end' }> | null = null
   const reading = (async () => {
-    for await (const event of chat.chat(request, NEVER, privateEnds)) {
+    for await (const event of chat.chat(request, signal, privateEnds)) {
+      on(event)
+      if (event.kind === 'notice') notices.push(event.code)
       if (event.kind === 'text') text += event.text
       if (event.kind === 'end') end = event
     }
@@ -104,7 +120,7 @@ async function ask(messages: readonly ChatMessage[], privateEnds = false) {
   // Words come from a port, which no clock of the test moves.
   while (!done) if (!(await mesh.clock.until(() => done, mesh.clock.nowMs + 5))) mesh.clock.later(5, () => {})
   await reading
-  return { text, end: end as Extract<ChatEvent, { kind: 'end' }> | null }
+  return { text, notices, end: end as Extract<ChatEvent, { kind: 'end' }> | null }
 }
 
 const following = (text: string): readonly ChatMessage[] => [
@@ -181,5 +197,91 @@ describe('the next question', () => {
     }
     // Those that are kept no more have given their places back.
     expect(WHOLE.map(({ peer }) => mesh.peer(peer).provider?.serving)).toEqual([0, 1, 0])
+  })
+})
+
+describe('a stage for which nobody stands by', () => {
+  /** Closes `b` at the fourth token. */
+  const dying = () => {
+    let texts = 0
+    return (event: ChatEvent) => {
+      if (event.kind === 'text') texts += 1
+      if (event.kind === 'text' && texts === 4) mesh.kill('b')
+    }
+  }
+  const another = (planned: Plan['stages']): Result<Plan> => ok({ stages: planned, predictedMs: 1, oneClass: true })
+  const expectFree = async (names: readonly string[]) => {
+    const busy = () => names.filter((name) => mesh.peer(name).provider?.serving !== 0)
+    await mesh.clock.until(() => busy().length === 0, mesh.clock.nowMs + 1_000)
+    expect(busy()).toEqual([])
+  }
+  const join = async (name: string, first: number, last: number) => {
+    if (!mesh.has(name)) mesh.join(name, await loadCpu(file, { first, last }))
+  }
+
+  it.each<[string, Plan['stages']]>([
+    ['with the same layers', [stageOf('a', 0, 1), stageOf('heir', 1, 2), stageOf('c', 2, 3)]],
+    ['with other cuts', [stageOf('a', 0, 1), stageOf('heir', 1, 3)]],
+    ['with all layers', [stageOf('heir', 0, 3)]],
+  ])('is followed by another plan %s, and the text is the same', async (_, planned) => {
+    const { text } = await ask([FIRST])
+    await chat.load(SOURCE, () => {}, NEVER)
+    wishes = []
+    news = []
+    const heir = planned.find(({ peer }) => peer === 'heir')?.span ?? { first: 0, last: 0 }
+    onReplan = async () => {
+      // Nobody has them the first time that it looks.
+      if (wishes.length === 2) return fail('no-holder', '1 to 2')
+      await join('heir', heir.first, heir.last)
+      return another(planned)
+    }
+    const answer = await ask([FIRST], false, dying())
+    expect(answer.end).toMatchObject({ reason: 'length' })
+    expect(answer.text).toBe(text)
+    expect(answer.notices).toEqual(['route-searching'])
+    expect(wishes.map(({ avoid }) => avoid)).toEqual([[], ['b'], ['b']])
+    expect(new Set(wishes.map(({ request }) => request)).size).toBe(1)
+    const steps = ['planned', 'lost', 'searching', 'rerouted', 'recovered']
+    expect(news.filter((kind) => kind !== 'replaced')).toEqual(steps)
+    // Who has no place any more keeps nothing; the route was lost, so it is not kept for a next question either.
+    await expectFree(['a', 'c', 'heir'])
+  })
+
+  it('ends the answer where no plan can be had, with what was shown and why', async () => {
+    const whole = await ask([FIRST])
+    await chat.load(SOURCE, () => {}, NEVER)
+    wishes = []
+    const answer = await ask([FIRST], false, dying())
+    expect(answer.end).toMatchObject({ reason: 'error', code: 'route-broken' })
+    expect(answer.end?.detail).toContain(CODES['no-holder'][0])
+    expect(whole.text.startsWith(answer.text)).toBe(true)
+    expect(answer.text).not.toBe('')
+    expect(wishes).toHaveLength(1 + REPLANS_MAX)
+    await expectFree(['a', 'c'])
+  })
+
+  it('is looked for no longer once the answer is stopped', async () => {
+    const abort = new AbortController()
+    const die = dying()
+    const answer = await ask(
+      [FIRST],
+      false,
+      (event) => {
+        die(event)
+        if (event.kind === 'notice') abort.abort()
+      },
+      abort.signal,
+    )
+    expect(answer.end).toMatchObject({ reason: 'abort' })
+    expect(wishes.length).toBeLessThanOrEqual(2)
+  })
+
+  it('of private ends is not replaced by a plan that gives an end to others', async () => {
+    onReplan = async () => another(WHOLE)
+    const answer = await ask([FIRST], true, dying())
+    expect(answer.end).toMatchObject({ reason: 'error', code: 'route-broken' })
+    expect(
+      mesh.sent.filter(({ from, to, what }) => from === 'me' && to === 'a' && 'says' in what && what.says === 'open'),
+    ).toEqual([])
   })
 })

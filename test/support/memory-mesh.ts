@@ -124,6 +124,10 @@ export class MemoryMesh {
     this.#peers.get(a)?.exchange.linkTo(b)?.close(fail('link-closed', 'The test cut it.'))
   }
 
+  has(name: string): boolean {
+    return this.#peers.has(name)
+  }
+
   peer(name: string): MemoryPeer {
     const peer = this.#peers.get(name)
     if (!peer) throw new Error(`${name} is not there`)

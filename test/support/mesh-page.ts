@@ -18,7 +18,7 @@ let signal = 'connecting'
 const signals: string[] = []
 let contribution: ContributionState = { state: 'off', reason: null }
 let rooms: readonly RoomView[] = []
-const events: { readonly atMs: number; readonly kind: string; readonly detail: string }[] = []
+const events: { readonly atMs: number; readonly kind: string; readonly peer: string; readonly detail: string }[] = []
 
 const stageWorker = () => new Worker(new URL('../../web/engine/worker.ts', import.meta.url), { type: 'module' })
 const baseUrl = new URL('.', location.href).href
@@ -46,7 +46,8 @@ const tab = await MeshTab.join({
     const detail = event.kind === 'planned' ? JSON.stringify(event.plan.stages) : ''
     const fed = event.kind === 'replaced' && event.fed ? 'fed' : detail
     const reason = event.kind === 'lost' ? `${event.reason.code} ${event.reason.detail}` : fed
-    events.push({ atMs: performance.now(), kind: event.kind, detail: reason })
+    const peer = 'peer' in event ? event.peer : ''
+    events.push({ atMs: performance.now(), kind: event.kind, peer, detail: reason })
     if (event.kind === 'lost') void moment('lost', reason)
   },
 })
@@ -111,6 +112,8 @@ const mesh = {
   contribution: async () => contribution,
   serving: async () => tab.contribution.serving,
   routeEvents: async () => events.splice(0),
+  /** What happened last to a route of this tab. */
+  routeState: async () => events.at(-1)?.kind ?? '',
   contribute: (id: string, layers: number, layersMax: number) =>
     tab.contribution.start({ kind: 'mirror', id }, { id, layers }, layersMax, () => {}),
   stop: () => tab.contribution.stop(),

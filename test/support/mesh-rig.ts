@@ -28,6 +28,8 @@ export interface MeshRig {
   asker(): Promise<MeshTabPage>
   ask(tab: MeshTabPage, temperature: number): Promise<Answer>
   askPrivately(tab: MeshTabPage, temperature: number): Promise<Answer>
+  /** Resolves when the server knows of so many tabs. */
+  present(count: number): Promise<void>
   /** What one tab that has all layers answers; asked once a file. */
   whole(temperature: number): Promise<Answer>
 }
@@ -127,6 +129,9 @@ export function useMesh({ query = '', prepare, ice, flags = [] }: MeshWish = {})
       return tab
     },
     ask: askIn,
+    async present(count) {
+      await expect.poll(() => server.server.hub.roster.size, { timeout: 30_000 }).toBe(count)
+    },
     askPrivately: (tab, temperature) => tab.call('askPrivately', QUESTION, TOKENS, temperature, SEED),
     async whole(temperature) {
       const known = answers.get(temperature) ?? (await wholeAnswer(temperature))

@@ -8,6 +8,8 @@ import type { WorkerStage } from '../../web/schedule/worker-stage.ts'
 import { ok } from '../../web/wire/result.ts'
 
 export interface FrameTime {
+  /** Of the stage: of a request, or of its own measurement. */
+  readonly session: number
   readonly waitedMs: number
   /** Without the wait. */
   readonly seenMs: number
@@ -34,7 +36,7 @@ export function timeFrames(worker: Pick<WorkerStage, 'load'>, waitMs: number): (
       async run(frame) {
         const beganMs = performance.now()
         const output = await stage.run(frame)
-        times.push({ waitedMs, seenMs: performance.now() - beganMs })
+        times.push({ session: frame.session, waitedMs, seenMs: performance.now() - beganMs })
         return output
       },
     }

@@ -245,6 +245,46 @@ describe('an own route', () => {
     ])
   })
 
+  it('shows that another route is looked for, and who stands in that', async () => {
+    agree()
+    played.chat = async function* () {
+      played.planned(REQUEST, [stage(0, 10, 'a', null), stage(10, 20, 'b', null), stage(20, 30, 'c', null)])
+      yield text([1])
+      const reason = fail('link-closed', '')
+      played.route(REQUEST, { kind: 'lost', peer: peerNamed('b'), reason, span: { first: 10, last: 20 } })
+      played.route(REQUEST, { kind: 'searching' })
+      yield { kind: 'notice', code: 'route-searching', detail: '' }
+      expect(mesh.view.routes[0]).toMatchObject({ searching: true, running: true })
+      const stages = [
+        { span: { first: 0, last: 10 }, peer: peerNamed('a'), standby: null },
+        { span: { first: 10, last: 30 }, peer: peerNamed('d'), standby: peerNamed('e') },
+      ]
+      played.route(REQUEST, { kind: 'rerouted', stages })
+      played.route(REQUEST, { kind: 'replaced', peer: peerNamed('d'), fed: true, span: { first: 10, last: 30 } })
+      played.route(REQUEST, { kind: 'recovered', position: 1 })
+      yield text([2])
+      yield { kind: 'end', reason: 'length', usage: NO_USAGE }
+    }
+    const events = await collect()
+    expect(events.flatMap((event) => (event.kind === 'notice' ? [event.code] : []))).toEqual([
+      'route-searching',
+      'stage-moved',
+    ])
+    const [route] = mesh.view.routes
+    expect(route).toMatchObject({ searching: false, tokens: 2 })
+    expect(route?.stages).toEqual([
+      { span: { first: 0, last: 10 }, peer: peerNamed('a'), standby: null, lost: [], state: 'ready' },
+      {
+        span: { first: 10, last: 30 },
+        peer: peerNamed('d'),
+        standby: peerNamed('e'),
+        lost: [peerNamed('b')],
+        state: 'ready',
+      },
+    ])
+    expect(route?.news.map(({ kind }) => kind)).toEqual(['lost', 'searching', 'rerouted', 'replaced', 'recovered'])
+  })
+
   it('is one of the newest few', async () => {
     mesh.look(true)
     agree()

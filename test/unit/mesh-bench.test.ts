@@ -1,9 +1,10 @@
 /** What the mesh bench reads from answers, and that its slowed stage is still a stage: one frame at a time, in order. */
 import { describe, expect, it } from 'vitest'
 import type { ServedStage } from '../../web/schedule/hop.ts'
+import { MEASURE_SESSION } from '../../web/schedule/measure-stage.ts'
 import type { LoadedStage } from '../../web/schedule/worker-stage.ts'
 import { ok } from '../../web/wire/result.ts'
-import { type Answer, divergence, same, togetherPerSecond } from '../bench/mesh-answers.ts'
+import { type Answer, divergence, replayComputeOf, same, togetherPerSecond } from '../bench/mesh-answers.ts'
 import { timeFrames } from '../support/timed-stage.ts'
 
 const answer = (tokens: readonly number[], atMs: readonly number[] = []): Answer => ({
@@ -28,6 +29,31 @@ describe('answers', () => {
     const late = answer([1, 2, 3], [150, 250, 350])
     expect(togetherPerSecond([early, late])).toBe(20)
     expect(togetherPerSecond([answer([1, 2], [0, 100]), answer([1, 2], [200, 300])])).toBeNull()
+  })
+})
+
+describe('what a replay computed', () => {
+  const timesOf = (frames: readonly (readonly [session: number, computeMs: number])[]) => ({
+    frames: frames.map(([session]) => ({ session })),
+    computeMs: frames.map(([, ms]) => ms),
+  })
+
+  it('is all of the request but one frame for each later token', () => {
+    const times = timesOf([
+      [7, 40],
+      [7, 20],
+      [7, 3],
+      [7, 4],
+      [7, 5],
+    ])
+    expect(replayComputeOf(times, 3)).toBe(60)
+    expect(replayComputeOf(times, 0)).toBe(72)
+    expect(replayComputeOf(times, 9)).toBe(0)
+  })
+
+  it('has nothing of what the stage measures of itself, before it steps in or after', () => {
+    const own = [MEASURE_SESSION, 1_000] as const
+    expect(replayComputeOf(timesOf([own, [7, 40], [7, 3], [7, 4], own, own]), 2)).toBe(40)
   })
 })
 

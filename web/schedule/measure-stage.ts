@@ -5,7 +5,7 @@ import { fail, ok, type Result } from '../wire/result.ts'
 import type { ServedStage } from './hop.ts'
 
 /** Requests of peers begin at 1. */
-const MEASURE_SESSION = 2 ** 30
+export const MEASURE_SESSION = 2 ** 30
 const GREEDY: SamplerSpec = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 0n }
 
 /**
