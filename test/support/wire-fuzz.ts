@@ -53,6 +53,7 @@ const WORDS: readonly unknown[] = [
   { says: 'held', ...ABOUT, position: 3 },
   { says: 'refused', ...ABOUT, by: PEER, code: 'kv-full', detail: '' },
   { says: 'alive' },
+  { says: 'alive', frameMs: 1.5, at: [{ ...ABOUT, got: 4, passed: 3 }] },
   { says: 'ping', id: 7 },
 ]
 

@@ -20,12 +20,14 @@ export class RouteAnswers {
     })
   }
 
-  heard(from: string, message: StageSays): void {
-    for (const awaited of [...this.#awaited]) {
-      if (!awaited.from.has(from) || !awaited.matches(message)) continue
+  /** Whether somebody waited for that. */
+  heard(from: string, message: StageSays): boolean {
+    const answered = this.#awaited.filter((awaited) => awaited.from.has(from) && awaited.matches(message))
+    for (const awaited of answered) {
       awaited.from.delete(from)
       if (awaited.from.size === 0) this.#settle(awaited, ok(null))
     }
+    return answered.length > 0
   }
 
   /** Ends the oldest wait; false where nobody waits. */

@@ -33,7 +33,7 @@ export type RouteEvent =
   | { readonly kind: 'recovered'; readonly position: number }
   /** Nobody stood by: another route is asked for. */
   | { readonly kind: 'searching' }
-  | { readonly kind: 'rerouted'; readonly stages: readonly Pick<RouteStage, 'span' | 'peer' | 'standby'>[] }
+  | { readonly kind: 'rerouted'; readonly stages: readonly RouteStage[] }
 
 export interface RouteParts extends RoutePlan {
   readonly request: RequestId
@@ -170,8 +170,7 @@ export class RouteHop implements Hop, Route {
   }
 
   #acknowledged(from: string, message: Extract<StageSays, { readonly epoch: number }>): void {
-    this.#watch.moved()
-    this.#answers.heard(from, message)
+    if (this.#answers.heard(from, message)) this.#watch.moved()
     if (message.says === 'held' && from === this.#line.tail) this.#arrived(message.position, { kind: 'none' })
   }
 
