@@ -278,12 +278,12 @@ export class RouteHop implements Hop, Route {
         const found = await this.#lookElsewhere(fresh)
         if (!found.ok) return this.#break(found)
         // Somebody in the new one has died in the meantime.
-        if (this.#line.hasDead) continue
+        if (this.#line.dead.length > 0) continue
       }
       const held = this.#inFlight[0]?.frame.position ?? this.#journal.end
       const rebuilt = await this.#stages.rebuild(fresh, held)
       if (!this.#open) return
-      if (this.#line.hasDead || this.#torn) continue
+      if (this.#line.dead.length > 0 || this.#torn) continue
       if (!rebuilt.ok) return this.#break(rebuilt)
       if (fresh.size > 0) this.#watch.changed()
       this.#tellReplaced(fresh, rebuilt.value === 'fed')
@@ -299,10 +299,15 @@ export class RouteHop implements Hop, Route {
     const { replan, onEvent } = this.#parts
     if (!replan) return fail('route-broken', '')
     onEvent({ kind: 'searching' })
-    const found = this.#going ? await this.#search.find(replan) : fail('aborted', '')
+    let known: readonly string[] = []
+    const ask = () => {
+      known = this.#line.dead
+      return replan()
+    }
+    const found = this.#going ? await this.#search.find(ask) : fail('aborted', '')
     if (!this.#going) return fail('aborted', '')
     if (!found.ok) return found.code === 'aborted' ? found : fail('route-broken', explain(found.code, found.detail))
-    void this.#stages.dismiss(this.#line.lay(found.value, fresh))
+    void this.#stages.dismiss(this.#line.lay(found.value, known, fresh))
     this.#watch.changed(found.value.plannedMs)
     const stages = found.value.stages.map((stage) => ({ ...stage, peer: peerOfSeat(stage.peer) }))
     onEvent({ kind: 'rerouted', stages })

@@ -43,8 +43,9 @@ export class RouteLine {
     return this.#peers.at(-1) ?? ''
   }
 
-  get hasDead(): boolean {
-    return this.#dead.size > 0
+  /** Who has died and still has a place. */
+  get dead(): readonly string[] {
+    return [...this.#dead.keys()]
   }
 
   peerAt(index: number): string {
@@ -96,9 +97,10 @@ export class RouteLine {
 
   /**
    * Another plan for the same request. Whoever has the same layers in both keeps what it holds; the places of all others
-   * are in `fresh` afterwards. Value: who has no place any more.
+   * are in `fresh` afterwards. `known`: who was dead when it was asked for; where one of them is in it, it is back. Value:
+   * who has no place any more.
    */
-  lay(plan: RoutePlan, fresh: Set<number>): readonly string[] {
+  lay(plan: RoutePlan, known: readonly string[], fresh: Set<number>): readonly string[] {
     const keyOf = (peer: string, { first, last }: LayerSpan) => `${first} ${last} ${peer}`
     const ready = this.#peers.filter((peer, index) => !fresh.has(index) && !this.#dead.has(peer))
     const holding = new Set(ready.map((peer) => keyOf(peer, this.spanOf(peer))))
@@ -107,7 +109,7 @@ export class RouteLine {
     this.#peers = plan.stages.map(({ peer }) => peer)
     fresh.clear()
     for (const [index, { peer, span }] of plan.stages.entries()) if (!holding.has(keyOf(peer, span))) fresh.add(index)
-    for (const peer of [...this.#dead.keys()]) if (!this.#peers.includes(peer)) this.#dead.delete(peer)
+    for (const peer of this.dead) if (known.includes(peer) || !this.#peers.includes(peer)) this.#dead.delete(peer)
     return before.filter((peer) => !this.#peers.includes(peer))
   }
 }
