@@ -5,6 +5,7 @@ import type { MeshPage } from '../support/mesh-page.ts'
 import type { FrameTime } from '../support/timed-stage.ts'
 import { round } from './report.ts'
 
+type ComputedFrame = Pick<FrameTime, 'session' | 'beganMs' | 'seenMs'>
 export type Answer = Awaited<ReturnType<MeshPage['ask']>>
 
 /** Index of the first token that differs; null where none does. */
@@ -33,20 +34,20 @@ export function togetherPerSecond(answers: readonly Answer[]): number | null {
   return toMs > fromMs && tokens > 0 ? (tokens * 1000) / (toMs - fromMs) : null
 }
 
-export interface StageTimes {
-  /** Of each frame, in its worker. */
-  readonly computeMs: readonly number[]
-  /** The same frames, as the page saw them. */
-  readonly frames: readonly Pick<FrameTime, 'session'>[]
-}
-
 /**
- * What a stage that stepped in computed before it was where the others are: all its frames of the request but the newest,
- * one for each token that came after. A stage without requests measures itself, which is not counted.
+ * How long a stage that stepped in computed before it was where the others are: in all its frames of the request but the
+ * newest, one for each token that came after. Several of them may be under way at once. A stage without requests measures
+ * itself, which is not counted.
  */
-export function replayComputeOf({ computeMs, frames }: StageTimes, tokensAfter: number): number {
-  const asked = computeMs.filter((_, index) => frames[index]?.session !== MEASURE_SESSION)
-  return asked.slice(0, Math.max(0, asked.length - tokensAfter)).reduce((sum, ms) => sum + ms, 0)
+export function replayComputeOf(frames: readonly ComputedFrame[], tokensAfter: number): number {
+  const asked = frames.filter(({ session }) => session !== MEASURE_SESSION)
+  const replayed = asked.slice(0, Math.max(0, asked.length - tokensAfter)).sort((a, b) => a.beganMs - b.beganMs)
+  let [sumMs, endMs] = [0, Number.NEGATIVE_INFINITY]
+  for (const { beganMs, seenMs } of replayed) {
+    sumMs += Math.max(0, beganMs + seenMs - Math.max(beganMs, endMs))
+    endMs = Math.max(endMs, beganMs + seenMs)
+  }
+  return sumMs
 }
 
 export interface Percentiles {

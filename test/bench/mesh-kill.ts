@@ -1,6 +1,6 @@
 /** The death in the middle of an answer that `bench:mesh --kill` measures: a real tab is closed, a standby takes its place. */
 import type { MeshTabPage } from '../support/mesh-app.ts'
-import { type Answer, replayComputeOf, type StageTimes } from './mesh-answers.ts'
+import { type Answer, replayComputeOf } from './mesh-answers.ts'
 
 /** Tokens that have come by then, and of the whole answer at least. */
 const TOKENS_BEFORE = 8
@@ -32,7 +32,7 @@ export async function recoverFrom({ asker, workers, routeNow, ask }: Death): Pro
   const standbys = workers.filter((worker) => !route.includes(worker))
   const peers = await Promise.all(standbys.map((standby) => standby.call('peer')))
   // What they computed before is not asked for.
-  await Promise.all(standbys.map(timesOf))
+  await Promise.all(standbys.map((standby) => standby.call('takeFrames')))
   await victim?.page.close()
   const answer = await answering
   const events = await asker.call('routeEvents')
@@ -44,14 +44,7 @@ export async function recoverFrom({ asker, workers, routeNow, ask }: Death): Pro
   // By name: a route that has lost a stage is closed with its answer, so that nobody serves it any more.
   const stepped = standbys[peers.indexOf(replaced.peer)]
   if (!stepped) throw new Error('a tab that was not there took the place')
-  const replayComputeMs = replayComputeOf(await timesOf(stepped), after.length)
+  const replayComputeMs = replayComputeOf(await stepped.call('takeFrames'), after.length)
   const replacedBy = replaced.detail === 'fed' ? 'journal' : 'tokens'
   return { answer, ms: next - lost.atMs - replayComputeMs, replayComputeMs, replacedBy }
-}
-
-/** Since they were asked for last. */
-async function timesOf(worker: MeshTabPage): Promise<StageTimes> {
-  const [computed, frames] = [await worker.call('takeTimes'), await worker.call('takeFrames')]
-  if (!computed.ok) throw new Error(computed.code)
-  return { computeMs: computed.value, frames }
 }

@@ -260,21 +260,21 @@ describe('a stage for which nobody stands by', () => {
     await expectFree(['a', 'c'])
   })
 
-  it('is looked for no longer once the answer is stopped', async () => {
-    const abort = new AbortController()
-    const die = dying()
-    const answer = await ask(
-      [FIRST],
-      false,
-      (event) => {
+  it.each(['once it is looked for', 'just before'])(
+    'is looked for no longer where the answer is stopped %s',
+    async (when) => {
+      const abort = new AbortController()
+      const die = dying()
+      const watch = (event: ChatEvent) => {
         die(event)
-        if (event.kind === 'notice') abort.abort()
-      },
-      abort.signal,
-    )
-    expect(answer.end).toMatchObject({ reason: 'abort' })
-    expect(wishes.length).toBeLessThanOrEqual(2)
-  })
+        if (when === 'just before' ? !mesh.has('b') : event.kind === 'notice') abort.abort()
+      }
+      const answer = await ask([FIRST], false, watch, abort.signal)
+      expect(answer.end).toMatchObject({ reason: 'abort' })
+      expect(wishes.length).toBeLessThanOrEqual(2)
+      await expectFree(['a', 'c'])
+    },
+  )
 
   it('of private ends is not replaced by a plan that gives an end to others', async () => {
     onReplan = async () => another(WHOLE)

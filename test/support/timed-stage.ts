@@ -10,6 +10,8 @@ import { ok } from '../../web/wire/result.ts'
 export interface FrameTime {
   /** Of the stage: of a request, or of its own measurement. */
   readonly session: number
+  /** Without the wait, by the page's clock. */
+  readonly beganMs: number
   readonly waitedMs: number
   /** Without the wait. */
   readonly seenMs: number
@@ -36,7 +38,7 @@ export function timeFrames(worker: Pick<WorkerStage, 'load'>, waitMs: number): (
       async run(frame) {
         const beganMs = performance.now()
         const output = await stage.run(frame)
-        times.push({ session: frame.session, waitedMs, seenMs: performance.now() - beganMs })
+        times.push({ session: frame.session, beganMs, waitedMs, seenMs: performance.now() - beganMs })
         return output
       },
     }

@@ -33,27 +33,23 @@ describe('answers', () => {
 })
 
 describe('what a replay computed', () => {
-  const timesOf = (frames: readonly (readonly [session: number, computeMs: number])[]) => ({
-    frames: frames.map(([session]) => ({ session })),
-    computeMs: frames.map(([, ms]) => ms),
+  const framesOf = (...frames: readonly (readonly [session: number, beganMs: number, seenMs: number])[]) =>
+    frames.map(([session, beganMs, seenMs]) => ({ session, beganMs, seenMs }))
+
+  it('is the time in all frames of the request but one for each later token', () => {
+    const frames = framesOf([7, 0, 40], [7, 50, 20], [7, 100, 3], [7, 110, 4], [7, 120, 5])
+    expect(replayComputeOf(frames, 3)).toBe(60)
+    expect(replayComputeOf(frames, 0)).toBe(72)
+    expect(replayComputeOf(frames, 9)).toBe(0)
   })
 
-  it('is all of the request but one frame for each later token', () => {
-    const times = timesOf([
-      [7, 40],
-      [7, 20],
-      [7, 3],
-      [7, 4],
-      [7, 5],
-    ])
-    expect(replayComputeOf(times, 3)).toBe(60)
-    expect(replayComputeOf(times, 0)).toBe(72)
-    expect(replayComputeOf(times, 9)).toBe(0)
+  it('counts frames that are under way at once one time', () => {
+    expect(replayComputeOf(framesOf([7, 0, 40], [7, 5, 60], [7, 10, 20], [7, 80, 9]), 1)).toBe(65)
   })
 
   it('has nothing of what the stage measures of itself, before it steps in or after', () => {
-    const own = [MEASURE_SESSION, 1_000] as const
-    expect(replayComputeOf(timesOf([own, [7, 40], [7, 3], [7, 4], own, own]), 2)).toBe(40)
+    const [before, after] = [[MEASURE_SESSION, 0, 1_000] as const, [MEASURE_SESSION, 9_000, 1_000] as const]
+    expect(replayComputeOf(framesOf(before, [7, 2_000, 40], [7, 2_050, 3], after, after), 1)).toBe(40)
   })
 })
 

@@ -134,7 +134,7 @@ export class RouteChat {
     route.value.promptTokens = prompt.value.length
     route.value.said = new EventQueue()
     const giveUp = () => hop.giveUp()
-    signal.addEventListener('abort', giveUp)
+    signal.addEventListener('abort', giveUp, { once: true })
     let good = true
     try {
       const answer = talk({ session, vocabulary: head.vocabulary, encode, now }, request, signal)

@@ -78,6 +78,7 @@ export class RouteHop implements Hop, Route {
   /** Two stages have lost their link: what was between them goes out again. */
   #torn = false
   #takeovers = 0
+  #unwanted = false
 
   constructor(parts: RouteParts) {
     const { stages, tickets, plannedMs = 0, clock, chance = Math.random } = parts
@@ -106,6 +107,7 @@ export class RouteHop implements Hop, Route {
   async open({ positions, sampler }: OpenRequest): Promise<Result<null>> {
     this.#open = { positions, sampler }
     this.#broken = null
+    this.#unwanted = false
     this.#leave()
     const leave = this.#parts.exchange.join(this.#parts.request, this)
     const rest = this.#parts.clock.every(ALIVE_MS, () => this.#look())
@@ -135,6 +137,7 @@ export class RouteHop implements Hop, Route {
     if (!this.#open) return fail('session-unknown', 'The route is not open.')
     if (this.#broken) return this.#broken
     if (sampler) this.#open.sampler = sampler
+    this.#unwanted = false
     this.#journal.cut(position)
     this.#inFlight = []
     return this.#until(() => this.#stages.truncate(position))
@@ -149,8 +152,9 @@ export class RouteHop implements Hop, Route {
     this.#failAll(fail('aborted', ''))
   }
 
-  /** Somebody who waits for another route wants it no more. A takeover by a standby is waited for. */
+  /** Another route is not wanted any more, until the next turn begins. A takeover by a standby is waited for. */
   giveUp(): void {
+    this.#unwanted = true
     this.#search.stop()
   }
 
@@ -298,6 +302,7 @@ export class RouteHop implements Hop, Route {
   async #lookElsewhere(fresh: Set<number>): Promise<Result<null>> {
     const { replan, onEvent } = this.#parts
     if (!replan) return fail('route-broken', '')
+    if (this.#unwanted) return fail('aborted', '')
     onEvent({ kind: 'searching' })
     let known: readonly string[] = []
     const ask = () => {
