@@ -3,7 +3,7 @@
  * tests read these without knowing how the mesh works.
  */
 import type { AccountView } from './account/my-account.ts'
-import type { RoomView } from './account/my-rooms.ts'
+import type { RoomView } from './account/room-view.ts'
 import type { GivingLimits, Hours, Rest, RestReason } from './rules/giving.ts'
 import type { RouteTimes } from './schedule/lap-meter.ts'
 import type { Census } from './wire/census.ts'
@@ -13,7 +13,7 @@ import type { Failure } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
 
 export type { AccountView } from './account/my-account.ts'
-export type { RoomPerson, RoomView } from './account/my-rooms.ts'
+export type { RoomPerson, RoomView } from './account/room-view.ts'
 
 /** Screens read these here. */
 export type { Hours, Rest, RestReason }

@@ -284,7 +284,12 @@ export class AppMesh {
         }),
       onRooms: (rooms) =>
         hear(() => {
+          const { room } = this.#settings
+          const had = this.#rooms.some(({ id }) => id === room)
           this.#rooms = rooms
+          // Left in another tab, or taken out by its owner.
+          const has = rooms.some(({ id, state }) => id === room && state !== 'removed')
+          if (room !== null && had && !has) void this.#leftRoom(room)
         }),
       onAccount: (account) =>
         hear(() => {

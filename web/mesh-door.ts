@@ -21,7 +21,7 @@ export interface JoinedMesh {
     'start' | 'stop' | 'pace' | 'serving' | 'positions' | 'hiddenSlowdown'
   >
   readonly chat: Pick<MeshTab['chat'], 'load' | 'chat' | 'count' | 'times'>
-  readonly rooms: Pick<MeshTab['rooms'], 'make' | 'join' | 'renewInvite' | 'answer' | 'leave'>
+  readonly rooms: Pick<MeshTab['rooms'], 'make' | 'join' | 'renewInvite' | 'answer' | 'remove' | 'leave'>
   readonly account: Pick<
     MeshTab['account'],
     'look' | 'showRequest' | 'hideRequest' | 'add' | 'remove' | 'newWords' | 'recover'

@@ -3,6 +3,7 @@
  * `consent-missing` before the person has agreed to what peers see. Keeps nothing; what there is stands in the view.
  */
 import type { JoinedMesh } from './mesh-door.ts'
+import type { PublicKeyText } from './wire/device-keys.ts'
 import type { PeerId } from './wire/peers.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
@@ -41,6 +42,10 @@ export class MeshRooms {
 
   answer(id: RoomId, peer: PeerId, yes: boolean): Promise<Result<null>> {
     return this.#with((rooms) => rooms.answer(id, peer, yes))
+  }
+
+  remove(id: RoomId, key: PublicKeyText): Promise<Result<null>> {
+    return this.#with((rooms) => rooms.remove(id, key))
   }
 
   leave(id: RoomId): Promise<Result<null>> {

@@ -4,9 +4,10 @@
  */
 import { DeviceKey, type KeptKey, verifySigned } from './account/device-key.ts'
 import { type AccountShelf, type AccountView, MyAccount } from './account/my-account.ts'
-import { MyRooms, type RoomView } from './account/my-rooms.ts'
+import { MyRooms } from './account/my-rooms.ts'
 import { BROWSER_ROOM_CRYPTO } from './account/room.ts'
 import type { RoomShelf } from './account/room-shelf.ts'
+import type { RoomView } from './account/room-view.ts'
 import { TicketCheck } from './account/ticket-check.ts'
 import { loopback } from './mesh/loopback.ts'
 import { MeshNode } from './mesh/node.ts'
@@ -113,6 +114,8 @@ export class MeshTab {
     })
     const gate = new RoomGate({
       own: (room) => rooms.own(room),
+      removals: (room) => rooms.removals(room),
+      learn: (room, removals) => rooms.learn(room, removals),
       check: (room, peerKey, membership) => rooms.check(room, peerKey, membership),
     })
     const exchange: Exchange = new Exchange(
@@ -178,6 +181,9 @@ export class MeshTab {
       nowMs: () => tab?.node.server.serverNowMs() ?? Date.now(),
       say: async (wish) => (tab ? tab.node.server.room(wish) : fail('signal-away', '')),
       onChange: parts.onRooms,
+      onRemovals(id) {
+        if (tab) void tab.#gate.renew(id)
+      },
     })
     const account = await MyAccount.open({
       key,

@@ -1,8 +1,9 @@
 /**
  * Who is in which room now, and who knocks: carries knocks to the owner and the owner's answers back, and tells members of
- * each other. It knows no secret of a room. That it checks statements keeps strangers from filling a room; members check
- * each other themselves and do not believe it.
+ * each other and of who was taken out. It knows no secret of a room. That it checks statements keeps strangers from filling a
+ * room; members check each other themselves and do not believe it.
  */
+import { isRemoved, newerList } from '../../web/rules/removals.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import {
   ROOM_KNOCKS_MAX,
@@ -12,6 +13,7 @@ import {
   ROOMS_JOINED_MAX,
 } from '../../web/wire/limits.ts'
 import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
+import { type Removals, removalFields } from '../../web/wire/removals.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomWish, RoomWord } from '../../web/wire/room-events.ts'
 import { type Membership, memberFields, type RoomId } from '../../web/wire/rooms.ts'
@@ -21,6 +23,8 @@ import { verifyText } from './verify.ts'
 interface Room {
   readonly owner: PublicKeyText
   readonly members: Map<PeerId, Membership>
+  /** The newest of the lists that its members have shown. */
+  removals: Removals | null
 }
 
 interface Hall {
@@ -53,11 +57,13 @@ export class Rooms {
     return room && new Set(room.members.keys())
   }
 
-  /** Refusals: `room-unknown`, `room-full`, `peer-not-member`, `peer-unknown`. */
+  /** Refusals: `room-unknown`, `room-full`, `room-list-wrong`, `peer-not-member`, `peer-unknown`. */
   async wish(own: PeerId, wish: RoomWish): Promise<Result<null>> {
     switch (wish.kind) {
       case 'enter':
-        return this.#enter(own, wish.membership)
+        return this.#enter(own, wish.membership, wish.removals)
+      case 'removals':
+        return this.#takeList(own, wish.removals)
       case 'quit':
         this.#quit(own, wish.room)
         return ok(null)
@@ -79,18 +85,24 @@ export class Rooms {
     if (this.#telling !== null) clearTimeout(this.#telling)
   }
 
-  async #enter(own: PeerId, membership: Membership): Promise<Result<null>> {
+  async #enter(own: PeerId, membership: Membership, shown: Removals | null): Promise<Result<null>> {
     const { room: id, owner, key, untilMs, signature } = membership
     if (key !== keyOfPeer(own)) return fail('peer-not-member', 'The statement is for another key.')
     if (untilMs <= this.#parts.nowMs()) return fail('peer-not-member', 'The statement has expired.')
     if (!(await verifyText(owner, 'member', memberFields(membership), signature))) {
       return fail('peer-not-member', 'The signature of the statement is wrong.')
     }
+    const listed = shown && (await checkList(shown, membership))
+    if (listed && !listed.ok) return listed
     // It may have left while the signature was verified.
     if (!this.#parts.isHere(own)) return fail('not-proven', '')
     if (!this.#mayBeIn(own, id)) return fail('room-full', `A tab is in ${ROOMS_JOINED_MAX} rooms at most.`)
     const hall = this.#hall(id)
-    const room = hall.rooms.get(owner) ?? { owner, members: new Map<PeerId, Membership>() }
+    const room = hall.rooms.get(owner) ?? { owner, members: new Map<PeerId, Membership>(), removals: null }
+    if (isRemoved(membership, room.removals)) {
+      if (room.removals) this.#parts.tell(own, { kind: 'removals', room: id, removals: room.removals })
+      return fail('peer-not-member', 'The owner has taken it out of the room.')
+    }
     if (!hall.rooms.has(owner) && hall.rooms.size >= ROOM_OWNERS_MAX) return fail('room-full', '')
     if (!room.members.has(own) && room.members.size >= ROOM_MEMBERS_MAX) {
       return fail('room-full', `It has ${ROOM_MEMBERS_MAX} tabs.`)
@@ -101,6 +113,9 @@ export class Rooms {
     hall.knocks.delete(own)
     room.members.set(own, membership)
     this.#note(own, id)
+    if (shown) this.#renew(room, shown)
+    if (room.removals && room.removals !== shown)
+      this.#parts.tell(own, { kind: 'removals', room: id, removals: room.removals })
     this.#change(id, room)
     if (key === owner)
       for (const [from, proof] of hall.knocks) this.#parts.tell(own, { kind: 'knock', room: id, from, proof })
@@ -120,10 +135,33 @@ export class Rooms {
     return ok(null)
   }
 
-  #answer(own: PeerId, { room: id, to, membership }: Extract<RoomWish, { readonly kind: 'answer' }>): Result<null> {
+  async #takeList(own: PeerId, removals: Removals): Promise<Result<null>> {
+    const membership = this.#roomOf(own, removals.room)?.members.get(own)
+    if (!membership) return fail('room-unknown', '')
+    const checked = await checkList(removals, membership)
+    const room = this.#roomOf(own, removals.room)
+    if (!checked.ok || !room) return checked
+    this.#renew(room, removals)
+    return ok(null)
+  }
+
+  /** Those whom a newer list takes out are told so, and are in the room no more. */
+  #renew(room: Room, shown: Removals): void {
+    if (newerList(room.removals, shown) !== shown || room.removals?.signature === shown.signature) return
+    room.removals = shown
+    for (const [peer, membership] of [...room.members]) {
+      this.#parts.tell(peer, { kind: 'removals', room: shown.room, removals: shown })
+      if (isRemoved(membership, shown)) this.#quit(peer, shown.room)
+    }
+  }
+
+  #answer(
+    own: PeerId,
+    { room: id, to, membership, removals }: Extract<RoomWish, { readonly kind: 'answer' }>,
+  ): Result<null> {
     if (this.#roomOf(own, id)?.owner !== keyOfPeer(own)) return fail('room-unknown', 'Only its owner answers.')
     if (!this.#of.get(to)?.has(id)) return fail('peer-unknown', '')
-    this.#parts.tell(to, { kind: 'answer', room: id, membership })
+    this.#parts.tell(to, { kind: 'answer', room: id, membership, removals })
     return ok(null)
   }
 
@@ -176,4 +214,11 @@ export class Rooms {
     }
     this.#changed.clear()
   }
+}
+
+/** Of a room that is told from others of its id by its owner. */
+async function checkList(removals: Removals, { room, owner }: Membership): Promise<Result<null>> {
+  if (removals.room !== room || removals.owner !== owner) return fail('room-list-wrong', 'It is for another room.')
+  const signed = await verifyText(owner, 'removals', removalFields(removals), removals.signature)
+  return signed ? ok(null) : fail('room-list-wrong', 'Its signature is wrong.')
 }

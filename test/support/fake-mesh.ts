@@ -307,6 +307,7 @@ export class FakeMesh {
         join: async (...wish) => this.#wished('join', ...wish),
         renewInvite: async (...wish) => void this.#wished('renewInvite', ...wish),
         answer: async (...wish) => (this.#wished('answer', ...wish).ok ? ok(null) : fail('signal-away', '')),
+        remove: async (...wish) => (this.#wished('remove', ...wish).ok ? ok(null) : fail('room-full', '')),
         leave: async (...wish) => void this.#wished('leave', ...wish),
       },
       account: {

@@ -4,8 +4,8 @@
  */
 import { MemoryAccountShelf } from '../../web/account/account-shelf.ts'
 import { makeKey } from '../../web/account/device-key.ts'
-import type { RoomView } from '../../web/account/my-rooms.ts'
 import { MemoryRoomShelf } from '../../web/account/room-shelf.ts'
+import type { RoomView } from '../../web/account/room-view.ts'
 import { MeshTab } from '../../web/mesh-tab.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
 import { StageChat } from '../../web/schedule/stage-chat.ts'

@@ -8,12 +8,14 @@ import { expect, vi } from 'vitest'
 import { Hub } from '../../signal/sockets/hub.ts'
 import { TicketMint } from '../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey, verifySigned } from '../../web/account/device-key.ts'
-import { MyRooms, type RoomView } from '../../web/account/my-rooms.ts'
+import { MyRooms } from '../../web/account/my-rooms.ts'
 import { BROWSER_ROOM_CRYPTO, type RoomCrypto } from '../../web/account/room.ts'
 import { MemoryRoomShelf, type RoomShelf } from '../../web/account/room-shelf.ts'
+import type { RoomView } from '../../web/account/room-view.ts'
 import { SignalClient } from '../../web/mesh/signal-client.ts'
 import type { Census } from '../../web/wire/census.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
+import type { RoomWord } from '../../web/wire/room-events.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 
 export const ROOM_CRYPTO: RoomCrypto = { verify: verifySigned, ...BROWSER_ROOM_CRYPTO }
@@ -21,11 +23,42 @@ export const randomBytes = (bytes: number) => crypto.getRandomValues(new Uint8Ar
 export const newKey = async () => DeviceKey.of(await makeKey())
 export const until = (condition: () => boolean) => vi.waitFor(() => expect(condition()).toBe(true), { timeout: 10_000 })
 
+/** Of one browser: what a tab puts, its other tabs hear of. */
+class TabShelf implements RoomShelf {
+  readonly #kept: RoomShelf
+  readonly #tabs: Set<TabShelf>
+  readonly #listeners = new Set<() => void>()
+
+  constructor(kept: RoomShelf = new MemoryRoomShelf(), tabs = new Set<TabShelf>()) {
+    this.#kept = kept
+    this.#tabs = tabs.add(this)
+  }
+
+  beside(): TabShelf {
+    return new TabShelf(this.#kept, this.#tabs)
+  }
+
+  all: RoomShelf['all'] = () => this.#kept.all()
+  put: RoomShelf['put'] = (room) => this.#kept.put(room).then(() => this.#tell())
+  drop: RoomShelf['drop'] = (id) => this.#kept.drop(id).then(() => this.#tell())
+
+  hear(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #tell(): void {
+    for (const tab of this.#tabs) if (tab !== this) for (const listener of tab.#listeners) listener()
+  }
+}
+
 export interface RoomTab {
   readonly client: SignalClient
   readonly rooms: MyRooms
   readonly key: DeviceKey
-  readonly shelf: RoomShelf
+  readonly shelf: TabShelf
+  /** What the server says of rooms goes through here first. */
+  hear: (word: RoomWord) => void
   readonly censuses: readonly Census[]
   view(id: RoomId): RoomView | undefined
 }
@@ -52,11 +85,13 @@ export class RoomServer {
   }
 
   /** Here and proven. The same key and shelf: another tab of the same browser. */
-  async tab(key?: DeviceKey, shelf: RoomShelf = new MemoryRoomShelf()): Promise<RoomTab> {
+  async tab(key?: DeviceKey, beside?: TabShelf): Promise<RoomTab> {
+    const shelf = beside?.beside() ?? new TabShelf()
     const own = key ?? (await newKey())
     const censuses: Census[] = []
     let views: readonly RoomView[] = []
     let rooms: MyRooms | null = null
+    let tab: RoomTab | null = null
     let isHere = false
     const client = new SignalClient({
       url: `http://localhost:${(this.#server.address() as AddressInfo).port}`,
@@ -69,7 +104,7 @@ export class RoomServer {
       },
       onRelayed: () => {},
       onCensus: (census) => censuses.push(census),
-      onRoom: (word) => void rooms?.hear(word),
+      onRoom: (word) => tab?.hear(word),
     })
     this.#clients.push(client)
     rooms = await MyRooms.open({
@@ -82,10 +117,14 @@ export class RoomServer {
       onChange: (changed) => {
         views = changed
       },
+      onRemovals: () => {},
     })
+    const opened = rooms
+    const view = (id: RoomId) => views.find((one) => one.id === id)
+    tab = { client, rooms, key: own, shelf, censuses, view, hear: (word) => void opened.hear(word) }
     await until(() => isHere)
     await rooms.arrive()
-    return { client, rooms, key: own, shelf, censuses, view: (id) => views.find((view) => view.id === id) }
+    return tab
   }
 
   async close(): Promise<void> {

@@ -31,8 +31,10 @@ const VIEW: RoomView = {
   mine: true,
   state: 'in',
   people: [],
+  away: [],
   knocking: [],
   invite: { hash: '', alone: true },
+  noticed: null,
 }
 
 let played: FakeMesh

@@ -1,9 +1,13 @@
 /**
  * Where the rooms of this browser lie: their statements and, of rooms that it owns, the secret of the invite. In the
- * browser's database; where that is refused, for this page only. Decides nothing.
+ * browser's database, which all its tabs share; where that is refused, for this page only. Decides nothing.
  */
 import { type DBSchema, openDB } from 'idb'
+import { newerList } from '../rules/removals.ts'
+import type { PublicKeyText } from '../wire/device-keys.ts'
+import type { Removals } from '../wire/removals.ts'
 import type { Membership, RoomId } from '../wire/rooms.ts'
+import { shelfNews } from './shelf-news.ts'
 
 export interface KeptRoom {
   readonly id: RoomId
@@ -15,16 +19,30 @@ export interface KeptRoom {
   readonly knock: string | null
   /** Of a room of this device: `alone` lets in by itself whoever has it. */
   readonly invite: { readonly secret: string; readonly alone: boolean } | null
+  /** The newest list of removed devices that this browser has seen. */
+  readonly removals: Removals | null
+  /** Of a room of this device: whom it has let in, and until when; the newest last. */
+  readonly letIn: readonly { readonly key: PublicKeyText; readonly untilMs: number }[]
 }
 
 export interface RoomShelf {
   all(): Promise<readonly KeptRoom[]>
+  /** Of two tabs that put at once the later one stays, but a list never gives way to an older one. */
   put(room: KeptRoom): Promise<void>
   drop(id: RoomId): Promise<void>
+  /** Another tab has put or dropped. */
+  hear(listener: () => void): () => void
 }
 
 interface RoomSchema extends DBSchema {
   rooms: { key: RoomId; value: KeptRoom }
+}
+
+/** What is put where that lay. */
+export function roomOver(known: KeptRoom | undefined, room: KeptRoom): KeptRoom {
+  const { removals } = room
+  const before = known?.removals ?? null
+  return { ...room, removals: removals === null ? before : newerList(before, removals) }
 }
 
 export class MemoryRoomShelf implements RoomShelf {
@@ -35,24 +53,43 @@ export class MemoryRoomShelf implements RoomShelf {
   }
 
   async put(room: KeptRoom): Promise<void> {
-    this.#rooms.set(room.id, room)
+    this.#rooms.set(room.id, roomOver(this.#rooms.get(room.id), room))
   }
 
   async drop(id: RoomId): Promise<void> {
     this.#rooms.delete(id)
+  }
+
+  /** What one page keeps no other tab changes. */
+  hear(): () => void {
+    return () => {}
   }
 }
 
 /** As long as the page is open. */
 export async function roomShelf(): Promise<RoomShelf> {
   try {
-    const database = await openDB<RoomSchema>('weft-rooms', 1, {
-      upgrade: (opened) => void opened.createObjectStore('rooms', { keyPath: 'id' }),
+    const database = await openDB<RoomSchema>('weft-rooms', 2, {
+      upgrade(opened, from) {
+        // Statements of the first version name no list: nobody believes them any more.
+        if (from > 0) opened.deleteObjectStore('rooms')
+        opened.createObjectStore('rooms', { keyPath: 'id' })
+      },
     })
+    const news = shelfNews('weft-rooms/2')
     return {
       all: () => database.getAll('rooms'),
-      put: async (room) => void (await database.put('rooms', room)),
-      drop: (id) => database.delete('rooms', id),
+      async put(room) {
+        const change = database.transaction('rooms', 'readwrite')
+        await change.store.put(roomOver(await change.store.get(room.id), room))
+        await change.done
+        news.tell()
+      },
+      async drop(id) {
+        await database.delete('rooms', id)
+        news.tell()
+      },
+      hear: news.hear,
     }
   } catch (error) {
     if (!(error instanceof DOMException)) throw error

@@ -39,10 +39,11 @@ export async function ownerHashOf(owner: PublicKeyText, { sha256 }: Pick<RoomCry
 
 export async function signMembership(
   owner: Pick<DeviceKey, 'name' | 'sign'>,
-  about: Pick<Membership, 'room' | 'key' | 'untilMs'>,
+  about: Omit<Membership, 'owner' | 'signature'>,
 ): Promise<Membership> {
+  const { room, key, untilMs, listNumber } = about
   const signature = toBase64Url(await owner.sign('member', memberFields(about)))
-  return { room: about.room, owner: owner.name, key: about.key, untilMs: about.untilMs, signature }
+  return { room, owner: owner.name, key, untilMs, listNumber, signature }
 }
 
 /** Refusals: `peer-not-member`. */

@@ -24,7 +24,7 @@ export interface Route {
 
 /** Asks who belongs to a room. */
 export interface Gate {
-  hear(from: Link, message: MemberSays): void
+  hear(from: Link, message: MemberSays): Promise<void>
 }
 
 export class Exchange {
@@ -42,7 +42,7 @@ export class Exchange {
   add(link: Link): void {
     this.#links.set(link.peer, link)
     link.onSays((message) => {
-      if (message.says === 'member') this.#gate?.hear(link, message)
+      if (message.says === 'member') void this.#gate?.hear(link, message)
       else if (isAsker(message)) this.#server?.hear(link, message)
       else this.#hearStage(link.peer, message)
     })

@@ -163,6 +163,10 @@ export const CODES = {
     'A peer could not show that it belongs to your room.',
     'It was refused and nothing was sent to it. Somebody may have put it in place of a member.',
   ],
+  'room-list-wrong': [
+    'The server showed a list of removed devices that is not the owner’s newest.',
+    'This browser goes by the newest one that it knows. Ask the owner whether they trust this server.',
+  ],
   'room-unknown': ['You are not in this room.', 'Open its invite link.'],
   'room-full': ['The room has no place left.', 'Try again when somebody has left it.'],
   'invite-invalid': ['This is not an invite link of Weft.', 'Ask for a new one, and copy it whole.'],

@@ -347,6 +347,9 @@ export const ROOM_OWNERS_MAX = 4
 export const ROOM_NAME_CHARACTERS_MAX = 40
 /** An owner's statement that a key belongs to the room; after that the invite is used again. */
 export const MEMBERSHIP_MS = 30 * 24 * 3_600_000
+/** Devices that an owner takes out of a room within that time, and whom it remembers to have let in. */
+export const ROOM_REMOVED_MAX = 64
+export const ROOM_LET_IN_MAX = 256
 /** Changes in a room are told together. */
 export const ROOM_TELL_MS = 200
 /** Keys of one account at once, and changes of it: a device that reads it checks each signature. */
@@ -401,6 +404,7 @@ assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template 
 assert(SERVED_PER_ASKER_MAX * 2 <= SERVED_REQUESTS_MAX, 'one asker leaves room for another')
 assert(SERVED_REQUESTS_MAX < SESSIONS_MAX, 'a stage has a session for each request, and one to measure')
 assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at least')
+assert(ROOM_REMOVED_MAX * 192 < CONTROL_BYTES_MAX, 'a list of removed devices fits a word, at 192 bytes for each')
 assert(CONNECT_LATE_MS < CONNECT_MS_MAX, 'a late peer is left out before it is given up')
 assert(MUTE_MS_MIN > ALIVE_MS_MAX, 'who says nothing is dead before who does nothing')
 assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')

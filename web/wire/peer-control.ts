@@ -18,6 +18,7 @@ import {
 } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, peerReaderOf } from './peers.ts'
+import { type Removals, readRemovalsOfPeer } from './removals.ts'
 import { fail, type Result } from './result.ts'
 import { type Membership, type RoomId, readMembershipOfPeer } from './rooms.ts'
 
@@ -92,11 +93,13 @@ export type StageSays =
   | { readonly says: 'alive'; readonly frameMs?: number; readonly at?: readonly StagePosition[] }
   | { readonly says: 'draining' }
 
-/** Said by both over a link, once for each room that one of them speaks of. Null: it is not in the room. */
+/** Said by both over a link, for each room that one of them speaks of, and again with each newer list. Null: it is not in the room. */
 export interface MemberSays {
   readonly says: 'member'
   readonly room: RoomId
   readonly membership: Membership | null
+  /** The newest list of removed devices that it knows. */
+  readonly removals: Removals | null
 }
 
 /** Said by either; the link itself answers. */
@@ -152,7 +155,12 @@ export function readPeerSays(text: string): Result<ControlSays> {
       case 'pong':
         return { says, id: whole(fields, 'id', Number.MAX_SAFE_INTEGER) }
       case 'member':
-        return { says, room: run(fields, 'room'), membership: orNull(fields, 'membership', readMembershipOfPeer) }
+        return {
+          says,
+          room: run(fields, 'room'),
+          membership: orNull(fields, 'membership', readMembershipOfPeer),
+          removals: orNull(fields, 'removals', readRemovalsOfPeer),
+        }
       case 'close':
         return { says, request: requestId(fields, 'request') }
       case 'opened':

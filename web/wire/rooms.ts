@@ -13,19 +13,21 @@ import {
 } from './device-keys.ts'
 import type { Fields } from './fields.ts'
 import { PEER_ID_CHARACTERS_MAX, ROOM_NAME_CHARACTERS_MAX } from './limits.ts'
-import { peerReaderOf } from './peers.ts'
+import { type PeerReader, peerReaderOf } from './peers.ts'
 import { fail, ok, type Result } from './result.ts'
 
 /** Random: 22 characters of base64url. */
 export type RoomId = string
 
-/** Signed by `owner`: `member`, of room, key and time. */
+/** Signed by `owner`: `member`, of room, key, time and number. */
 export interface Membership {
   readonly room: RoomId
   readonly owner: PublicKeyText
   /** Of the device that belongs to the room. */
   readonly key: PublicKeyText
   readonly untilMs: number
+  /** Of the owner's newest list of removed devices when this was signed (`removals.ts`); 0 before the first. */
+  readonly listNumber: number
   readonly signature: string
 }
 
@@ -45,8 +47,8 @@ const HASH_BYTES = 32
 const PROOF_BYTES = 32
 const ID = /^[A-Za-z0-9_-]{22}$/
 
-export function memberFields({ room, key, untilMs }: Omit<Membership, 'owner' | 'signature'>): readonly string[] {
-  return [room, key, String(untilMs)]
+export function memberFields(about: Omit<Membership, 'owner' | 'signature'>): readonly string[] {
+  return [about.room, about.key, String(about.untilMs), String(about.listNumber)]
 }
 
 /** What who knocks proves with the invite's secret: bound to the room and to their key, so that nobody can pass it on. */
@@ -91,15 +93,17 @@ export function isRoomId(value: unknown): value is RoomId {
 const events = peerReaderOf('event-invalid')
 const control = peerReaderOf('control-invalid')
 
-export function readMembership(value: unknown, { record, refuse, words, whole, run } = events): Membership {
+export function readMembership(value: unknown, reader: PeerReader = events): Membership {
+  const { record, whole, run } = reader
   const fields = record(value, 'A membership')
-  const key = (field: 'owner' | 'key') => {
-    const text = words(fields, field, PEER_ID_CHARACTERS_MAX)
-    return parsePublicKey(text).ok ? text : refuse(`\`${field}\``, 'is no key of a device')
+  return {
+    room: run(fields, 'room'),
+    owner: keyIn(fields, 'owner', reader),
+    key: keyIn(fields, 'key', reader),
+    untilMs: whole(fields, 'untilMs', 8.64e15),
+    listNumber: whole(fields, 'listNumber', Number.MAX_SAFE_INTEGER),
+    signature: sizedIn(fields, 'signature', SIGNATURE_BYTES, reader),
   }
-  const signature = sized(fields, 'signature', SIGNATURE_BYTES, { refuse, words })
-  const untilMs = whole(fields, 'untilMs', 8.64e15)
-  return { room: run(fields, 'room'), owner: key('owner'), key: key('key'), untilMs, signature }
 }
 
 /** The same where a peer says it. */
@@ -108,15 +112,16 @@ export function readMembershipOfPeer(value: unknown): Membership {
 }
 
 export function readProof(fields: Fields): string {
-  return sized(fields, 'proof', PROOF_BYTES, events)
+  return sizedIn(fields, 'proof', PROOF_BYTES, events)
 }
 
-function sized(
-  fields: Fields,
-  field: string,
-  bytes: number,
-  { refuse, words }: Pick<typeof events, 'refuse' | 'words'>,
-): string {
+export function keyIn(fields: Fields, field: string, { refuse, words }: PeerReader): PublicKeyText {
+  const text = words(fields, field, PEER_ID_CHARACTERS_MAX)
+  return parsePublicKey(text).ok ? text : refuse(`\`${field}\``, 'is no key of a device')
+}
+
+/** So many bytes in base64url. */
+export function sizedIn(fields: Fields, field: string, bytes: number, { refuse, words }: PeerReader): string {
   const text = words(fields, field, Math.ceil((bytes * 4) / 3))
   return fromBase64Url(text)?.length === bytes ? text : refuse(`\`${field}\``, 'has another length')
 }

@@ -32,13 +32,15 @@ beforeEach(async () => {
 })
 
 const statementOf = (peer: LyingPeer, by = owner, about: { room?: string; untilMs?: number } = {}) =>
-  signMembership(by.key, { room, untilMs: NOW + 1_000, ...about, key: peer.key.name })
+  signMembership(by.key, { room, untilMs: NOW + 1_000, listNumber: 0, ...about, key: peer.key.name })
 
 function gateOf(own: Membership | null): RoomGate {
   return new RoomGate({
     own: (asked) => (asked === room ? own : null),
     check: (asked, key, membership) =>
       checkMembership(membership, { room: asked, ownerHash, key, nowMs: NOW }, ROOM_CRYPTO),
+    removals: () => null,
+    learn: async () => ok(null),
   })
 }
 

@@ -79,11 +79,11 @@ describe('an invite', () => {
     await owner.client.leave()
     await guest.rooms.join(invite)
     // Another peer claims the room's id with its own key and lets everybody in.
-    const about = { room: id, untilMs: server.nowMs + MEMBERSHIP_MS }
+    const about = { room: id, untilMs: server.nowMs + MEMBERSHIP_MS, listNumber: 0 }
     const own = await signMembership(squatter.key, { ...about, key: squatter.key.name })
-    expect(await squatter.client.room({ kind: 'enter', membership: own })).toEqual(ok(null))
+    expect(await squatter.client.room({ kind: 'enter', membership: own, removals: null })).toEqual(ok(null))
     const membership = await signMembership(squatter.key, { ...about, key: guest.key.name })
-    const answer = { kind: 'answer' as const, room: id, to: guest.client.peer, membership }
+    const answer = { kind: 'answer' as const, room: id, to: guest.client.peer, membership, removals: null }
     expect(await squatter.client.room(answer)).toEqual(ok(null))
     // What it is told next comes after that.
     await server.tab(owner.key, owner.shelf)
@@ -97,12 +97,15 @@ describe('the server', () => {
   it('lets nobody into a room without a statement for their own key that is signed and not over', async () => {
     const [owner, stranger] = [await server.tab(), await server.tab()]
     const { id } = await makeRoom(owner, false)
-    const good = await signMembership(owner.key, { room: id, key: owner.key.name, untilMs: server.nowMs + 1_000 })
+    const about = { room: id, listNumber: 0 }
+    const good = await signMembership(owner.key, { ...about, untilMs: server.nowMs + 1_000, key: owner.key.name })
     const own = { ...good, key: stranger.key.name }
-    const over = await signMembership(owner.key, { room: id, key: stranger.key.name, untilMs: server.nowMs })
+    const over = await signMembership(owner.key, { ...about, untilMs: server.nowMs, key: stranger.key.name })
     for (const membership of [good, own, over])
-      expect(await stranger.client.room({ kind: 'enter', membership })).toMatchObject({ code: 'peer-not-member' })
-    const answer = { kind: 'answer' as const, room: id, to: owner.client.peer, membership: null }
+      expect(await stranger.client.room({ kind: 'enter', membership, removals: null })).toMatchObject({
+        code: 'peer-not-member',
+      })
+    const answer = { kind: 'answer' as const, room: id, to: owner.client.peer, membership: null, removals: null }
     expect(await stranger.client.room(answer)).toMatchObject({ code: 'room-unknown' })
     expect(await stranger.client.plan({ ...REQUEST, room: id })).toMatchObject({ code: 'room-unknown' })
   })

@@ -59,7 +59,7 @@ describe('a statement', () => {
   it('verifies as it was signed, and no other field, key or byte of it does', async () => {
     const [owner, member, other] = await Promise.all([newKey(), newKey(), newKey()])
     const room = 'A'.repeat(22)
-    const good = await signMembership(owner, { room, key: member.name, untilMs: NOW + 1 })
+    const good = await signMembership(owner, { room, key: member.name, untilMs: NOW + 1, listNumber: 2 })
     const ownerHash = await ownerHashOf(owner.name, ROOM_CRYPTO)
     const expected = { room, ownerHash, key: member.name, nowMs: NOW }
     const check = (membership: typeof good, to: Partial<typeof expected> = {}) =>
@@ -69,6 +69,7 @@ describe('a statement', () => {
       check({ ...good, room: 'B'.repeat(22) }, { room: 'B'.repeat(22) }),
       check({ ...good, key: other.name }, { key: other.name }),
       check({ ...good, untilMs: NOW + 2 }),
+      check({ ...good, listNumber: 3 }),
       check({ ...good, owner: other.name }),
       check({ ...good, owner: other.name }, { ownerHash: await ownerHashOf(other.name, ROOM_CRYPTO) }),
     ]
@@ -83,8 +84,13 @@ describe('a statement', () => {
 
   it('is parsed where it arrives, whatever arrives', async () => {
     const owner = await newKey()
-    const membership = await signMembership(owner, { room: 'A'.repeat(22), key: owner.name, untilMs: NOW })
-    const wish = { kind: 'enter', membership }
+    const membership = await signMembership(owner, {
+      room: 'A'.repeat(22),
+      key: owner.name,
+      untilMs: NOW,
+      listNumber: 0,
+    })
+    const wish = { kind: 'enter', membership, removals: null }
     expect(parseRoomWish(wish)).toEqual(ok(wish))
     for (const [field, value] of [
       ['room', 'x'],

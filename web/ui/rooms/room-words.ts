@@ -24,6 +24,7 @@ export function sayRooms(before: readonly RoomView[], after: readonly RoomView[]
     if (room.knocking.length > (was?.knocking.length ?? 0)) return `Somebody asks to join ${name}.`
     if (was && was.state !== room.state) {
       if (room.state === 'in') return `You are in ${name}.`
+      if (room.state === 'removed') return `The owner of ${name} has taken this browser out.`
       if (room.state === 'declined') return `The owner of ${name} declined.`
     }
   }

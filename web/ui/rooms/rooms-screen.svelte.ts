@@ -4,6 +4,7 @@
  */
 import type { App } from '../../app.ts'
 import type { RoomView } from '../../app-mesh-view.ts'
+import type { PublicKeyText } from '../../wire/device-keys.ts'
 import type { PeerId } from '../../wire/peers.ts'
 import type { Failure, Result } from '../../wire/result.ts'
 import { type Invite, parseInvite, type RoomId } from '../../wire/rooms.ts'
@@ -99,6 +100,10 @@ export class RoomsScreen {
 
   answer(id: RoomId, peer: PeerId, yes: boolean): void {
     void this.#run(() => this.#app.mesh.rooms.answer(id, peer, yes))
+  }
+
+  remove(id: RoomId, key: PublicKeyText): void {
+    void this.#run(() => this.#app.mesh.rooms.remove(id, key))
   }
 
   leave(id: RoomId): void {
