@@ -11,8 +11,8 @@ import { PHONE, usePlayedPage } from '../support/played-page.ts'
 
 const ID = 'A'.repeat(22)
 const HASH = `#/join/${ID}/${'B'.repeat(42)}A/${'C'.repeat(21)}A/Studio`
-const KEYS = ['0abcdefgh', '1ijklmnop'].map((start) => `ed25519:${start.padEnd(43, 'A')}`)
-const [OWN = '', OTHER = ''] = KEYS
+const KEYS = ['0abcdefgh', '1ijklmnop', '2qrstuvwx'].map((start) => `ed25519:${start.padEnd(43, 'A')}`)
+const [OWN = '', OTHER = '', AWAY = ''] = KEYS
 const peerOf = (key: string) => `${key}/${'r'.repeat(22)}`
 const PEOPLE = [
   { key: OWN, peers: [peerOf(OWN)], isOwner: true, isSelf: true },
@@ -24,8 +24,10 @@ const MINE = {
   mine: true,
   state: 'in',
   people: PEOPLE,
+  away: [AWAY],
   knocking: [peerOf(OTHER)],
   invite: { hash: HASH.slice(1), alone: false },
+  noticed: null,
 }
 
 describe('with a played mesh', () => {
@@ -103,6 +105,23 @@ describe('with a played mesh', () => {
     expect(await page().evaluate(() => window.fake.mesh.within)).toBeNull()
   })
 
+  it('takes a member out after a second word, also one that is away, and says what the server lied about', async () => {
+    await make()
+    const noticed = { ok: false, code: 'room-list-wrong', detail: 'It is list 1, and the server has had list 2.' }
+    await tell({ ...MINE, knocking: [], noticed })
+    await region('Studio').getByText('a list of removed devices that is not the owner’s newest').waitFor()
+    expect(await region('Studio').getByRole('button', { name: /^Remove / }).count()).toBe(2)
+    await button('Remove ijkl-mnop').click()
+    await button('Keep ijkl-mnop').click()
+    await button('Remove qrst-uvwx').click()
+    await expectSound()
+    expect(await wishes()).toHaveLength(1)
+    await button('Remove from the room: qrst-uvwx').click()
+    await expect.poll(async () => (await wishes()).at(-1)).toEqual(['remove', ID, AWAY])
+    await tell({ ...MINE, mine: false, state: 'removed', people: [], away: [], knocking: [], invite: null })
+    await region('Studio').getByText('The owner has taken this browser out of the room.').waitFor()
+  })
+
   it('takes an invite out of the address, and joins when the person says so', async () => {
     await used.current.open({}, HASH)
     await region('You are invited to Studio').waitFor()
@@ -111,7 +130,7 @@ describe('with a played mesh', () => {
     await button('Join the room').click()
     await agree()
     await expect.poll(wishes).toEqual([['join', HASH]])
-    await tell({ ...MINE, mine: false, state: 'asking', people: [], knocking: [], invite: null })
+    await tell({ ...MINE, mine: false, state: 'asking', people: [], away: [], knocking: [], invite: null })
     await region('Studio').getByText('Waiting for the owner to let you in.').waitFor()
     await expectSound()
   })
@@ -169,6 +188,37 @@ describe('over the real server', () => {
     await stranger.getByText('Nobody contributes yet.').waitFor()
     await owner.evaluate(() => location.assign('#/network'))
     await owner.getByText('2 tabs are here, 1 contributing').waitFor()
+  })
+
+  it('every tab of the owner’s browser sees the room, and who is removed there stops giving and is out', async () => {
+    const owner = await person('#/rooms')
+    const beside = await owner.context().newPage()
+    await beside.goto(`${server.url}/?engine=stage#/rooms`)
+    await owner.getByRole('textbox', { name: 'Name' }).fill('Studio')
+    await owner.getByRole('checkbox', { name: 'Ask me before somebody comes in' }).uncheck()
+    await owner.getByRole('button', { name: 'Make the room' }).click()
+    await owner.getByRole('button', { name: 'Agree and connect' }).click()
+    const link = await owner.getByRole('textbox', { name: 'Invite link' }).inputValue()
+    await beside.reload()
+    const another = await owner.context().newPage()
+    await another.goto(`${server.url}/?engine=stage#/rooms`)
+    const guest = await person(link.slice(link.indexOf('#')))
+    await guest.getByRole('button', { name: 'Join the room' }).click()
+    await guest.getByRole('button', { name: 'Agree and connect' }).click()
+    await guest.getByRole('radio', { name: 'Only Studio' }).check()
+    for (const page of [owner, beside, another])
+      await expect.poll(() => page.getByRole('list', { name: 'In the room now' }).getByRole('listitem').count()).toBe(2)
+    await beside.getByRole('button', { name: /^Remove / }).click()
+    await beside.getByRole('button', { name: /^Remove from the room/ }).click()
+    await guest.getByText('The owner has taken this browser out of the room.').waitFor()
+    expect(await guest.getByRole('radio', { name: 'Only Studio' }).count()).toBe(0)
+    for (const page of [owner, beside, another]) {
+      await expect.poll(() => page.getByRole('list', { name: 'In the room now' }).getByRole('listitem').count()).toBe(1)
+      await expect.poll(() => page.getByRole('textbox', { name: 'Invite link' }).inputValue()).not.toBe(link)
+    }
+    await owner.getByRole('button', { name: 'Leave Studio' }).click()
+    await owner.getByRole('button', { name: 'Leave for good' }).click()
+    for (const page of [beside, another]) await page.getByRole('region', { name: 'Studio' }).waitFor({ state: 'detached' })
   })
 })
 

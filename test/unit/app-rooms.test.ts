@@ -62,6 +62,7 @@ describe('rooms', () => {
     expect(await mesh.rooms.make('Studio', false)).toEqual(ok(ROOM))
     expect(await mesh.rooms.answer(ROOM, PEER, true)).toEqual(ok(null))
     expect(await mesh.rooms.renewInvite(ROOM, true)).toEqual(ok(null))
+    expect(await mesh.rooms.remove(ROOM, 'key')).toEqual(ok(null))
     played.room = fail('room-full', '')
     expect(await mesh.rooms.join('#/join')).toMatchObject({ code: 'room-full' })
     expect(played.joins).toBe(1)
@@ -69,6 +70,7 @@ describe('rooms', () => {
       ['make', 'Studio', false],
       ['answer', ROOM, PEER, true],
       ['renewInvite', ROOM, true],
+      ['remove', ROOM, 'key'],
       ['join', '#/join'],
     ])
     played.rooms([VIEW])
@@ -101,6 +103,22 @@ describe('rooms', () => {
     expect(played.roomWishes).toEqual([['leave', ROOM]])
   })
 
+  it.each([
+    ['that an owner takes this browser out of', [{ ...VIEW, state: 'removed' as const }]],
+    ['that are left in another tab', []],
+  ])('%s while one gives to them are given nothing any more, nor is anybody else', async (_, after) => {
+    mesh.set({ consent: true, room: ROOM })
+    void mesh.contribute(entry.key)
+    await played.started()
+    played.rooms([VIEW])
+    played.serve(0, 10, model.id, 1.5)
+    expect(mesh.view.contribution.state).toBe('serving')
+    played.rooms(after)
+    await played.tick()
+    expect(mesh.view.contribution.state).toBe('off')
+    expect([mesh.view.settings.room, played.within]).toEqual([null, null])
+  })
+
   it('that are left while one works elsewhere change nothing else', async () => {
     mesh.set({ consent: true })
     void mesh.contribute(entry.key)
@@ -118,6 +136,8 @@ it('what changes in a room is said once, to who cannot see it', () => {
   expect(sayRooms([{ ...VIEW, knocking: [PEER] }], [{ ...VIEW, knocking: [PEER] }])).toBeNull()
   expect(sayRooms([asking], [VIEW])).toBe('You are in Studio.')
   expect(sayRooms([asking], [{ ...asking, state: 'declined' }])).toBe('The owner of Room rrrr declined.')
+  const removed = { ...VIEW, state: 'removed' as const }
+  expect(sayRooms([VIEW], [removed])).toBe('The owner of Studio has taken this browser out.')
   expect([nameOfRoom(VIEW), nameOfRoom(asking)]).toEqual(['Studio', 'Room rrrr'])
   expect(deviceCode('ed25519:xabc-d_efgh')).toBe('abcd-efgh')
 })

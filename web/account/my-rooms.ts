@@ -258,7 +258,8 @@ export class MyRooms {
     room.members = room.members.filter(({ membership }) => !isRemoved(membership, removals))
     this.#changed()
     this.#parts.onRemovals(room.kept.id)
-    await this.#tellList(room)
+    // Nobody waits for a server that is away: members tell each other, and it hears when it is back.
+    void this.#tellList(room)
   }
 
   async #tellList(room: Room): Promise<void> {

@@ -40,14 +40,14 @@ export class RoomGate {
   async hear(link: Link, { room, membership, removals }: MemberSays): Promise<void> {
     // Of rooms that this tab is not in nothing is kept but that it was taken out.
     if (removals) await this.#learn(link, room, removals)
-    if (!this.#parts.own(room)) {
-      if (membership) void link.say({ says: 'member', room, membership: null, removals: null })
-      return
+    const own = this.#parts.own(room)
+    const talk = own ? this.#talk(link, room) : this.#talks.get(link)?.get(room)
+    if (talk) {
+      talk.heard = membership
+      for (const wake of talk.waiting) wake()
     }
-    const talk = this.#talk(link, room)
-    talk.heard = membership
-    for (const wake of talk.waiting) wake()
-    this.#say(link, room, talk)
+    if (talk && own) this.#say(link, room, talk)
+    else if (membership) void link.say({ says: 'member', room, membership: null, removals: null })
   }
 
   /** There is a newer list: those whom it takes out are parted with, all others of the room are told. */
@@ -68,7 +68,8 @@ export class RoomGate {
     const talk = this.#talk(link, room)
     this.#say(link, room, talk)
     if (talk.heard === undefined) await this.#wait(link, talk)
-    return this.isMember(link, room)
+    // What it was shown may be that it is out itself.
+    return this.#parts.own(room) ? this.isMember(link, room) : fail('room-unknown', '')
   }
 
   /** By what it has shown over this link. */
