@@ -38,6 +38,8 @@ export interface AccountView {
 export interface AccountShelf {
   get(): Promise<AccountChain | null>
   put(chain: AccountChain): Promise<void>
+  /** Another tab has put. */
+  hear(listener: () => void): () => void
 }
 
 export interface MyAccountParts {
@@ -70,8 +72,22 @@ export class MyAccount {
     const kept = await parts.shelf.get()
     const read = kept && (await readAccount(kept.account, kept.statements, ACCOUNT_CRYPTO))
     const own = new MyAccount(parts, read?.ok ? read.value : newAccount(parts.key.name))
+    parts.shelf.hear(() => void own.#readAgain())
     own.#changed()
     return own
+  }
+
+  /** Another tab of this browser has changed the account, or has joined another one. */
+  async #readAgain(): Promise<void> {
+    const kept = await this.#parts.shelf.get()
+    const read = kept && (await readAccount(kept.account, kept.statements, ACCOUNT_CRYPTO))
+    if (!read?.ok) return
+    const { account, statements } = read.value
+    // Of two tabs that have heard of changes at the same time, this one may have heard of more.
+    if (account === this.#set.account && statements.length <= this.#set.statements.length) return
+    this.#set = read.value
+    if (!this.#isAlone) this.#request = null
+    this.#changed()
   }
 
   /** The server may have forgotten it, or know more. */
