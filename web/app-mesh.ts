@@ -223,6 +223,12 @@ export class AppMesh {
     return this.#lookers.size > 0
   }
 
+  /** The room that is looked at, or everybody: as the last who came wants it. */
+  get #sight(): RoomId | null {
+    const seen = [...this.#lookers.values()].at(-1)
+    return seen === undefined ? this.#settings.room : seen
+  }
+
   get #settings(): MeshSettings {
     return this.#preferences.value.mesh
   }
@@ -280,7 +286,8 @@ export class AppMesh {
         }),
       onCensus: (census) =>
         hear(() => {
-          this.#census = census
+          // Told before the tab looked elsewhere: it is no answer to what is asked now.
+          if (census.room === this.#sight) this.#census = census
         }),
       onRooms: (rooms) =>
         hear(() => {
@@ -309,8 +316,8 @@ export class AppMesh {
   #stayWithin(): void {
     const { room } = this.#settings
     this.#joined?.within(room)
-    const seen = [...this.#lookers.values()].at(-1)
-    this.#joined?.node.server.look(this.#looking && ((seen === undefined ? room : seen) ?? true))
+    if (this.#census?.room !== this.#sight) this.#census = null
+    this.#joined?.node.server.look(this.#looking && (this.#sight ?? true))
   }
 
   /** Who leaves the room that they gave to gives to nobody, rather than to everybody. */

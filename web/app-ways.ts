@@ -47,7 +47,7 @@ export class Ways implements Asker {
     const { picked, wish } = this.#parts
     const entry = picked()
     if (!entry) return fail('not-loaded', '')
-    const layers = this.#layersOf(entry)
+    const layers = this.#layersOf(entry, scope === 'room' ? this.#room : null)
     return chooseMode({ scope, inRoom: this.#room !== null, local: localOf(entry), layers, wish: wish() })
   }
 
@@ -106,14 +106,16 @@ export class Ways implements Asker {
     return this.#parts.mesh.view.settings.room
   }
 
-  #layersOf({ source, model, pending }: ModelEntry) {
+  /** Who could answer within this room, or of all who serve anyone. */
+  #layersOf({ source, model, pending }: ModelEntry, room: RoomId | null) {
     const unknown = { refusal: null, tokensPerSecond: null, stages: null }
     // A route is made of what everybody gets from the same server.
     if (source.kind !== 'mirror' || model.format !== 'gguf' || pending)
       return { ...unknown, refusal: fail('no-holder', 'Only a model of this server can be shared.') }
     const { census, signal } = this.#parts.mesh.view
     if (signal.state === 'away' && signal.final) return { ...unknown, refusal: signal.reason }
-    if (!census) return unknown
+    // What is told of somebody else says nothing of those who would be asked.
+    if (census?.room !== room) return unknown
     const held = census.models.find(({ modelId }) => modelId === model.id)
     const route = expectedRoute(held?.ranges ?? [], model.layers)
     if (!route) return { ...unknown, refusal: fail('no-holder', '') }

@@ -58,6 +58,7 @@ export class CensusDesk {
         ...peer,
         presence: peer.presence && (peer.presence.room ?? room) === room ? peer.presence : null,
       })),
+      room,
     )
   }
 

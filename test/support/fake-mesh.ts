@@ -141,8 +141,9 @@ export class FakeMesh {
     this.#hooks?.onSignal({ state: 'away', reason: fail('signal-away', 'transport close'), final })
   }
 
-  census(census: Census): void {
-    this.#hooks?.onCensus(census)
+  /** Of the room that is looked at, unless it says another one. */
+  census(census: Omit<Census, 'room'> & { readonly room?: RoomId | null }): void {
+    this.#hooks?.onCensus({ room: typeof this.looking === 'string' ? this.looking : null, ...census })
   }
 
   route(request: string, word: RouteWord): void {

@@ -11,6 +11,7 @@ import { readPeerSays, writePeerSays } from '../../web/wire/peer-control.ts'
 import { decodePeerFrame, encodePeerFrame } from '../../web/wire/peer-frame.ts'
 import { parseAssigned, parseAssignWish, parsePlan, parsePlanWish } from '../../web/wire/plan-events.ts'
 import { assert, type Result } from '../../web/wire/result.ts'
+import { parseRoomWish, parseRoomWord } from '../../web/wire/room-events.ts'
 import {
   parseChallenge,
   parsePresence,
@@ -44,7 +45,13 @@ const PLACE = { span: SPAN, before: null, after: PEER, head: PEER, tail: PEER }
 const ABOUT = { request: REQUEST, epoch: 1 }
 const HELD = { modelId: MODEL, span: SPAN, msPerLayer: 1, freePositions: 8, queued: 0 }
 
+const [KEY, ROOM] = [PEER.split('/')[0], 'o'.repeat(22)]
+const MEMBERSHIP = { room: ROOM, owner: KEY, key: KEY, untilMs: 5, listNumber: 1, signature: 'A'.repeat(86) }
+const REMOVED = [{ key: KEY, number: 1, untilMs: 5 }]
+const REMOVALS = { room: ROOM, owner: KEY, number: 2, removed: REMOVED, signature: 'A'.repeat(86) }
+
 const WORDS: readonly unknown[] = [
+  { says: 'member', room: ROOM, membership: MEMBERSHIP, removals: REMOVALS },
   { says: 'open', ...ABOUT, ticket: 't', place: PLACE, positions: 64, sampler: SAMPLER },
   { says: 'truncate', ...ABOUT, position: 3, sampler: SAMPLER, place: PLACE },
   { says: 'feed', ...ABOUT, position: 3 },
@@ -87,10 +94,29 @@ const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Result<unkno
   ],
   'assign wish': [parseAssignWish, [{ modelId: MODEL, layers: 4, layersMax: 2, adapter: 'a' }]],
   assigned: [parseAssigned, [{ span: SPAN, numericClass: null }]],
+  'room wish': [
+    parseRoomWish,
+    [
+      { kind: 'enter', membership: MEMBERSHIP, removals: REMOVALS },
+      { kind: 'removals', removals: REMOVALS },
+      { kind: 'quit', room: ROOM },
+      { kind: 'knock', room: ROOM, proof: `${'A'.repeat(42)}A` },
+      { kind: 'answer', room: ROOM, to: PEER, membership: MEMBERSHIP, removals: null },
+    ],
+  ],
+  'room word': [
+    parseRoomWord,
+    [
+      { kind: 'members', room: ROOM, members: [{ peer: PEER, membership: MEMBERSHIP }] },
+      { kind: 'knock', room: ROOM, from: PEER, proof: `${'A'.repeat(42)}A` },
+      { kind: 'answer', room: ROOM, membership: MEMBERSHIP, removals: REMOVALS },
+      { kind: 'removals', room: ROOM, removals: REMOVALS },
+    ],
+  ],
   look: [parseLook, [true]],
   census: [
     parseCensus,
-    [{ peers: 3, models: [{ modelId: MODEL, ranges: [{ span: SPAN, holders: 1, msPerLayer: 2 }] }] }],
+    [{ room: null, peers: 3, models: [{ modelId: MODEL, ranges: [{ span: SPAN, holders: 1, msPerLayer: 2 }] }] }],
   ],
   'ticket claims': [
     parseTicketClaims,

@@ -214,6 +214,37 @@ describe('a conversation that others may answer', () => {
     expect(mesh.askedWithin).toEqual([room, null])
   })
 
+  it('counts who could answer among those who are asked, whoever else is looked at', async () => {
+    const [room, elsewhere] = ['r'.repeat(22), 'e'.repeat(22)]
+    const held = [{ modelId: model.id, ranges: [{ span: { first: 0, last: 30 }, holders: 1, msPerLayer: 1 }] }]
+    const expected = (scope: Scope) => {
+      const choice = app.ways.choose(scope)
+      return choice.ok ? choice.value.expectedMs : choice.code
+    }
+    app.mesh.set({ consent: true, room })
+    app.mesh.look(true, 'chat')
+    await mesh.joined()
+    expect(mesh.looking).toBe(room)
+    // Nobody in the room has it: that says nothing of anyone, and the other way round.
+    mesh.census({ peers: 1, models: [] })
+    expect([expected('room'), expected('anyone')]).toEqual(['no-holder', null])
+    app.mesh.look(true, 'chat', null)
+    expect([mesh.looking, app.mesh.view.census]).toEqual([true, null])
+    mesh.census({ peers: 3, models: held })
+    expect([expected('room'), expected('anyone')]).toEqual([null, 128 * 70])
+    // What was under way when the tab looked elsewhere is no answer.
+    mesh.census({ room, peers: 1, models: [] })
+    expect(app.mesh.view.census).toMatchObject({ room: null, peers: 3 })
+    // Another room is another question, also for a conversation that looks already.
+    app.mesh.look(true, 'chat')
+    mesh.census({ peers: 2, models: held })
+    expect(expected('room')).toBe(128 * 70)
+    app.mesh.set({ room: elsewhere })
+    expect([mesh.looking, app.mesh.view.census, expected('room')]).toEqual([elsewhere, null, null])
+    mesh.census({ room, peers: 2, models: held })
+    expect([app.mesh.view.census, expected('room')]).toEqual([null, null])
+  })
+
   it('waits for an answer of this tab, and an update waits for it', async () => {
     app.mesh.set({ consent: true })
     await give('anyone')

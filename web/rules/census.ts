@@ -4,6 +4,7 @@
 import type { Census, CensusModel, CensusRange } from '../wire/census.ts'
 import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from '../wire/limits.ts'
 import type { LayerSpan } from '../wire/peers.ts'
+import type { RoomId } from '../wire/rooms.ts'
 import type { RosterPeer } from './roster.ts'
 
 interface Count {
@@ -12,7 +13,8 @@ interface Count {
   totalMs: number
 }
 
-export function censusOf(peers: readonly RosterPeer[]): Census {
+/** `room`: those of whom it counts are in it. */
+export function censusOf(peers: readonly RosterPeer[], room: RoomId | null): Census {
   const models = new Map<string, Map<string, Count>>()
   for (const { modelId, span, msPerLayer } of peers.flatMap(({ presence }) => presence?.held ?? [])) {
     const ranges = models.get(modelId) ?? new Map<string, Count>()
@@ -25,7 +27,7 @@ export function censusOf(peers: readonly RosterPeer[]): Census {
   }
   const all = [...models].map(([modelId, ranges]) => ({ modelId, ranges: mostHeld([...ranges.values()]) }))
   all.sort((a, b) => holders(b) - holders(a) || (a.modelId < b.modelId ? -1 : 1))
-  return { peers: Math.min(peers.length, CENSUS_PEERS_MAX), models: all.slice(0, CENSUS_MODELS_MAX) }
+  return { room, peers: Math.min(peers.length, CENSUS_PEERS_MAX), models: all.slice(0, CENSUS_MODELS_MAX) }
 }
 
 function mostHeld(counts: Count[]): readonly CensusRange[] {

@@ -140,7 +140,7 @@ export class ChatWays {
     if (scope === this.#scope) return
     this.#scope = scope
     this.#refusal = null
-    const { room } = this.#app.mesh.view.settings
-    this.#app.mesh.look(scope !== 'device', 'chat', scope === 'room' ? room : null)
+    // The room is the one that this browser works with, whichever that is by then.
+    this.#app.mesh.look(scope !== 'device', 'chat', scope === 'room' ? undefined : null)
   }
 }

@@ -21,13 +21,15 @@ export interface CensusModel {
 }
 
 export interface Census {
+  /** Of whom it counts: the tabs in this room, or all of them. */
+  readonly room: RoomId | null
   /** Tabs at the server, serving or not. */
   readonly peers: number
   /** With the most holders first. */
   readonly models: readonly CensusModel[]
 }
 
-const { attempt, record, refuse, list, number, whole, span, modelId } = peerReaderOf('event-invalid')
+const { attempt, record, refuse, list, number, whole, orNull, span, modelId, run } = peerReaderOf('event-invalid')
 const MS_PER_LAYER_MAX = 60_000
 
 export function parseLook(value: unknown): Result<boolean | RoomId> {
@@ -40,6 +42,7 @@ export function parseCensus(value: unknown): Result<Census> {
   return attempt(() => {
     const fields = record(value, 'A census')
     return {
+      room: orNull(fields, 'room', () => run(fields, 'room')),
       peers: whole(fields, 'peers', CENSUS_PEERS_MAX),
       models: list(fields['models'], '`models`', CENSUS_MODELS_MAX).map(readModel),
     }

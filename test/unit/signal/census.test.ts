@@ -71,7 +71,7 @@ describe('over real sockets', () => {
     client.look(true)
     await vi.waitFor(() => expect(heard).toHaveLength(1), NEXT)
     const range = { span: { first: 0, last: 2 }, holders: 1, msPerLayer: 1 }
-    expect(heard[0]).toEqual({ peers: 2, models: [{ modelId: A, ranges: [range] }] })
+    expect(heard[0]).toEqual({ room: null, peers: 2, models: [{ modelId: A, ranges: [range] }] })
     const second = await tab(holding(A, 0, 2, 3))
     await vi.waitFor(() => expect(heard.at(-1)?.peers).toBe(3), NEXT)
     expect(heard.at(-1)?.models).toEqual([{ modelId: A, ranges: [{ ...range, holders: 2, msPerLayer: 2 }] }])
@@ -110,7 +110,7 @@ describe('a count', () => {
     }
     for (let first = 0; first <= CENSUS_RANGES_MAX; first += 1) join(`r${first}`, holding(B, first, first + 1))
     join('again', holding(B, CENSUS_RANGES_MAX, CENSUS_RANGES_MAX + 1))
-    const census = censusOf(roster.all())
+    const census = censusOf(roster.all(), null)
     expect(census.models).toHaveLength(CENSUS_MODELS_MAX)
     expect(census.models[0]?.modelId).toBe(B)
     const firsts = census.models[0]?.ranges.map(({ span }) => span.first) ?? []
@@ -140,5 +140,9 @@ describe('a count', () => {
 })
 
 function wrongSpeed(msPerLayer: number): unknown {
-  return { peers: 1, models: [{ modelId: A, ranges: [{ span: { first: 0, last: 1 }, holders: 1, msPerLayer }] }] }
+  return {
+    room: null,
+    peers: 1,
+    models: [{ modelId: A, ranges: [{ span: { first: 0, last: 1 }, holders: 1, msPerLayer }] }],
+  }
 }

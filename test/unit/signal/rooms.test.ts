@@ -208,10 +208,14 @@ it('a census counts who serves a room alone for that room only', async () => {
   stranger.client.look(true)
   owner.client.look(id)
   await until(() => stranger.censuses.length > 0 && owner.censuses.length > 0)
-  expect(stranger.censuses[0]).toEqual({ peers: 3, models: [] })
-  expect(owner.censuses[0]).toMatchObject({ peers: 2, models: [{ modelId: MODEL, ranges: [{ holders: 1 }] }] })
+  expect(stranger.censuses[0]).toEqual({ room: null, peers: 3, models: [] })
+  expect(owner.censuses[0]).toMatchObject({
+    room: id,
+    peers: 2,
+    models: [{ modelId: MODEL, ranges: [{ holders: 1 }] }],
+  })
   // Of a room that it is not in, a tab hears nothing.
   stranger.client.look(id)
   await until(() => stranger.censuses.length > 1)
-  expect(stranger.censuses[1]).toEqual({ peers: 0, models: [] })
+  expect(stranger.censuses[1]).toEqual({ room: id, peers: 0, models: [] })
 })
