@@ -5,6 +5,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { PeerId } from '../web/wire/peers.ts'
+import { FileAccountStore } from './accounts/file-store.ts'
 import { appFiles } from './app-files.ts'
 import type { Config } from './config.ts'
 import { type AppHandler, createHandler } from './http.ts'
@@ -12,6 +13,7 @@ import { type Catalogue, readCatalogue } from './models/catalogue.ts'
 import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
 import { SOURCE_TOOLS, type SourceTools } from './models/tools.ts'
+import { Accounts } from './sockets/accounts.ts'
 import { Hub } from './sockets/hub.ts'
 import { TicketMint } from './sockets/tickets.ts'
 import { iceServersFor } from './sockets/turn.ts'
@@ -47,7 +49,8 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   server.on('request', createHandler(mirror, { allowSoftwareAdapter: config.allowSoftwareAdapter }, app.handler))
   const mint = await TicketMint.create(Date.now)
   const iceServers = (peer: PeerId) => iceServersFor(config.ice, peer, Date.now())
-  const hub = new Hub({ server, mint, iceServers, nowMs: Date.now })
+  const accounts = await Accounts.open(new FileAccountStore(config.dataDir))
+  const hub = new Hub({ server, mint, accounts, iceServers, nowMs: Date.now })
   const port = await listen(server, config)
   if (config.addDefault) mirror.addDefaultWhenEmpty()
   let closing: Promise<void> | null = null

@@ -33,7 +33,7 @@ import {
   SIGNAL_PROTOCOLS,
   type TabSays,
 } from '../../web/wire/signal-events.ts'
-import { Accounts } from './accounts.ts'
+import type { Accounts } from './accounts.ts'
 import { CensusDesk } from './census-desk.ts'
 import { Planner } from './planner.ts'
 import { Rooms } from './rooms.ts'
@@ -45,6 +45,7 @@ type TabSocket = Socket<TabSays, ServerSays>
 export interface HubParts {
   readonly server: HttpServer
   readonly mint: TicketMint
+  readonly accounts: Accounts
   readonly iceServers: (peer: PeerId) => readonly IceServer[]
   readonly nowMs: () => number
 }
@@ -55,7 +56,6 @@ export class Hub {
   readonly #io: Server<TabSays, ServerSays>
   readonly #sockets = new Map<PeerId, TabSocket>()
   readonly #rooms: Rooms
-  readonly #accounts = new Accounts()
   readonly #planner: Planner
   readonly #census: CensusDesk
   readonly #sweeping: ReturnType<typeof setInterval>
@@ -103,6 +103,7 @@ export class Hub {
     clearInterval(this.#rotating)
     this.#census.close()
     await this.#io.close()
+    await this.#parts.accounts.close()
   }
 
   #meet(socket: TabSocket): void {
@@ -200,7 +201,7 @@ export class Hub {
       const wish = parseAccountWish(value)
       const key = peer === null ? null : keyOfPeer(peer)
       if (key === null) reply(fail('not-proven', ''))
-      else reply(wish.ok ? await this.#accounts.wish(key, wish.value) : wish)
+      else reply(wish.ok ? await this.#parts.accounts.wish(key, wish.value) : wish)
     })
     socket.on('look', (value, reply) =>
       proven(reply, (own) => {

@@ -5,6 +5,8 @@
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, vi } from 'vitest'
+import { type AccountStore, MemoryAccountStore } from '../../signal/accounts/store.ts'
+import { Accounts } from '../../signal/sockets/accounts.ts'
 import { Hub } from '../../signal/sockets/hub.ts'
 import { TicketMint } from '../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey, verifySigned } from '../../web/account/device-key.ts'
@@ -70,16 +72,17 @@ export class RoomServer {
   readonly #server: HttpServer
   readonly hub: Hub
 
-  private constructor(server: HttpServer, mint: TicketMint, nowMs: number) {
+  private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, nowMs: number) {
     this.nowMs = nowMs
     this.#server = server
-    this.hub = new Hub({ server, mint, iceServers: () => [], nowMs: () => this.nowMs })
+    this.hub = new Hub({ server, mint, accounts, iceServers: () => [], nowMs: () => this.nowMs })
   }
 
-  static async start(): Promise<RoomServer> {
+  /** `store`: of accounts; what one server has kept another one finds. */
+  static async start(store: AccountStore = new MemoryAccountStore()): Promise<RoomServer> {
     const server = createServer()
     const nowMs = 1_700_000_000_000
-    const own = new RoomServer(server, await TicketMint.create(() => nowMs), nowMs)
+    const own = new RoomServer(server, await TicketMint.create(() => nowMs), await Accounts.open(store), nowMs)
     await new Promise<void>((done) => server.listen(0, done))
     return own
   }

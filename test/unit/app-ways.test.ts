@@ -231,14 +231,14 @@ describe('a conversation that others may answer', () => {
     app.mesh.look(true, 'chat', null)
     expect([mesh.looking, app.mesh.view.census]).toEqual([true, null])
     mesh.census({ peers: 3, models: held })
-    expect([expected('room'), expected('anyone')]).toEqual([null, 128 * 70])
+    expect([expected('room'), expected('anyone')]).toEqual([null, 128 * 50])
     // What was under way when the tab looked elsewhere is no answer.
     mesh.census({ room, peers: 1, models: [] })
     expect(app.mesh.view.census).toMatchObject({ room: null, peers: 3 })
     // Another room is another question, also for a conversation that looks already.
     app.mesh.look(true, 'chat')
     mesh.census({ peers: 2, models: held })
-    expect(expected('room')).toBe(128 * 70)
+    expect(expected('room')).toBe(128 * 50)
     app.mesh.set({ room: elsewhere })
     expect([mesh.looking, app.mesh.view.census, expected('room')]).toEqual([elsewhere, null, null])
     mesh.census({ room, peers: 2, models: held })

@@ -174,6 +174,10 @@ export const CODES = {
     'This is not what an account of devices looks like.',
     'Nothing was changed. Show a new link on the new device.',
   ],
+  'not-kept': [
+    'The server could not write this to its disk.',
+    'It knows it until it restarts. Ask who runs it to look at its disk.',
+  ],
   'recovery-words-invalid': ['These are not the recovery words of an account.', 'Check each word and their order.'],
   'key-invalid': ['This is not the key of a device.', 'Ask for a new link or code.'],
   'link-failed': ['No connection to a peer could be made.', 'Another one is tried. A firewall may stand in the way.'],

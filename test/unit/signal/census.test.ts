@@ -2,6 +2,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { MemoryAccountStore } from '../../../signal/accounts/store.ts'
+import { Accounts } from '../../../signal/sockets/accounts.ts'
 import { Hub } from '../../../signal/sockets/hub.ts'
 import { TicketMint } from '../../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey } from '../../../web/account/device-key.ts'
@@ -33,7 +35,7 @@ describe('over real sockets', () => {
     clients = []
     const server = createServer()
     const mint = await TicketMint.create(() => nowMs)
-    hub = new Hub({ server, mint, iceServers: () => [], nowMs: () => nowMs })
+    hub = new Hub({ server, mint, accounts: await Accounts.open(new MemoryAccountStore()), iceServers: () => [], nowMs: () => nowMs })
     await new Promise<void>((done) => server.listen(0, done))
     url = `http://localhost:${(server.address() as AddressInfo).port}`
   })

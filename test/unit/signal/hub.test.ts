@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { Server } from 'socket.io'
 import { io } from 'socket.io-client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { MemoryAccountStore } from '../../../signal/accounts/store.ts'
+import { Accounts } from '../../../signal/sockets/accounts.ts'
 import { Hub } from '../../../signal/sockets/hub.ts'
 import { TicketMint } from '../../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey } from '../../../web/account/device-key.ts'
@@ -38,7 +40,7 @@ beforeEach(async () => {
   nowMs = 1_000_000
   server = createServer()
   mint = await TicketMint.create(() => nowMs)
-  hub = new Hub({ server, mint, iceServers: () => ICE, nowMs: () => nowMs })
+  hub = new Hub({ server, mint, accounts: await Accounts.open(new MemoryAccountStore()), iceServers: () => ICE, nowMs: () => nowMs })
   await new Promise<void>((done) => server.listen(0, done))
   url = `http://localhost:${(server.address() as AddressInfo).port}`
 })
