@@ -36,6 +36,8 @@ export const PART_KEEP_MS = 7 * 24 * 3_600_000
 export const PROGRESS_MS = 500
 /** A range header longer than this names no range that a browser sends. */
 export const RANGE_HEADER_CHARACTERS_MAX = 100
+/** Lines of the file of accounts that say nothing any more, before it is written anew. */
+export const ACCOUNT_LINES_LOST_MAX = 10_000
 /** Text below this size is sent as it is. */
 export const COMPRESS_BYTES_MIN = KIB
 

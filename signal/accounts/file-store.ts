@@ -5,9 +5,15 @@
  */
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type AccountChain, type AccountId, type AccountStatement, parseAccountChains } from '../../web/wire/accounts.ts'
-import { ACCOUNT_LINES_LOST_MAX, ACCOUNT_STATEMENTS_MAX, EVENT_BYTES_MAX } from '../../web/wire/limits.ts'
+import {
+  type AccountChain,
+  type AccountId,
+  type AccountStatement,
+  parseAccountChains,
+} from '../../web/wire/accounts.ts'
+import { ACCOUNT_STATEMENTS_MAX, EVENT_BYTES_MAX } from '../../web/wire/limits.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
+import { ACCOUNT_LINES_LOST_MAX } from '../config.ts'
 import { errorCode, errorWords, syncToDisk } from '../models/disk.ts'
 import type { AccountStore } from './store.ts'
 

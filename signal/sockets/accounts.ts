@@ -3,7 +3,13 @@
  * restart of the server. It verifies chains and decides nothing of them; a store keeps them.
  */
 import { createHash } from 'node:crypto'
-import { type AccountReader, type AccountSet, extendAccount, newAccount, readAccount } from '../../web/rules/account-set.ts'
+import {
+  type AccountReader,
+  type AccountSet,
+  extendAccount,
+  newAccount,
+  readAccount,
+} from '../../web/rules/account-set.ts'
 import type { AccountChain, AccountId, AccountWish } from '../../web/wire/accounts.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import { ACCOUNT_CLAIMS_MAX, ACCOUNTS_KEPT_MAX } from '../../web/wire/limits.ts'

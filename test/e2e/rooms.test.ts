@@ -110,7 +110,11 @@ describe('with a played mesh', () => {
     const noticed = { ok: false, code: 'room-list-wrong', detail: 'It is list 1, and the server has had list 2.' }
     await tell({ ...MINE, knocking: [], noticed })
     await region('Studio').getByText('a list of removed devices that is not the owner’s newest').waitFor()
-    expect(await region('Studio').getByRole('button', { name: /^Remove / }).count()).toBe(2)
+    expect(
+      await region('Studio')
+        .getByRole('button', { name: /^Remove / })
+        .count(),
+    ).toBe(2)
     await button('Remove ijkl-mnop').click()
     await button('Keep ijkl-mnop').click()
     await button('Remove qrst-uvwx').click()
@@ -218,7 +222,8 @@ describe('over the real server', () => {
     }
     await owner.getByRole('button', { name: 'Leave Studio' }).click()
     await owner.getByRole('button', { name: 'Leave for good' }).click()
-    for (const page of [beside, another]) await page.getByRole('region', { name: 'Studio' }).waitFor({ state: 'detached' })
+    for (const page of [beside, another])
+      await page.getByRole('region', { name: 'Studio' }).waitFor({ state: 'detached' })
   })
 })
 

@@ -358,8 +358,6 @@ export const ACCOUNT_STATEMENTS_MAX = 64
 /** Accounts that the server remembers, the oldest forgotten first; and those that claim one key, of which one is right. */
 export const ACCOUNTS_KEPT_MAX = 10_000
 export const ACCOUNT_CLAIMS_MAX = 4
-/** Lines of the server's file of accounts that say nothing any more, before it is written anew. */
-export const ACCOUNT_LINES_LOST_MAX = 10_000
 /** A device that waits to be added looks this often whether it was. */
 export const ACCOUNT_LOOK_MS = 2_000
 /** A peer has so long to show its statement over a new link. */

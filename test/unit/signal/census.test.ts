@@ -35,7 +35,13 @@ describe('over real sockets', () => {
     clients = []
     const server = createServer()
     const mint = await TicketMint.create(() => nowMs)
-    hub = new Hub({ server, mint, accounts: await Accounts.open(new MemoryAccountStore()), iceServers: () => [], nowMs: () => nowMs })
+    hub = new Hub({
+      server,
+      mint,
+      accounts: await Accounts.open(new MemoryAccountStore()),
+      iceServers: () => [],
+      nowMs: () => nowMs,
+    })
     await new Promise<void>((done) => server.listen(0, done))
     url = `http://localhost:${(server.address() as AddressInfo).port}`
   })

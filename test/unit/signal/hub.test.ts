@@ -40,7 +40,13 @@ beforeEach(async () => {
   nowMs = 1_000_000
   server = createServer()
   mint = await TicketMint.create(() => nowMs)
-  hub = new Hub({ server, mint, accounts: await Accounts.open(new MemoryAccountStore()), iceServers: () => ICE, nowMs: () => nowMs })
+  hub = new Hub({
+    server,
+    mint,
+    accounts: await Accounts.open(new MemoryAccountStore()),
+    iceServers: () => ICE,
+    nowMs: () => nowMs,
+  })
   await new Promise<void>((done) => server.listen(0, done))
   url = `http://localhost:${(server.address() as AddressInfo).port}`
 })
