@@ -89,7 +89,9 @@ export class MyRooms {
     if (!checked.ok) return checked
     const before = room.kept.removals
     if (before && room.kept.invite && areAtOdds(before, removals)) {
-      await this.#know(room, await this.#signList(id, listOfBoth(before, removals)))
+      const both = await this.#signList(id, listOfBoth(before, removals))
+      if (room.kept.removals !== before) return this.learn(id, removals)
+      await this.#know(room, both)
     } else if (newerList(before, removals) !== before) await this.#know(room, removals)
     return ok(null)
   }
@@ -146,9 +148,12 @@ export class MyRooms {
   async remove(id: RoomId, key: PublicKeyText): Promise<Result<null>> {
     const room = this.#rooms.get(id)
     if (!room?.kept.invite || key === this.#parts.key.name) return fail('room-unknown', '')
-    const list = listWith(room.kept.removals, key, this.#parts.nowMs())
+    const known = room.kept.removals
+    const list = listWith(known, key, this.#parts.nowMs())
     if (!list) return fail('room-full', `${ROOM_REMOVED_MAX} devices were taken out in the last weeks.`)
     const removals = await this.#signList(id, list)
+    // Another list has come while this one was signed: one number names one list.
+    if (room.kept.removals !== known) return this.remove(id, key)
     const invite = { ...room.kept.invite, secret: this.#secret() }
     room.kept = { ...room.kept, invite, letIn: room.kept.letIn.filter((one) => one.key !== key) }
     await this.#know(room, removals)

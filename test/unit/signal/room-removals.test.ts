@@ -111,6 +111,14 @@ describe('a member that the owner takes out', () => {
     expect(await other.rooms.remove(id, friend.key.name)).toMatchObject({ code: 'room-unknown' })
   })
 
+  it('is out where others are taken out in the same moment: each list holds the ones before', async () => {
+    const keys = [friend.key.name, other.key.name, (await newKey()).name]
+    await Promise.all(keys.map((key) => owner.rooms.remove(id, key)))
+    expect(listOf(owner)).toMatchObject({ number: 3 })
+    expect(listOf(owner).removed.map(({ key }) => key)).toEqual(expect.arrayContaining(keys))
+    await until(() => friend.view(id)?.state === 'removed' && other.view(id)?.state === 'removed')
+  })
+
   it('is out for all where two tabs of the owner take out one each at the same time', async () => {
     const second = await server.tab(owner.key, owner.shelf)
     await isIn(second, id, 3)
