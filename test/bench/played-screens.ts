@@ -10,6 +10,20 @@ import { type FakePageServer, serveFakePage } from '../support/fake-page-server.
 const LAYERS = 32
 const model = fakeModel(1, { name: 'SmolLM2-360M-Instruct Q8_0', license: 'Apache-2.0', layers: LAYERS })
 const mirror = { models: [model], adding: [], failed: [], defaultId: model.id }
+const REQUEST = 'ab'.repeat(16)
+const CENSUS = {
+  peers: 11,
+  models: [
+    {
+      modelId: model.id,
+      ranges: [
+        { span: { first: 0, last: 11 }, holders: 3, msPerLayer: 1.4 },
+        { span: { first: 11, last: 22 }, holders: 2, msPerLayer: 2.2 },
+        { span: { first: 22, last: 32 }, holders: 3, msPerLayer: 1.9 },
+      ],
+    },
+  ],
+}
 
 let serving: Promise<FakePageServer> | null = null
 
@@ -29,7 +43,7 @@ export async function closePlayed(): Promise<void> {
   await (await serving)?.close()
 }
 
-async function open(page: Page, { url }: Played, screen: 'contribute'): Promise<void> {
+export async function open(page: Page, { url }: Played, screen: string): Promise<void> {
   await page.addInitScript(
     (given) => {
       window.fakeSetup = ({ engine, catalogue }: Fake) => {
@@ -43,8 +57,8 @@ async function open(page: Page, { url }: Played, screen: 'contribute'): Promise<
   await page.getByRole('heading', { level: 2 }).waitFor()
 }
 
-async function agree(page: Page): Promise<void> {
-  await page.getByRole('button', { name: 'Contribute this GPU' }).click()
+async function agree(page: Page, begin: string): Promise<void> {
+  await page.getByRole('button', { name: begin }).click()
   await page
     .getByRole('dialog')
     .getByRole('button', { name: /^Agree and / })
@@ -54,7 +68,7 @@ async function agree(page: Page): Promise<void> {
 
 /** What other tabs, the GPU and the links say. */
 async function serve(page: Page): Promise<void> {
-  await agree(page)
+  await agree(page, 'Contribute this GPU')
   await page.evaluate(() => window.fake.mesh.started())
   await page.evaluate(async (id) => {
     const { mesh } = window.fake
@@ -75,6 +89,50 @@ async function serve(page: Page): Promise<void> {
   await page.getByRole('region', { name: 'Contributing' }).waitFor()
 }
 
+/** One of two stages was lost a moment ago and somebody took over; the answer goes on. */
+async function route(page: Page): Promise<void> {
+  await agree(page, 'Connect')
+  await page.evaluate(
+    async ({ request, id, census }) => {
+      const { mesh } = window.fake
+      const peers = ['mara', 'ilse', 'ruth', 'jens'].map((name) => `key/${name.padEnd(22, '0')}`)
+      const [mara = '', ilse = '', ruth = '', jens = ''] = peers
+      mesh.signal('here')
+      mesh.census(census as never)
+      mesh.links = peers.map((peer, index) => ({ peer, relayed: index === 2, roundTripMs: 9 + 6 * index }))
+      const spans = [
+        { first: 0, last: 11 },
+        { first: 11, last: 22 },
+        { first: 22, last: 32 },
+      ] as const
+      const spare = { peer: jens, ticket: '' }
+      mesh.chat = async function* () {
+        mesh.planned(request, [
+          { span: spans[0], peer: mara, ticket: '', standby: null },
+          { span: spans[1], peer: ilse, ticket: '', standby: spare },
+          { span: spans[2], peer: ruth, ticket: '', standby: null },
+        ])
+        yield { kind: 'text', text: 'ab', tokens: Array.from({ length: 57 }, (_, index) => index) } as never
+        await new Promise(() => {})
+      }
+      const sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 1n }
+      const question = { messages: [], sampling, maxTokens: 8, stop: [] }
+      const answer = window.fakeApp.mesh.ask(id, question, new AbortController().signal)
+      await answer.next()
+      const about = { peer: ilse, span: spans[1] }
+      mesh.route(request, { kind: 'lost', ...about, reason: { ok: false, code: 'link-closed', detail: '' } })
+      mesh.nowMs += 420
+      mesh.route(request, { kind: 'replaced', ...about, peer: jens, fed: true })
+      mesh.route(request, { kind: 'recovered', position: 57 })
+      const stageMs = new Map(peers.map((peer, index) => [peer, 15 + 2 * index] as const))
+      mesh.times = { laps: 56, lapP50Ms: 74, lapP95Ms: 91, hopP50Ms: 7.2, hopP95Ms: 12.9, stageMs }
+      await mesh.tick()
+    },
+    { request: REQUEST, id: model.id, census: CENSUS },
+  )
+  await page.getByText(/^The answer goes on, /).waitFor()
+}
+
 export const PLAYED_SCREENS = [
   {
     name: 'contribute',
@@ -89,6 +147,15 @@ export const PLAYED_SCREENS = [
     async reach(page: Page, server: Played) {
       await open(page, server, 'contribute')
       await serve(page)
+    },
+  },
+  {
+    name: 'network',
+    says: 'An own answer over three tabs, one of which was lost and replaced. Played: the other tabs.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, 'network')
+      await route(page)
     },
   },
 ] as const

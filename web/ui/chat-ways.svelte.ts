@@ -76,6 +76,11 @@ export class ChatWays {
     return this.#mesh.contribution
   }
 
+  /** Others are answering this tab right now. */
+  get asking(): boolean {
+    return this.#mesh.routes.some(({ running }) => running)
+  }
+
   async setScope(scope: Scope): Promise<void> {
     const permitted = this.#app.ways.permits(scope)
     this.#refusal = permitted.ok ? null : permitted

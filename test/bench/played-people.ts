@@ -1,0 +1,56 @@
+/**
+ * The room and the devices that pictures show: what a played server and other people's tabs say, and how a person gets there.
+ * Takes no picture.
+ */
+import type { Page } from 'playwright'
+
+const ROOM = 'A'.repeat(22)
+const INVITE = `/join/${ROOM}/${'B'.repeat(42)}A/${'C'.repeat(21)}A/Weaving%20circle`
+const REQUEST = `/enrol/${'D'.repeat(40)}/${'E'.repeat(21)}A`
+const keyOf = (start: string) => `ed25519:A${start.padEnd(42, 'A')}`
+const [OWN, ILSE, RUTH, JENS] = [keyOf('k7mqw2hx'), keyOf('p3tzd9ra'), keyOf('f8vnc4ye'), keyOf('b5gxj6ls')]
+const runOf = (key: string, run = 'r') => `${key}/${run.repeat(22)}`
+
+export const INVITED = `join/${ROOM}/${'B'.repeat(42)}A/${'C'.repeat(21)}A/Weaving%20circle`
+export const ROOM_ID = ROOM
+
+const circle = {
+  id: ROOM,
+  name: 'Weaving circle',
+  mine: true,
+  state: 'in',
+  people: [
+    { key: OWN, peers: [runOf(OWN)], isOwner: true, isSelf: true },
+    { key: ILSE, peers: [runOf(ILSE), runOf(ILSE, 's')], isOwner: false, isSelf: false },
+    { key: RUTH, peers: [runOf(RUTH)], isOwner: false, isSelf: false },
+  ],
+  knocking: [runOf(JENS)],
+  invite: { hash: INVITE, alone: false },
+}
+
+async function join(page: Page, begin: string): Promise<void> {
+  await page.getByRole('button', { name: begin }).click()
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^Agree and / })
+    .click()
+  await page.evaluate(() => window.fake.mesh.joined())
+  await page.evaluate(() => window.fake.mesh.signal('here'))
+}
+
+/** An own room with two others in it, while a third asks to come in. */
+export async function showRoom(page: Page): Promise<void> {
+  await page.getByRole('textbox', { name: 'Name' }).fill('Weaving circle')
+  await join(page, 'Make the room')
+  await page.evaluate((room) => window.fake.mesh.rooms([room] as never), circle)
+  await page.getByRole('list', { name: 'Asking to come in' }).waitFor()
+}
+
+/** An account of `count` devices; `asking`: this one shows what another one adds it by. */
+export async function showDevices(page: Page, count: number, asking = false): Promise<void> {
+  await join(page, 'Show my devices')
+  const devices = [OWN, ILSE, RUTH].slice(0, count)
+  const account = { self: OWN, devices, recoverable: count > 1, request: asking ? REQUEST : null }
+  await page.evaluate((given) => window.fake.mesh.account(given as never), account)
+  await page.getByRole('list', { name: 'Your devices' }).getByRole('listitem').nth(count - 1).waitFor()
+}
