@@ -6,13 +6,13 @@ import type { Page } from 'playwright'
 
 const ROOM = 'A'.repeat(22)
 const INVITE = `/join/${ROOM}/${'B'.repeat(42)}A/${'C'.repeat(21)}A/Weaving%20circle`
-const REQUEST = `/enrol/${'D'.repeat(40)}/${'E'.repeat(21)}A`
 const keyOf = (start: string) => `ed25519:A${start.padEnd(42, 'A')}`
 const [OWN, ILSE, RUTH, JENS] = [keyOf('k7mqw2hx'), keyOf('p3tzd9ra'), keyOf('f8vnc4ye'), keyOf('b5gxj6ls')]
+const REQUEST = `/enrol/${keyOf('z4wnc8tu')}/${'E'.repeat(21)}A`
 const runOf = (key: string, run = 'r') => `${key}/${run.repeat(22)}`
 
-export const INVITED = `join/${ROOM}/${'B'.repeat(42)}A/${'C'.repeat(21)}A/Weaving%20circle`
-export const ROOM_ID = ROOM
+export const INVITED = INVITE.slice(1)
+export const ENROL = REQUEST.slice(1)
 
 const circle = {
   id: ROOM,
@@ -29,6 +29,9 @@ const circle = {
 }
 
 async function join(page: Page, begin: string): Promise<void> {
+  await page.evaluate((self) => {
+    window.fake.mesh.self = self
+  }, runOf(OWN))
   await page.getByRole('button', { name: begin }).click()
   await page
     .getByRole('dialog')
@@ -52,5 +55,9 @@ export async function showDevices(page: Page, count: number, asking = false): Pr
   const devices = [OWN, ILSE, RUTH].slice(0, count)
   const account = { self: OWN, devices, recoverable: count > 1, request: asking ? REQUEST : null }
   await page.evaluate((given) => window.fake.mesh.account(given as never), account)
-  await page.getByRole('list', { name: 'Your devices' }).getByRole('listitem').nth(count - 1).waitFor()
+  await page
+    .getByRole('list', { name: 'Your devices' })
+    .getByRole('listitem')
+    .nth(count - 1)
+    .waitFor()
 }

@@ -130,7 +130,10 @@ async function route(page: Page): Promise<void> {
     },
     { request: REQUEST, id: model.id, census: CENSUS },
   )
-  await page.getByText(/^The answer goes on, /).waitFor()
+  await page
+    .getByRole('list', { name: 'What happened' })
+    .getByText(/^The answer goes on, /)
+    .waitFor()
 }
 
 export const PLAYED_SCREENS = [

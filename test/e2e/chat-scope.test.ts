@@ -129,8 +129,11 @@ describe('the scope of a conversation', () => {
     await page.getByText('A peer left; its layers moved.').waitFor()
     await play.conversation.getByText('The thread holds.').waitFor()
     await play.stop.waitFor()
+    const asking = page.getByRole('banner').getByText('Asking', { exact: true })
+    await asking.waitFor()
     await page.evaluate(() => window.dispatchEvent(new Event('ended')))
     await play.send.waitFor()
+    await asking.waitFor({ state: 'detached' })
     for (const fact of ['Layers over 2 tabs', 'as this device cannot run it', '12 tokens/s', 'first token in 0.31 s'])
       await play.conversation.getByText(fact, { exact: true }).waitFor()
     const stages = page.getByRole('list', { name: 'Stages, from first to last' }).getByRole('listitem')
@@ -223,8 +226,10 @@ describe('the scope of a conversation', () => {
 })
 
 describe('a tab that gives', () => {
-  it('says so in the header on every screen, with its state, and leads to where it is stopped', async () => {
+  it('says so in the header on every screen, with its state, is not called idle, and leads to where it is stopped', async () => {
     const mark = (name: string) => page.getByRole('banner').getByRole('link', { name })
+    const idle = page.getByRole('banner').getByText('Idle', { exact: true })
+    await idle.waitFor()
     await page.evaluate((key) => {
       window.fakeApp.mesh.set({ consent: true })
       void window.fakeApp.mesh.contribute(key)
@@ -235,11 +240,13 @@ describe('a tab that gives', () => {
     await mark('This tab loads the layers that it will give to others').waitFor()
     await page.evaluate((id) => window.fake.mesh.serve(0, 15, id, 1.4), small.id)
     await mark('This tab gives its GPU to others').waitFor()
+    expect(await idle.count()).toBe(0)
     await expectSound(page)
     await page.evaluate(() => window.fake.mesh.active(true))
     await mark('Giving this GPU to others is paused').click()
     await page.getByRole('heading', { name: 'Contribute', level: 2 }).waitFor()
     await play.button('Stop').click()
     await mark('Giving this GPU to others is paused').waitFor({ state: 'detached' })
+    await idle.waitFor()
   })
 })

@@ -270,8 +270,8 @@ describe('with a played mesh', () => {
       await play('begin')
       const story = region('Your answer right now')
       await story.getByText('2 tokens so far').waitFor()
-      await row('Stages of the route', '1 to 15').getByText('direct, 3.2 ms there and back').waitFor()
-      await row('Stages of the route', '16 to 30').getByText('relayed, 48 ms there and back').waitFor()
+      await row('Stages of the route', '1 to 15').getByText('direct, 3.2 ms').waitFor()
+      await row('Stages of the route', '16 to 30').getByText('relayed, 48 ms').waitFor()
       await row('Stages of the route', '16 to 30').getByText('ruth stands by').waitFor()
       expect(await page().locator('svg path.weft.running').count()).toBe(1)
       expect(await page().locator('svg .bead').count()).toBe(1)
@@ -319,10 +319,10 @@ describe('with a played mesh', () => {
     })
   })
 
-  it('both are reached from the list of conversations', async () => {
+  it('they and the rooms are reached from the list of conversations', async () => {
     await used.current.open()
     await used.current.message.waitFor()
-    for (const name of ['Contribute', 'Network']) {
+    for (const name of ['Contribute', 'Network', 'Rooms']) {
       await page().getByRole('link', { name, exact: true }).click()
       await page().getByRole('heading', { name, level: 2 }).waitFor()
       expect(await page().title()).toBe(`${name} · Weft`)

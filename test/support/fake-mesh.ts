@@ -22,6 +22,8 @@ export const peerNamed = (name: string) => `key/${name.padEnd(22, '0')}`
 type Started = Result<{ readonly first: number; readonly last: number }>
 
 export class FakeMesh {
+  /** As what it joins. */
+  self = peerNamed('self')
   joins = 0
   left = 0
   starts = 0
@@ -242,7 +244,7 @@ export class FakeMesh {
     const mesh = this
     return {
       node: {
-        peer: peerNamed('self'),
+        peer: mesh.self,
         get links() {
           return mesh.links.map(({ peer, relayed, roundTripMs, sentBytes = 0, receivedBytes = 0 }) => ({
             peer,

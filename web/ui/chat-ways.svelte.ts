@@ -7,6 +7,7 @@ import type { ContributionView, MeshView } from '../app-mesh-view.ts'
 import type { AppView } from '../app-view.ts'
 import type { Scope } from '../wire/conversation.ts'
 import type { Failure } from '../wire/result.ts'
+import { nameOfChosenRoom } from './rooms/room-words.ts'
 
 type Question = 'consent' | 'slower'
 
@@ -74,6 +75,11 @@ export class ChatWays {
 
   get contribution(): ContributionView {
     return this.#mesh.contribution
+  }
+
+  /** The room that this browser works in; null where there is none. */
+  get roomName(): string | null {
+    return nameOfChosenRoom(this.#mesh)
   }
 
   /** Others are answering this tab right now. */

@@ -9,12 +9,15 @@ export const SCOPE_WORDS: Readonly<Record<Scope, string>> = {
   anyone: 'Anyone',
 }
 
-/** What a person should know of a scope before they write. */
-export const SCOPE_HINTS: Readonly<Record<Scope, string>> = {
-  device: '',
-  room: 'Tabs of your room that answer can read this conversation.',
-  anyone:
-    'Strangers whose tabs answer can read this conversation: the first and the last see its words, those between see numbers that give some of them away.',
+/** What a person should know of a scope before they write. `room`: the one that this browser works in. */
+export function sayScope(scope: Scope, room: string | null): string {
+  const hints: Readonly<Record<Scope, string>> = {
+    device: '',
+    room: `Tabs of ${room ?? 'your room'} that answer can read this conversation.`,
+    anyone:
+      'Strangers whose tabs answer can read this conversation: the first and the last see its words, those between see numbers that give some of them away.',
+  }
+  return hints[scope]
 }
 
 export function sayOver(stages: readonly AnsweredStage[]): string {

@@ -6,6 +6,7 @@ import type { App } from '../../app.ts'
 import type { GivingMeans, MeshSettings, MeshView } from '../../app-mesh-view.ts'
 import type { AppView, ModelEntry } from '../../app-view.ts'
 import type { CensusModel } from '../../wire/census.ts'
+import { nameOfChosenRoom } from '../rooms/room-words.ts'
 import { saySpoken } from './mesh-words.ts'
 
 /** What is done once a person has agreed to what peers see. */
@@ -46,6 +47,11 @@ export class MeshScreen {
 
   get mesh(): MeshView {
     return this.#mesh
+  }
+
+  /** The room that this browser works in; null for anyone. */
+  get roomName(): string | null {
+    return nameOfChosenRoom(this.#mesh)
   }
 
   /** What a screen reader hears of what has changed. */

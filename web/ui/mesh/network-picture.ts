@@ -22,6 +22,8 @@ export interface Thread {
 export interface Weft {
   readonly request: string
   readonly path: string
+  /** The stages it goes through, in order. */
+  readonly knots: readonly (readonly [x: number, y: number])[]
   readonly running: boolean
   readonly tokens: number
   /** A stage of it is lost and nobody stands there yet. */
@@ -136,7 +138,7 @@ function weftOf({ request, stages, running, tokens }: RouteView, threads: readon
     x = nextX
     y = nextY
   }
-  return { request, path, running, tokens, broken: stages.some(({ state }) => state === 'lost') }
+  return { request, path, knots: points, running, tokens, broken: stages.some(({ state }) => state === 'lost') }
 }
 
 function same(a: LayerSpan, b: LayerSpan): boolean {

@@ -1,5 +1,5 @@
 /** Sentences of rooms. Pure; no state, no markup. */
-import type { RoomView } from '../../app-mesh-view.ts'
+import type { MeshView, RoomView } from '../../app-mesh-view.ts'
 import type { PublicKeyText } from '../../wire/device-keys.ts'
 
 /** What people compare to know whose device it is: the start of its key. */
@@ -14,6 +14,12 @@ export function deviceCodeOf(peer: string): string {
 
 export function nameOfRoom({ name, id }: Pick<RoomView, 'name' | 'id'>): string {
   return name === '' ? `Room ${id.slice(0, 4)}` : name
+}
+
+/** Of the room that this browser works in; null for anyone. */
+export function nameOfChosenRoom({ settings, rooms }: Pick<MeshView, 'settings' | 'rooms'>): string | null {
+  if (settings.room === null) return null
+  return nameOfRoom(rooms.find(({ id }) => id === settings.room) ?? { id: settings.room, name: '' })
 }
 
 /** Null where a screen reader hears nothing new. */
