@@ -8,11 +8,7 @@ const ROOM = 'A'.repeat(22)
 const INVITE = `/join/${ROOM}/${'B'.repeat(42)}A/${'C'.repeat(21)}A/Weaving%20circle`
 const keyOf = (start: string) => `ed25519:A${start.padEnd(42, 'A')}`
 const [OWN, ILSE, RUTH, JENS] = [keyOf('k7mqw2hx'), keyOf('p3tzd9ra'), keyOf('f8vnc4ye'), keyOf('b5gxj6ls')]
-const REQUEST = `/enrol/${keyOf('z4wnc8tu')}/${'E'.repeat(21)}A`
 const runOf = (key: string, run = 'r') => `${key}/${run.repeat(22)}`
-
-export const INVITED = INVITE.slice(1)
-export const ENROL = REQUEST.slice(1)
 
 const circle = {
   id: ROOM,
@@ -49,15 +45,12 @@ export async function showRoom(page: Page): Promise<void> {
   await page.getByRole('list', { name: 'Asking to come in' }).waitFor()
 }
 
-/** An account of `count` devices; `asking`: this one shows what another one adds it by. */
-export async function showDevices(page: Page, count: number, asking = false): Promise<void> {
+/** Two devices, and the words that recover them as they are shown once. */
+export async function showDevices(page: Page): Promise<void> {
   await join(page, 'Show my devices')
-  const devices = [OWN, ILSE, RUTH].slice(0, count)
-  const account = { self: OWN, devices, recoverable: count > 1, request: asking ? REQUEST : null }
+  const account = { self: OWN, devices: [OWN, ILSE], recoverable: true, request: null }
   await page.evaluate((given) => window.fake.mesh.account(given as never), account)
-  await page
-    .getByRole('list', { name: 'Your devices' })
-    .getByRole('listitem')
-    .nth(count - 1)
-    .waitFor()
+  await page.getByRole('button', { name: 'Make new recovery words' }).click()
+  await page.getByRole('list', { name: 'The words, in order' }).waitFor()
+  await page.getByRole('heading', { name: 'Devices' }).evaluate((heading) => heading.scrollIntoView())
 }

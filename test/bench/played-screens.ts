@@ -6,6 +6,7 @@ import type { Page } from 'playwright'
 import { fakeModel } from '../support/fake-engine.ts'
 import type { Fake } from '../support/fake-page.ts'
 import { type FakePageServer, serveFakePage } from '../support/fake-page-server.ts'
+import { showDevices, showRoom } from './played-people.ts'
 
 const LAYERS = 32
 const model = fakeModel(1, { name: 'SmolLM2-360M-Instruct Q8_0', license: 'Apache-2.0', layers: LAYERS })
@@ -43,7 +44,7 @@ export async function closePlayed(): Promise<void> {
   await (await serving)?.close()
 }
 
-export async function open(page: Page, { url }: Played, screen: string): Promise<void> {
+async function open(page: Page, { url }: Played, screen: string): Promise<void> {
   await page.addInitScript(
     (given) => {
       window.fakeSetup = ({ engine, catalogue }: Fake) => {
@@ -159,6 +160,24 @@ export const PLAYED_SCREENS = [
     async reach(page: Page, server: Played) {
       await open(page, server, 'network')
       await route(page)
+    },
+  },
+  {
+    name: 'rooms',
+    says: 'An own room with two others in it, while somebody asks to come in. Played: the others and the server.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, 'rooms')
+      await showRoom(page)
+    },
+  },
+  {
+    name: 'devices',
+    says: 'The devices of one person, in the settings, with the words that recover them. Played: the account; these are no real words.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, 'settings')
+      await showDevices(page)
     },
   },
 ] as const
