@@ -62,6 +62,7 @@ describe('the picture', () => {
     const [a, c] = ['key/a', 'key/c'].map((peer) => threads.find((thread) => thread.peer === peer))
     expect(wefts[0]?.path.startsWith('M')).toBe(true)
     for (const thread of [a, c]) expect(wefts[0]?.path).toContain(`${thread?.x} `)
+    expect(wefts[0]?.knots.map(([x]) => x)).toEqual([a?.x, c?.x])
   })
 
   it('leaves out those without a name where there is no room, and says how many', () => {

@@ -6,6 +6,7 @@ import type { App } from '../../app.ts'
 import type { GivingMeans, MeshSettings, MeshView } from '../../app-mesh-view.ts'
 import type { AppView, ModelEntry } from '../../app-view.ts'
 import type { CensusModel } from '../../wire/census.ts'
+import { followFocus } from '../parts/follow-focus.ts'
 import { nameOfChosenRoom } from '../rooms/room-words.ts'
 import { saySpoken } from './mesh-words.ts'
 
@@ -20,7 +21,7 @@ export class MeshScreen {
   #shownId = $state<string | null>(null)
   #asked = $state<Asked | null>(null)
   #spoken = $state('')
-  #pressed = false
+  readonly #focus = followFocus()
   #agreed: () => void = () => {}
   readonly #still = matchMedia('(prefers-reduced-motion: reduce)')
 
@@ -104,12 +105,9 @@ export class MeshScreen {
     else this.set({ watchDevice: false })
   }
 
-  /** What was just pressed has gone; the keyboard goes on at what took its place. */
-  readonly takeFocus = (element: HTMLElement) => {
-    const pressed = this.#pressed
-    this.#pressed = false
-    // A dialog that closes in the same step gives the focus back first.
-    if (pressed) queueMicrotask(() => element.focus())
+  /** Of what takes the place of what was pressed. */
+  get takeFocus(): (element: HTMLElement) => void {
+    return this.#focus.follow
   }
 
   get asked(): Asked | null {
@@ -119,7 +117,7 @@ export class MeshScreen {
   contribute(): void {
     if (!this.#mesh.settings.consent) this.#asked = 'contribute'
     else if (this.entry) {
-      this.#pressed = true
+      this.#focus.pressed()
       void this.#app.mesh.contribute(this.entry.key)
     }
   }
@@ -157,7 +155,7 @@ export class MeshScreen {
   }
 
   stop(): void {
-    this.#pressed = true
+    this.#focus.pressed()
     void this.#app.mesh.stop()
   }
 
