@@ -12,7 +12,7 @@ import { closePlayed } from './played-screens.ts'
 import { makeMirror, SCREENS, type Screen, screensDocument, serveScreens } from './screens.ts'
 
 const DOCS = join(import.meta.dirname, '../../docs')
-const PICTURES_BYTES_MAX = 4_000_000
+const PICTURES_BYTES_MAX = 5_000_000
 /** For one step on the way to a screen, on a busy machine. */
 const REACH_MS_MAX = 25_000
 const DESK = { viewport: { width: 1280, height: 800 } }
