@@ -109,9 +109,10 @@ export default defineConfig(({ mode }) => {
     include: folders.map((folder) => `test/${folder}/**/*${long ? '.long' : ''}.test.ts`),
     exclude: long ? configDefaults.exclude : [...configDefaults.exclude, '**/*.long.test.ts'],
   })
-  const timeout = (count: number) => {
+  const patience = (count: number) => {
     const limit = minutes(long ? count * 8 : count)
-    return { testTimeout: limit, hookTimeout: limit }
+    // A page whose GPU is software does in seconds what a test may ask for again and again.
+    return { testTimeout: limit, hookTimeout: limit, expect: { poll: { timeout: minutes(1) } } }
   }
   const node = { environment: 'node', env: testEnvironment() } as const
   const prepared = { ...node, fileParallelism: false, globalSetup: [`${repository}/test/support/prepare.ts`] }
@@ -149,7 +150,7 @@ export default defineConfig(({ mode }) => {
             ...node,
             maxWorkers: '100%',
             ...files('tidy', 'unit', 'golden', 'contract'),
-            ...timeout(2),
+            ...patience(2),
           },
         },
         {
@@ -157,13 +158,13 @@ export default defineConfig(({ mode }) => {
           test: {
             name: 'browser',
             ...files('browser', 'kernels'),
-            ...timeout(2),
+            ...patience(2),
             fileParallelism: false,
             globalSetup: [`${repository}/test/support/mlc-mirror.ts`],
             browser: browser(),
           },
         },
-        { extends: true, test: { name: 'oracle', ...prepared, ...files('oracle'), ...timeout(10) } },
+        { extends: true, test: { name: 'oracle', ...prepared, ...files('oracle'), ...patience(10) } },
         {
           extends: true,
           test: {
@@ -174,7 +175,7 @@ export default defineConfig(({ mode }) => {
             fileParallelism: true,
             maxWorkers: 2,
             ...files('e2e'),
-            ...timeout(4),
+            ...patience(4),
           },
         },
       ],
