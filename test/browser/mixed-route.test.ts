@@ -7,6 +7,7 @@ import { afterAll, expect, it } from 'vitest'
 import { KERNEL_SOURCES } from '../../web/engine/kernels/sources.ts'
 import type { LayerRange, SamplerSpec, StageEngine } from '../../web/engine/stage.ts'
 import { gumbel, noiseTable } from '../../web/rules/noise.ts'
+import type { ServedStage } from '../../web/schedule/hop.ts'
 import { RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
 import { Session } from '../../web/schedule/session.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
@@ -42,11 +43,22 @@ async function answer(
   const mesh = new MemoryMesh()
   const asker = mesh.join('asker')
   const stages: RouteStage[] = []
+  const real = async (kind: Class, span: LayerRange): Promise<ServedStage> => {
+    const stage = await load(kind, span)
+    const { hold } = mesh.clock
+    return {
+      facts: stage.facts,
+      open: (request) => hold(stage.open(request)),
+      run: (frame) => hold(stage.run(frame)),
+      truncate: (...what) => hold(stage.truncate(...what)),
+      close: (session) => hold(stage.close(session)),
+    }
+  }
   for (const [first, kind] of classes.entries()) {
     const span = { first, last: first + 1 }
-    mesh.join(`stage${first}`, await load(kind, span))
+    mesh.join(`stage${first}`, await real(kind, span))
     const standby = dies === first ? `standby${first}` : null
-    if (standby) mesh.join(standby, await load(kind === 'cpu' ? 'gpu' : 'cpu', span))
+    if (standby) mesh.join(standby, await real(kind === 'cpu' ? 'gpu' : 'cpu', span))
     stages.push({ span, peer: `stage${first}`, standby })
   }
   const events: string[] = []

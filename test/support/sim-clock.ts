@@ -13,6 +13,7 @@ export class SimClock {
   #order = 0
   /** Sorted: the next is last. */
   #due: Due[] = []
+  readonly #held = new Set<Promise<unknown>>()
 
   readonly later = (delayMs: number, run: () => void): void => {
     const due = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#order++, run }
@@ -34,18 +35,34 @@ export class SimClock {
     }
   }
 
+  /** What takes time of another clock, as a real GPU does, takes none of this one: it stands until then. */
+  readonly hold = <T>(work: Promise<T>): Promise<T> => {
+    this.#held.add(work)
+    const done = () => this.#held.delete(work)
+    work.then(done, done)
+    return work
+  }
+
   /** Runs until the condition holds or nothing is due any more; true where it holds. */
   async until(condition: () => boolean, limitMs = Number.POSITIVE_INFINITY): Promise<boolean> {
-    await settle()
+    await this.#settle()
     while (!condition()) {
       const next = this.#due.at(-1)
       if (!next || next.atMs > limitMs) return false
       this.#due.pop()
       this.nowMs = next.atMs
       next.run()
-      await settle()
+      await this.#settle()
     }
     return true
+  }
+
+  async #settle(): Promise<void> {
+    await settle()
+    while (this.#held.size > 0) {
+      await Promise.race(this.#held)
+      await settle()
+    }
   }
 }
 
