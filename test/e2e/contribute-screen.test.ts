@@ -246,6 +246,8 @@ describe('with a played mesh', () => {
                 { peer: peer('mara'), relayed: false, roundTripMs: 3.2 },
                 { peer: peer('ilse'), relayed: true, roundTripMs: 48 },
               ]
+              const laps = { laps: 12, lapP50Ms: 62, lapP95Ms: 80, hopP50Ms: 7.4, hopP95Ms: 12 }
+              mesh.times = { ...laps, stageMs: new Map([[peer('ilse') as never, 21]]) }
               mesh.chat = async function* () {
                 mesh.planned(request, [stage(0, 15, 'mara'), stage(15, 30, 'ilse')])
                 yield { kind: 'text', text: 'ab', tokens: [1, 2] } as never
@@ -273,6 +275,11 @@ describe('with a played mesh', () => {
       await row('Stages of the route', '1 to 15').getByText('direct, 3.2 ms').waitFor()
       await row('Stages of the route', '16 to 30').getByText('relayed, 48 ms').waitFor()
       await row('Stages of the route', '16 to 30').getByText('ruth stands by').waitFor()
+      // The first second read who there is; the next has the times of what ran in it.
+      await page().evaluate(() => window.fake.mesh.tick())
+      await row('Stages of the route', '16 to 30').getByText('21 ms', { exact: true }).waitFor()
+      await story.getByText('62 ms, 95 % within 80 ms', { exact: true }).waitFor()
+      await story.getByText('7.4 ms, 95 % within 12 ms', { exact: true }).waitFor()
       expect(await page().locator('svg path.weft.running').count()).toBe(1)
       expect(await page().locator('svg .bead').count()).toBe(1)
       await play('lose')
