@@ -1,4 +1,4 @@
-/** The kill matrix of `mesh-kills.test.ts` over four stages, with eight tabs that give. Prints the table. */
+/** The kill matrix (`mesh-kills-early.test.ts`) over four stages, with eight tabs that give. Prints the table. */
 import { describe, it } from 'vitest'
 import { cellsOf, useKillMatrix } from '../support/kill-matrix.ts'
 

@@ -32,9 +32,9 @@ export interface Cell {
   readonly death: Death
 }
 
-/** Each stage, in each phase, by each death. */
-export function cellsOf(stages: number): readonly Cell[] {
-  return PHASES.flatMap((phase) =>
+/** Each stage, in each of these phases, by each death. */
+export function cellsOf(stages: number, phases: readonly Phase[] = PHASES): readonly Cell[] {
+  return phases.flatMap((phase) =>
     DEATHS.flatMap((death) => Array.from({ length: stages }, (_, stage) => ({ stage, phase, death }))),
   )
 }
