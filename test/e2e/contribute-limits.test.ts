@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { useBrowser, useModels } from '../support/app-hooks.ts'
-import { PHONE, small, usePlayedPage } from '../support/played-page.ts'
+import { small, usePlayedPage } from '../support/played-page.ts'
 
 describe('with a played mesh', () => {
   const used = usePlayedPage()
@@ -27,16 +27,6 @@ describe('with a played mesh', () => {
       window.fake.mesh.serve(0, 15, id, 1.42)
     }, small.id)
     await region('Contributing').waitFor()
-  }
-
-  async function expectSound(): Promise<void> {
-    await used.current.expectNoSideways()
-    await used.current.expectAccessible()
-    await page().emulateMedia({ colorScheme: 'dark' })
-    await used.current.expectAccessible()
-    await page().setViewportSize(PHONE)
-    await used.current.expectNoSideways()
-    await used.current.expectAccessible()
   }
 
   it('the share of the time is chosen by keyboard and holds while it gives', async () => {
@@ -67,7 +57,7 @@ describe('with a played mesh', () => {
     expect(await page().evaluate(() => document.activeElement?.getAttribute('type'))).toBe('time')
     await page().getByLabel('From', { exact: true }).fill('21:30')
     await region('Paused').getByText('It goes on at 21:30.').waitFor()
-    await expectSound()
+    await used.current.expectSound()
     await used.current.button('Resume').click()
     await page().evaluate(() => window.fake.mesh.started())
     await ready()
@@ -94,7 +84,7 @@ describe('with a played mesh', () => {
     await page().goto(page().url().replace('#/settings', '#/contribute'))
     await page().getByText('This browser does not tell whether the device is charging').waitFor()
     expect(await limit('Only while charging').isDisabled()).toBe(true)
-    await expectSound()
+    await used.current.expectSound()
   })
 
   it('the whole device is watched only with leave', async () => {
@@ -114,7 +104,7 @@ describe('with a played mesh', () => {
     expect(await watch.isChecked()).toBe(true)
     await page().evaluate(() => window.fake.mesh.active(true))
     await region('Paused').getByText('You are using this device.').waitFor()
-    await expectSound()
+    await used.current.expectSound()
   })
 
   it('what being hidden costs is measured and shown; it is kept awake by keyboard, until its window is closed', async () => {
@@ -132,7 +122,7 @@ describe('with a played mesh', () => {
     await page().waitForFunction(() => window.fake.mesh.awake?.tab)
     await page().evaluate(() => window.fake.mesh.keeps('window'))
     await hidden.getByText('A small window keeps this tab awake.').waitFor()
-    await expectSound()
+    await used.current.expectSound()
     await page().evaluate(() => window.fake.mesh.closeWindow())
     await page().waitForFunction(() => window.fake.mesh.awake === null)
     expect(await limit('Keep it awake').isChecked()).toBe(false)

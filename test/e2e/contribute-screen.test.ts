@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { useBrowser, useModels } from '../support/app-hooks.ts'
-import { large, PHONE, small, usePlayedPage } from '../support/played-page.ts'
+import { large, small, usePlayedPage } from '../support/played-page.ts'
 
 const REQUEST = 'ab'.repeat(16)
 const CENSUS = {
@@ -70,16 +70,6 @@ describe('with a played mesh', () => {
     }, census)
   }
 
-  async function expectSound(): Promise<void> {
-    await used.current.expectNoSideways()
-    await used.current.expectAccessible()
-    await page().emulateMedia({ colorScheme: 'dark' })
-    await used.current.expectAccessible()
-    await page().setViewportSize(PHONE)
-    await used.current.expectNoSideways()
-    await used.current.expectAccessible()
-  }
-
   describe('Contribute', () => {
     it('says what would be used, and changes it with the limits', async () => {
       await open('contribute')
@@ -90,7 +80,7 @@ describe('with a played mesh', () => {
       await region('What would be used').getByRole('combobox', { name: 'Model' }).selectOption('Large-Instruct')
       await page().getByText('Not one layer fits the limit below.').waitFor()
       expect(await button('Contribute this GPU').isDisabled()).toBe(true)
-      await expectSound()
+      await used.current.expectSound()
     })
 
     it('connects nothing before a person has agreed, and a no is a no', async () => {
@@ -98,7 +88,7 @@ describe('with a played mesh', () => {
       await button('Contribute this GPU').click()
       const dialog = page().getByRole('dialog', { name: 'Other tabs will see your network address' })
       await dialog.waitFor()
-      await expectSound()
+      await used.current.expectSound()
       await button('Not now').click()
       await dialog.waitFor({ state: 'detached' })
       expect(await joins()).toBe(0)
@@ -136,7 +126,7 @@ describe('with a played mesh', () => {
       const given = region('Contributing')
       for (const fact of ['42 tokens/s', '7.0 kB/s', '9.0 kB/s', '1.4 ms a layer', '0 direct, 1 relayed'])
         await given.getByText(fact, { exact: true }).waitFor()
-      await expectSound()
+      await used.current.expectSound()
     })
 
     it('is paused, resumed and stopped by keyboard, which stays where it was', async () => {
@@ -164,7 +154,7 @@ describe('with a played mesh', () => {
       await serve()
       await page().evaluate(() => window.fake.mesh.active(true))
       await region('Paused').getByText('You are using this tab.').waitFor()
-      await expectSound()
+      await used.current.expectSound()
     })
 
     it('says that the server is away, and what goes on', async () => {
@@ -172,7 +162,7 @@ describe('with a played mesh', () => {
       await page().evaluate(() => window.fake.mesh.away())
       await page().getByText('Answers under way go on.').waitFor()
       expect(await page().getByText('signal-away', { exact: true }).count()).toBe(1)
-      await expectSound()
+      await used.current.expectSound()
     })
 
     it('that was refused says why and can be tried again', async () => {
@@ -180,7 +170,7 @@ describe('with a played mesh', () => {
       await page().evaluate(() => window.fake.mesh.refuse('source-unreachable', 'It said nothing for 10 s.'))
       await page().getByText('It said nothing for 10 s.').waitFor()
       expect(await page().getByText('source-unreachable', { exact: true }).count()).toBe(1)
-      await expectSound()
+      await used.current.expectSound()
       await button('Contribute this GPU').click()
       await region('Connecting').waitFor()
     })
@@ -189,7 +179,7 @@ describe('with a played mesh', () => {
       await open('contribute', { facts: { ok: false, code: 'no-webgpu', detail: '' } })
       await page().getByText('This browser has no GPU to contribute.').waitFor()
       expect(await button('Contribute this GPU').count()).toBe(0)
-      await expectSound()
+      await used.current.expectSound()
     })
   })
 
@@ -197,7 +187,7 @@ describe('with a played mesh', () => {
     it('looks only after a person has agreed, and no longer than its screen is open', async () => {
       await open('network')
       await region('Not connected').waitFor()
-      await expectSound()
+      await used.current.expectSound()
       expect(await joins()).toBe(0)
       await button('Connect').click()
       await agree()
@@ -210,7 +200,7 @@ describe('with a played mesh', () => {
     it('shows that nobody contributes', async () => {
       await look({ peers: 1, models: [] })
       await page().getByText('Only this tab is here').waitFor()
-      await expectSound()
+      await used.current.expectSound()
       await page().getByRole('link', { name: 'Contribute this GPU' }).click()
       await page().getByRole('heading', { name: 'Contribute', level: 2 }).waitFor()
     })
@@ -222,7 +212,7 @@ describe('with a played mesh', () => {
       await row(table, '16 to 30').getByText('3 tabs').waitFor()
       await row(table, '16 to 30').getByText('12 ms a layer').waitFor()
       expect(await page().locator('svg .band').count()).toBe(5)
-      await expectSound()
+      await used.current.expectSound()
       await page().getByRole('combobox', { name: 'Model on show' }).selectOption('Large-Instruct')
       await page().getByText('20 of 30 layers are held by nobody yet').waitFor()
     })
@@ -291,7 +281,7 @@ describe('with a played mesh', () => {
       await story.getByText(/^The answer goes on, \d+\.\d+ s after the loss$/).waitFor()
       await row('Stages of the route', '16 to 30').getByText('took over from ilse').waitFor()
       expect(await page().locator('svg path.weft.broken').count()).toBe(0)
-      await expectSound()
+      await used.current.expectSound()
     })
 
     it('keeps still where a person wants no motion', async () => {
@@ -311,7 +301,7 @@ describe('with a played mesh', () => {
       await page().evaluate(() => window.fake.mesh.away())
       await page().getByText('The picture is the last that was told.').waitFor()
       await region('Small-Instruct').waitFor()
-      await expectSound()
+      await used.current.expectSound()
     })
 
     it('says when its code cannot be fetched', async () => {
@@ -322,7 +312,7 @@ describe('with a played mesh', () => {
       await button('Connect').click()
       await page().getByRole('dialog').getByRole('button', { name: 'Agree and connect' }).click()
       await page().getByText('source-unreachable', { exact: true }).waitFor()
-      await expectSound()
+      await used.current.expectSound()
     })
   })
 

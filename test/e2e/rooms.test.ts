@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { useModels } from '../support/app-hooks.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { LAYERS, useMesh } from '../support/mesh-rig.ts'
-import { PHONE, usePlayedPage } from '../support/played-page.ts'
+import { usePlayedPage } from '../support/played-page.ts'
 
 const ID = 'A'.repeat(22)
 const HASH = `#/join/${ID}/${'B'.repeat(42)}A/${'C'.repeat(21)}A/Studio`
@@ -52,21 +52,11 @@ describe('with a played mesh', () => {
 
   const tell = (...rooms: object[]) => page().evaluate((given) => window.fake.mesh.rooms(given as never), rooms)
 
-  async function expectSound(): Promise<void> {
-    await used.current.expectNoSideways()
-    await used.current.expectAccessible()
-    await page().emulateMedia({ colorScheme: 'dark' })
-    await used.current.expectAccessible()
-    await page().setViewportSize(PHONE)
-    await used.current.expectNoSideways()
-    await used.current.expectAccessible()
-  }
-
   it('makes a room once a person has agreed to what peers see', async () => {
     await used.current.open({}, '#/rooms')
     await page().getByRole('textbox', { name: 'Name' }).fill('Studio')
     await page().getByRole('checkbox', { name: 'Ask me before somebody comes in' }).uncheck()
-    await expectSound()
+    await used.current.expectSound()
     await button('Make the room').click()
     expect(await wishes()).toEqual([])
     await agree()
@@ -83,7 +73,7 @@ describe('with a played mesh', () => {
     expect(await room.getByRole('textbox', { name: 'Invite link' }).inputValue()).toMatch(HASH)
     await button('Show QR code').click()
     await page().getByRole('img', { name: 'QR code of the invite link' }).waitFor()
-    await expectSound()
+    await used.current.expectSound()
     await button('Approve ijkl-mnop').click()
     await button('New link that lets in by itself').click()
     await expect
@@ -127,7 +117,7 @@ describe('with a played mesh', () => {
     await button('Remove ijkl-mnop').click()
     await button('Keep ijkl-mnop').click()
     await button('Remove qrst-uvwx').click()
-    await expectSound()
+    await used.current.expectSound()
     expect(await wishes()).toHaveLength(1)
     await button('Remove from the room qrst-uvwx').click()
     await expect.poll(async () => (await wishes()).at(-1)).toEqual(['remove', ID, AWAY])
@@ -139,13 +129,13 @@ describe('with a played mesh', () => {
     await used.current.open({}, HASH)
     await region('You are invited to Studio').waitFor()
     expect(await page().evaluate(() => location.hash)).toBe('#/rooms')
-    await expectSound()
+    await used.current.expectSound()
     await button('Join the room').click()
     await agree()
     await expect.poll(wishes).toEqual([['join', HASH]])
     await tell({ ...MINE, mine: false, state: 'asking', people: [], away: [], knocking: [], invite: null })
     await region('Studio').getByText('Waiting for the owner to let you in.').waitFor()
-    await expectSound()
+    await used.current.expectSound()
   })
 
   it('says that an invite is none', async () => {

@@ -141,6 +141,17 @@ export class PlayedPage {
     const over = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
     expect(over).toBeLessThanOrEqual(0)
   }
+
+  /** Light, dark and on a phone: readable, and nothing to scroll sideways for. Leaves it dark and narrow. */
+  async expectSound(): Promise<void> {
+    await this.expectNoSideways()
+    await this.expectAccessible()
+    await this.page.emulateMedia({ colorScheme: 'dark' })
+    await this.expectAccessible()
+    await this.page.setViewportSize(PHONE)
+    await this.expectNoSideways()
+    await this.expectAccessible()
+  }
 }
 
 interface UsedPage {

@@ -4,29 +4,18 @@
  */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { AppMesh } from '../../web/app-mesh.ts'
-import { DEFAULT_SAMPLING, type ModelEntry } from '../../web/app-view.ts'
+import { DEFAULT_SAMPLING } from '../../web/app-view.ts'
 import { MeshMeter } from '../../web/mesh-meter.ts'
 import { PreferenceStore } from '../../web/store/preferences.ts'
 import { type ChatEvent, NO_USAGE } from '../../web/wire/chat.ts'
 import { ROUTES_SHOWN_MAX } from '../../web/wire/limits.ts'
 import { fail } from '../../web/wire/result.ts'
 import { fakeModel } from '../support/fake-engine.ts'
+import { fakeEntry } from '../support/fake-entry.ts'
 import { FakeMesh, peerNamed } from '../support/fake-mesh.ts'
 
 const model = { ...fakeModel(1), layers: 30 }
-const known = { state: 'known', model, engine: 'stage', gpuBytes: 300e6, gpuBytesMax: 2e9, fits: true } as const
-const entry: ModelEntry = {
-  key: model.id,
-  source: { kind: 'mirror', id: model.id },
-  model,
-  kept: false,
-  keptBytes: 0,
-  origin: { kind: 'mirror' },
-  pending: false,
-  speed: null,
-  family: null,
-  fit: { ...known, reason: '', choice: null, options: [] },
-}
+const entry = fakeEntry(model)
 const REQUEST = 'ab'.repeat(16)
 const idle = new AbortController().signal
 const question = { messages: [], sampling: { ...DEFAULT_SAMPLING, seed: 1n }, maxTokens: 8, stop: [] }
@@ -117,7 +106,7 @@ describe('a contribution', () => {
   it('takes as many layers as the limit and the browser have room for', async () => {
     expect(mesh.layersFor(entry, null)).toBe(30)
     expect(mesh.layersFor(entry, 105e6)).toBe(10)
-    expect(mesh.layersFor({ ...entry, fit: { ...entry.fit, ...known, gpuBytes: 3e9 } as never }, null)).toBe(20)
+    expect(mesh.layersFor({ ...entry, fit: { ...entry.fit, gpuBytes: 3e9 } as never }, null)).toBe(20)
     expect(mesh.layersFor({ ...entry, fit: { state: 'checking' } }, null)).toBe(null)
     mesh.set({ gpuBytesMax: 105e6 })
     await begin()

@@ -2,29 +2,18 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { AppMesh } from '../../web/app-mesh.ts'
 import type { RoomView } from '../../web/app-mesh-view.ts'
-import { DEFAULT_SAMPLING, type ModelEntry } from '../../web/app-view.ts'
+import { DEFAULT_SAMPLING } from '../../web/app-view.ts'
 import { PreferenceStore } from '../../web/store/preferences.ts'
 import { deviceCode, nameOfRoom, sayRooms } from '../../web/ui/rooms/room-words.ts'
 import { fail, ok } from '../../web/wire/result.ts'
 import { fakeModel } from '../support/fake-engine.ts'
+import { fakeEntry } from '../support/fake-entry.ts'
 import { FakeMesh } from '../support/fake-mesh.ts'
 
 const ROOM = 'r'.repeat(22)
 const PEER = `key/${'p'.repeat(22)}`
 const model = { ...fakeModel(1), layers: 30 }
-const known = { state: 'known', model, engine: 'stage', gpuBytes: 300e6, gpuBytesMax: 2e9, fits: true } as const
-const entry: ModelEntry = {
-  key: model.id,
-  source: { kind: 'mirror', id: model.id },
-  model,
-  kept: false,
-  keptBytes: 0,
-  origin: { kind: 'mirror' },
-  pending: false,
-  speed: null,
-  family: null,
-  fit: { ...known, reason: '', choice: null, options: [] },
-}
+const entry = fakeEntry(model)
 const VIEW: RoomView = {
   id: ROOM,
   name: 'Studio',

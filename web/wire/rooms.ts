@@ -81,8 +81,7 @@ export function parseInvite(text: string): Result<Invite> {
 
 /** As it is kept and shown: one line of bounded length. */
 export function roomName(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.
-  const line = text.replace(/[\u0000-\u001f\u007f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, ' ').trim()
+  const line = text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, ' ').trim()
   return [...line].slice(0, ROOM_NAME_CHARACTERS_MAX).join('')
 }
 
