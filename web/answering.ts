@@ -4,7 +4,7 @@
  */
 import { goOn, takeEvent } from './rules/answer.ts'
 import { CommittedLog } from './rules/committed.ts'
-import { answerRoom, firstThatFits } from './rules/context-window.ts'
+import { answerRoom, filesBefore, firstThatFits } from './rules/context-window.ts'
 import { promptOf } from './rules/conversation.ts'
 import {
   type ChatEvent,
@@ -30,10 +30,13 @@ import { ok, type Result } from './wire/result.ts'
 export interface Asker {
   /** Of the picked model. */
   readonly modelId: string | null
-  ask(request: ChatRequest, signal: AbortSignal, scope: Scope): AsyncIterable<ChatEvent>
+  /** `said`: the whole conversation, of which the request may have a part. */
+  ask(request: ChatRequest, signal: AbortSignal, scope: Scope, said: readonly ChatMessage[]): AsyncIterable<ChatEvent>
+  /** Whether the answer is kept here already: then nothing has to be loaded or counted for it. */
+  keeps?(request: ChatRequest, scope: Scope, said: readonly ChatMessage[]): Promise<boolean>
   /** Prompt tokens of these messages, once `ready`. */
   count(messages: readonly ChatMessage[], signal: AbortSignal, scope: Scope): Promise<Result<number>>
-  /** Loads of the picked model what answering takes. */
+  /** Loads of the picked model what answering takes. Value: the positions that whoever would answer has for it. */
   ready(signal: AbortSignal, scope: Scope): Promise<Result<Pick<LoadedModel, 'contextPositions'>>>
 }
 
@@ -50,6 +53,7 @@ export interface Task {
 
 export type Phase =
   | { readonly state: 'waiting' }
+  | { readonly state: 'queued'; readonly ahead: number; readonly waitMs: number | null }
   | { readonly state: 'summarising' }
   | { readonly state: 'reading'; readonly done: number; readonly total: number }
   | { readonly state: 'writing' }
@@ -72,7 +76,10 @@ export async function* answering(asker: Asker, task: Task, signal: AbortSignal):
   let summary: Summary | null = null
   yield { answer, phase, summary }
 
-  const looked = await lookAt(asker, task, signal)
+  const said = promptOf(task.settings.system, task.branch, WHOLE_WINDOW)
+  const whole = requestOf(task, answer, WHOLE_WINDOW, null)
+  const kept = (await asker.keeps?.(whole, task.scope, said)) === true
+  const looked = kept ? ok(WHOLE) : await lookAt(asker, task, signal)
   if (!looked.ok) {
     const { code, detail } = looked
     const reason = code === 'aborted' ? 'abort' : 'error'
@@ -98,7 +105,7 @@ export async function* answering(asker: Asker, task: Task, signal: AbortSignal):
     const log = new CommittedLog(request.resume)
     let first = true
     let again = false
-    for await (const event of asker.ask(request, signal, task.scope)) {
+    for await (const event of asker.ask(request, signal, task.scope, said)) {
       // A person who asked for it knows that it goes on.
       if (event.kind === 'notice' && event.code === 'resumed-from-text' && first && request.resume) {
         first = false
@@ -121,14 +128,21 @@ export async function* answering(asker: Asker, task: Task, signal: AbortSignal):
 }
 
 /** What it goes on from where the same model answers again; null where only its text is known. */
-function begunExactly(asker: Asker, { text, committed, answerer }: Answer): Committed | null {
+function begunExactly(asker: Asker, { text, raw, committed, answerer }: Answer): Committed | null {
   if (!committed || answerer === null || answerer.modelId !== asker.modelId) return null
-  return { text, tokens: committed.tokens, spent: committed.tokens.length, schedule: committed.schedule }
+  const { tokens, schedule } = committed
+  return { text, tokens, spent: tokens.length, schedule, ...(raw === undefined ? {} : { raw }) }
 }
 
-function requestOf({ settings, branch, seed }: Task, { text }: Answer, window: ReadWindow, exact: Committed | null) {
+function requestOf(
+  { settings, branch, seed }: Task,
+  { text, raw }: Answer,
+  window: ReadWindow,
+  exact: Committed | null,
+) {
   const { answerTokensMax } = settings
-  const begun = exact ?? { text, tokens: [], spent: 0, schedule: [] }
+  const byText = { text, tokens: [], spent: 0, schedule: [], ...(raw === undefined ? {} : { raw }) }
+  const begun = exact ?? byText
   return {
     messages: promptOf(settings.system, branch, window),
     sampling: { ...settings.sampling, seed },
@@ -146,6 +160,7 @@ function committed(answer: Answer, log: CommittedLog, seed: bigint): Answer {
 }
 
 function phaseAfter(phase: Phase, event: ChatEvent): Phase {
+  if (event.kind === 'queued') return { state: 'queued', ahead: event.ahead, waitMs: event.waitMs }
   if (event.kind === 'prefill') return { state: 'reading', done: event.done, total: event.total }
   if (event.kind !== 'text' || phase.state === 'writing') return phase
   return { state: 'writing' }
@@ -156,15 +171,16 @@ interface Seen {
   readonly toSummarise: { readonly messages: readonly ChatMessage[]; readonly upToId: string } | null
 }
 
+const WHOLE: Seen = { window: WHOLE_WINDOW, toSummarise: null }
+
 async function lookAt(asker: Asker, task: Task, signal: AbortSignal): Promise<Result<Seen>> {
-  if (task.settings.contextEnd === 'stop') return ok({ window: WHOLE_WINDOW, toSummarise: null })
+  if (task.settings.contextEnd === 'stop') return ok(WHOLE)
   const ready = await asker.ready(signal, task.scope)
   return ready.ok ? ok(await choose(asker, task, ready.value.contextPositions, signal)) : ready
 }
 
 /** Where nobody can count, everything is sent: the engine refuses what does not fit, in its own numbers. */
 async function choose(asker: Asker, task: Task, contextPositions: number, signal: AbortSignal): Promise<Seen> {
-  const whole: Seen = { window: WHOLE_WINDOW, toSummarise: null }
   const { settings, scope, summaries, branch, answer } = task
   const written = Math.ceil(answer.text.length / 2)
   const tokensMax = contextPositions - answerRoom(contextPositions, settings.answerTokensMax + written)
@@ -172,11 +188,20 @@ async function choose(asker: Asker, task: Task, contextPositions: number, signal
     const counted = await asker.count(promptOf(settings.system, branch, window), signal, scope)
     return counted.ok ? counted.value : null
   }
+  let pins = true
   const from = (index: number, summary: string | null): ReadWindow => {
-    return { fromId: index === 0 ? null : (branch[index]?.id ?? null), summary }
+    const pinnedIds = pins ? filesBefore(branch, index) : []
+    const window = { fromId: index === 0 ? null : (branch[index]?.id ?? null), summary }
+    return pinnedIds.length > 0 ? { ...window, pinnedIds } : window
   }
-  const first = await firstThatFits(branch, tokensMax, (index) => tokensOf(from(index, null)))
-  if (first === null || first === 0) return whole
+  const fitting = (max: number) => firstThatFits(branch, max, (index) => tokensOf(from(index, null)))
+  let first = await fitting(tokensMax)
+  if (first === null) {
+    // The files alone are too long: they go before the question does.
+    pins = false
+    first = await fitting(tokensMax)
+  }
+  if (first === null || first === 0) return WHOLE
   if (settings.contextEnd === 'drop') return { window: from(first, null), toSummarise: null }
 
   const known = newestSummary(summaries, branch)
@@ -186,10 +211,10 @@ async function choose(asker: Asker, task: Task, contextPositions: number, signal
     if (tokens !== null && tokens <= tokensMax) return { window, toSummarise: null }
   }
   // Half of the room stays free, so that the next question does not summarise again.
-  const half = await firstThatFits(branch, Math.floor(tokensMax / 2), (index) => tokensOf(from(index, null)))
+  const half = await fitting(Math.floor(tokensMax / 2))
   const cut = half ?? first
   const upToId = branch[cut - 1]?.id
-  if (upToId === undefined) return whole
+  if (upToId === undefined) return WHOLE
   const older = branch.slice(0, cut)
   const begin = known ? known.index + 1 : 0
   const olderWindow = async (index: number): Promise<readonly ChatMessage[]> => [
@@ -218,13 +243,15 @@ function newestSummary(summaries: readonly Summary[], branch: readonly Message[]
 /** Null where the model did not end it well. */
 async function summarise(
   asker: Asker,
-  { settings, scope, seed }: Task,
+  { settings, scope, seed, branch }: Task,
   messages: readonly ChatMessage[],
   signal: AbortSignal,
 ): Promise<string | null> {
   const sampling = { ...settings.sampling, temperature: 0, seed }
+  const said = promptOf(settings.system, branch, WHOLE_WINDOW)
+  const request = { messages, sampling, maxTokens: SUMMARY_TOKENS_MAX, stop: [] }
   let text = ''
-  for await (const event of asker.ask({ messages, sampling, maxTokens: SUMMARY_TOKENS_MAX, stop: [] }, signal, scope)) {
+  for await (const event of asker.ask(request, signal, scope, said)) {
     if (event.kind === 'text') text += event.text
     if (event.kind === 'end' && (event.reason === 'abort' || event.reason === 'error')) return null
   }

@@ -85,6 +85,10 @@ export class Shelf {
     if (this.#named.delete(key)) this.#merge()
   }
 
+  entry(key: string | null): ModelEntry | undefined {
+    return this.entries.find((entry) => entry.key === key)
+  }
+
   /** Resolves after one look; goes on looking by itself while the mirror is fetching. Tries refused models again. */
   async look(): Promise<void> {
     const again = (entry: ModelEntry): ModelEntry =>
@@ -127,7 +131,7 @@ export class Shelf {
 
   /** It has answered here: what was measured goes before what was expected of it. Looks once a model. */
   async measured(key: string): Promise<void> {
-    const entry = this.entries.find((one) => one.key === key)
+    const entry = this.entry(key)
     if (!entry?.speed || entry.speed.basis === 'measured') return
     const fit = toFit(await this.#runner.inspect(this.sourceOf(entry), this.#closed.signal))
     if (fit.state !== 'known' || this.#closed.signal.aborted) return

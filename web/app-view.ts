@@ -9,6 +9,9 @@ import type { EngineName, LoadedModel, LoadProgress, Sampling } from './wire/cha
 import type { Code } from './wire/codes.ts'
 import type { Adding, MirrorIndex, ModelSummary } from './wire/model.ts'
 
+/** Screens read these here. */
+export type { Mode, ModeCandidate } from './rules/mode-choice.ts'
+
 export type Fit =
   | { readonly state: 'checking' }
   | ({ readonly state: 'known' } & Omit<RunnerInspection, 'model'>)

@@ -6,10 +6,13 @@
 import type { Asker } from './answering.ts'
 import type { AppMesh } from './app-mesh.ts'
 import type { ModelEntry } from './app-view.ts'
+import type { KeptAnswers } from './kept-answers.ts'
+import { type Leaving, leaving, plainly, redacted } from './redacting.ts'
 import { endOf } from './rules/answer.ts'
 import { expectedRoute } from './rules/expected-route.ts'
 import { chooseMode, type Mode, type ModeChoice, type ModeFacts } from './rules/mode-choice.ts'
 import type { Turns } from './schedule/turns.ts'
+import type { RedactionPreferences } from './store/preferences.ts'
 import type { ChatEvent, ChatMessage, ChatRequest, LoadedModel } from './wire/chat.ts'
 import type { Scope } from './wire/conversation.ts'
 import { fail, ok, type Result } from './wire/result.ts'
@@ -29,6 +32,8 @@ export interface WaysParts {
   readonly turns: Turns
   readonly picked: () => ModelEntry | undefined
   readonly wish: () => Mode | null
+  readonly kept: KeptAnswers
+  readonly redaction: () => RedactionPreferences
 }
 
 export class Ways implements Asker {
@@ -48,7 +53,8 @@ export class Ways implements Asker {
     const entry = picked()
     if (!entry) return fail('not-loaded', '')
     const layers = this.#layersOf(entry, scope === 'room' ? this.#room : null)
-    return chooseMode({ scope, inRoom: this.#room !== null, local: localOf(entry), layers, wish: wish() })
+    const [inRoom, local] = [this.#room !== null, localOf(entry)]
+    return chooseMode({ scope, inRoom, local, job: NO_JOB, layers, wish: wish(), smaller: [], queue: NO_QUEUE })
   }
 
   /** Whether a conversation may be given this scope now. Refusals: `room-missing`. */
@@ -56,26 +62,76 @@ export class Ways implements Asker {
     return scope === 'room' && this.#room === null ? fail('room-missing', '') : ok(null)
   }
 
-  /** As `App.ask`, of the picked model. */
-  async *ask(request: ChatRequest, signal: AbortSignal, scope: Scope): AsyncGenerator<ChatEvent, void, undefined> {
-    if (scope === 'device') return yield* this.#parts.local.ask(request, signal)
+  /** As `App.ask`, of the picked model. What leaves this device does so as the person's settings say. */
+  async *ask(
+    request: ChatRequest,
+    signal: AbortSignal,
+    scope: Scope,
+    said: readonly ChatMessage[] = [],
+  ): AsyncGenerator<ChatEvent, void, undefined> {
+    if (scope === 'device') return yield* this.#here(request, signal)
     const choice = this.choose(scope)
     if (!choice.ok) return yield endOf(choice)
     const { mode, reason: why } = choice.value
-    const answer = mode === 'local' ? this.#parts.local.ask(request, signal) : this.#over(request, signal, scope)
+    const answer = mode === 'local' ? this.#here(request, signal) : this.#sent(request, signal, scope, said)
     for await (const event of answer) yield event.kind === 'answerer' ? { ...event, why } : event
+  }
+
+  async keeps(request: ChatRequest, scope: Scope, said: readonly ChatMessage[]): Promise<boolean> {
+    const { kept } = this.#parts
+    if (!kept.on) return false
+    const over = this.#overFor(scope)
+    if (over?.ok === false) return false
+    const names = over === null ? null : this.#names(scope)
+    const messages = names === null ? request.messages : leaving(request.messages, names, said).messages
+    return kept.has({ ...request, messages }, this.#expected(over !== null))
   }
 
   async count(messages: readonly ChatMessage[], signal: AbortSignal, scope: Scope): Promise<Result<number>> {
     const over = this.#overFor(scope)
     if (over === null) return this.#parts.local.count(messages, signal)
-    return over.ok ? this.#parts.mesh.count(over.value, messages, signal) : over
+    const sent = this.leaves(messages, scope)?.messages ?? messages
+    return over.ok ? this.#parts.mesh.count(over.value, sent, signal) : over
+  }
+
+  /** What others would be sent of these messages, with what is replaced in them; null where nothing is or nothing leaves. */
+  leaves(messages: readonly ChatMessage[], scope: Scope): Leaving | null {
+    const names = this.#overFor(scope)?.ok ? this.#names(scope) : null
+    return names === null ? null : leaving(messages, names)
   }
 
   async ready(signal: AbortSignal, scope: Scope): Promise<Result<Pick<LoadedModel, 'contextPositions'>>> {
     const over = this.#overFor(scope)
     if (over === null) return this.#parts.local.ready(signal)
     return over.ok ? this.#parts.mesh.ready(over.value, signal) : over
+  }
+
+  /** Names that are replaced beside what is found by its form; null where nothing is replaced. */
+  #names(scope: Scope): readonly string[] | null {
+    const { anyone, room, names } = this.#parts.redaction()
+    return { anyone, room, device: false }[scope] ? names : null
+  }
+
+  #expected(over: boolean) {
+    const { model, fit } = this.#parts.picked() ?? {}
+    return { modelId: model?.id ?? '', engine: over ? ('stage' as const) : fit?.state === 'known' ? fit.engine : null }
+  }
+
+  #here(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent> {
+    const { kept, local } = this.#parts
+    return plainly(request, (plain) => kept.around(plain, this.#expected(false), (one) => local.ask(one, signal)))
+  }
+
+  #sent(
+    request: ChatRequest,
+    signal: AbortSignal,
+    scope: Scope,
+    said: readonly ChatMessage[],
+  ): AsyncIterable<ChatEvent> {
+    const send = (sent: ChatRequest) =>
+      this.#parts.kept.around(sent, this.#expected(true), (one) => this.#over(one, signal, scope))
+    const names = this.#names(scope)
+    return names === null ? plainly(request, send) : redacted(request, names, said, send)
   }
 
   /** The model that others are to answer; null where this device does. */
@@ -122,6 +178,10 @@ export class Ways implements Asker {
     return { refusal: null, stages: route.stages, tokensPerSecond: 1_000 / route.predictedMs }
   }
 }
+
+const NOBODY = fail('no-holder', '')
+const NO_JOB = { refusal: NOBODY, tokensPerSecond: null, firstMs: null }
+const NO_QUEUE = { refusal: NOBODY, waitMs: null }
 
 /** Whether it fits is looked at while the page already shows it: until then nothing speaks against it. */
 function localOf({ fit, speed, pending }: ModelEntry): ModeFacts {

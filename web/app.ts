@@ -2,93 +2,30 @@
  * `App`: the one door that the page, `window.weft` and later the widget use. Holds what is true now (`view`), lets one
  * request at a time through to the engine and loads a model when one is needed. No DOM, no drawing, no wording.
  */
-
-import { Conversations, type ConversationsParts } from './app-conversations.ts'
+import { Conversations } from './app-conversations.ts'
 import { DEFAULT_SETTINGS } from './app-conversations-view.ts'
+import { ModelLoads } from './app-loads.ts'
+import { FirstLook } from './app-look.ts'
 import { AppMesh } from './app-mesh.ts'
-import { Models, type ModelsParts } from './app-models.ts'
-import { type Catalogue, type PrebuiltEntry, Shelf } from './app-shelf.ts'
-import type { AppView, GpuView, LoadView, ModelEntry } from './app-view.ts'
+import { Models } from './app-models.ts'
+import type { AppParts, Embedded } from './app-parts.ts'
+import { Shelf } from './app-shelf.ts'
+import type { AppView, ModelEntry } from './app-view.ts'
 import { Ways } from './app-ways.ts'
-import { ByteRate } from './byte-rate.ts'
-import type { MeshParts } from './mesh-door.ts'
+import { KeptAnswers } from './kept-answers.ts'
 import { endOf } from './rules/answer.ts'
 import { readAttachment } from './rules/attachment.ts'
 import type { Mode } from './rules/mode-choice.ts'
-import type { ModelRunner, ModelSource } from './schedule/engine-door.ts'
 import { Turns } from './schedule/turns.ts'
+import { Shown } from './shown.ts'
 import { MemoryConversations } from './store/memory-conversations.ts'
 import { PreferenceStore } from './store/preferences.ts'
 import { writersOf } from './store/writers.ts'
-import type {
-  ChatEvent,
-  ChatMessage,
-  ChatRequest,
-  Embeddings,
-  EngineName,
-  LoadedModel,
-  LoadProgress,
-} from './wire/chat.ts'
-import type { Code } from './wire/codes.ts'
+import type { ChatEvent, ChatMessage, ChatRequest, EngineName, LoadedModel } from './wire/chat.ts'
 import type { Attachment } from './wire/conversation.ts'
 import { type Launch, NO_LAUNCH } from './wire/launch.ts'
 import { ATTACHMENT_BYTES_MAX } from './wire/limits.ts'
 import { fail, ok, type Result } from './wire/result.ts'
-
-export interface AppParts {
-  readonly runner: ModelRunner
-  readonly catalogue: Catalogue
-  /** WebLLM's own list for this GPU; asked for only where there is one. */
-  readonly prebuilt?: () => Promise<readonly PrebuiltEntry[]>
-  /** Where models are kept by this page itself; without it, only loads keep them. */
-  readonly models?: ModelsParts
-  /** Where conversations are kept; without it in memory, until the page is closed. */
-  readonly conversations?: Pick<ConversationsParts, 'store' | 'writers'>
-  /** What this browser remembers of a person's settings; without it nothing. */
-  readonly preferences?: PreferenceStore
-  /** What the address of the page asks for; its engine is picked. */
-  readonly launch?: Launch
-  /** Without it the page has no newer version to go to. */
-  readonly updates?: UpdateDoor
-  /** Without it this tab can join no other. */
-  readonly mesh?: MeshParts
-  /** Without it only an unanswered look at the server tells that it is gone. */
-  readonly network?: NetworkDoor
-}
-
-/** How the app learns of its own next version. `Updates` keeps it. */
-export interface UpdateDoor {
-  readonly state: 'none' | 'ready'
-  /** Calls back after every change. */
-  subscribe(listener: () => void): void
-  /** Leaves the page for the new version, whatever runs: never resolves. */
-  apply(): Promise<never>
-}
-
-/** What the browser says of its network: a false is believed, a true may be wrong. */
-export interface NetworkDoor {
-  readonly online: boolean
-  /** Calls back after every change. */
-  subscribe(listener: () => void): void
-}
-
-/** After these the engine holds no model: the next request loads it again. */
-const UNLOADED_BY: readonly Code[] = ['worker-lost', 'device-degraded', 'not-loaded']
-
-export interface Embedded extends Embeddings {
-  readonly modelId: string
-}
-
-interface Ensured {
-  readonly source: ModelSource
-  readonly model: LoadedModel
-}
-
-interface RunningLoad {
-  readonly key: string
-  readonly abort: AbortController
-  readonly done: Promise<Result<LoadedModel>>
-}
 
 export class App {
   /** What this browser keeps: downloads, deleting, room. */
@@ -100,50 +37,57 @@ export class App {
   /** What the address asked for when the page opened. */
   readonly launch: Launch
   readonly conversations: Conversations
+  readonly keptAnswers: KeptAnswers
   readonly preferences: PreferenceStore
-  readonly #updates: UpdateDoor | null
-  readonly #network: NetworkDoor | null
-  readonly #runner: ModelRunner
-  readonly #prebuilt: () => Promise<readonly PrebuiltEntry[]>
+  readonly #parts: AppParts
+  readonly #look: FirstLook
   readonly #shelf: Shelf
   readonly #turns = new Turns()
   readonly #closed = new AbortController()
-  readonly #listeners = new Set<(view: AppView) => void>()
-  #gpu: GpuView = { state: 'checking' }
-  #load: LoadView = { state: 'none' }
-  #pickedKey: string | null = null
-  #loadedWish: EngineName | null = null
+  readonly #loads: ModelLoads
   /** The model of the answer under way. */
   #answering: string | null = null
-  #running: RunningLoad | null = null
-  #started: Promise<void> | null = null
-  #listed: Promise<void> = Promise.resolve()
   #leaving = false
-  #view: AppView
+  readonly #shown: Shown<AppView>
 
   constructor(parts: AppParts) {
-    this.#runner = parts.runner
-    this.#shelf = new Shelf(parts.runner, parts.catalogue, () => this.#changed(), parts.models?.store)
+    const changed = () => this.#changed()
+    this.#parts = parts
+    const shelf = new Shelf(parts.runner, parts.catalogue, changed, parts.models?.store)
+    this.#shelf = shelf
+    const shared = { runner: parts.runner, shelf, changed }
     this.models = new Models(parts.models ?? null, {
-      shelf: this.#shelf,
-      runner: parts.runner,
-      isBusy: (key) => this.#running?.key === key || this.#answering === key,
-      removed: (key) => this.#removed(key),
-      renamed: (from, to) => {
-        if (this.#pickedKey === from) this.#pickedKey = to
-      },
-      changed: () => this.#changed(),
+      ...shared,
+      isBusy: (key) => this.#loads.isLoading(key) || this.#answering === key,
+      removed: (key) => this.#loads.removed(key),
+      renamed: (from, to) => this.#loads.renamed(from, to),
     })
-    this.#prebuilt = parts.prebuilt ?? (async () => [])
     this.launch = parts.launch ?? NO_LAUNCH
     this.preferences = parts.preferences ?? new PreferenceStore(null)
-    this.mesh = new AppMesh(parts.mesh ?? null, this.preferences, (key) => this.#entry(key))
+    this.#loads = new ModelLoads({
+      ...shared,
+      preferences: this.preferences,
+      closed: this.#closed.signal,
+      listed: (key) => this.#look.startFor(key),
+      kept: () => void this.models.refresh(),
+    })
+    this.#look = new FirstLook({
+      ...shared,
+      prebuilt: parts.prebuilt ?? (async () => []),
+      seen: () => this.models.noteParts(),
+      wanted: () => this.preferences.value.modelKey,
+      looked: (keptBefore) => void this.#loadKept(keptBefore),
+    })
+    this.mesh = new AppMesh(parts.mesh ?? null, this.preferences, (key) => shelf.entry(key))
+    this.keptAnswers = new KeptAnswers(parts.results ?? null, this.preferences, () => Date.now())
     this.ways = new Ways({
       local: this,
       mesh: this.mesh,
       turns: this.#turns,
-      picked: () => this.#entry(this.#view.selectedKey),
+      picked: () => shelf.entry(this.view.selectedKey),
       wish: () => this.preferences.value.mode,
+      kept: this.keptAnswers,
+      redaction: () => this.preferences.value.redaction,
     })
     this.conversations = new Conversations({
       store: Promise.resolve(new MemoryConversations(null)),
@@ -155,46 +99,37 @@ export class App {
       newSeed: () => crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n,
       settings: this.preferences.value.settings ?? DEFAULT_SETTINGS,
     })
-    this.#shelf.engineWish = this.launch.engine ?? this.preferences.value.engine
-    this.#updates = parts.updates ?? null
-    this.#updates?.subscribe(() => this.#changed())
-    this.#network = parts.network ?? null
-    this.#network?.subscribe(() => {
-      this.#changed()
-      if (this.#network?.online && this.#shelf.mirror.state === 'unreachable') void this.#shelf.look()
+    shelf.engineWish = this.launch.engine ?? this.preferences.value.engine
+    parts.updates?.subscribe(changed)
+    parts.network?.subscribe(() => {
+      changed()
+      if (parts.network?.online && shelf.mirror.state === 'unreachable') void shelf.look()
     })
-    this.#view = this.#compose()
+    this.#shown = new Shown(this.#compose())
   }
 
   get view(): AppView {
-    return this.#view
+    return this.#shown.view
   }
 
   /** Calls back at once and after every change. Returns how to stop. */
   subscribe(listener: (view: AppView) => void): () => void {
-    this.#listeners.add(listener)
-    listener(this.#view)
-    return () => this.#listeners.delete(listener)
+    return this.#shown.subscribe(listener)
   }
 
   /** Looks for the GPU and the models; a model that this browser keeps is loaded right away. Idempotent. */
   start(): Promise<void> {
-    this.#started ??= this.#begin()
-    return this.#started
+    return this.#look.start()
   }
 
   /** Looks for the GPU and at the mirror again, after a person changed something. */
-  async lookAgain(): Promise<void> {
-    await Promise.all([this.#gpu.state === 'ready' ? null : this.#probe(), this.#shelf.look()])
+  lookAgain(): Promise<void> {
+    return this.#look.again()
   }
 
   /** Makes a model the one to use, without loading it. Refusals: `model-unknown`. */
   pick(key: string): Result<null> {
-    if (!this.#shelf.entries.some((entry) => entry.key === key)) return fail('model-unknown', '')
-    this.#pickedKey = key
-    this.preferences.set({ modelKey: key })
-    this.#changed()
-    return ok(null)
+    return this.#loads.pick(key)
   }
 
   /** Null lets the measured choice stand. What is loaded on another engine is loaded anew by the next request. */
@@ -226,15 +161,16 @@ export class App {
 
   /** Waits for a running answer; replaces a running load of another model. Progress is in `view.load`. */
   async load(key: string, signal: AbortSignal = this.#closed.signal): Promise<Result<LoadedModel>> {
-    await this.#startFor(key)
+    await this.#look.startFor(key)
     const picked = this.pick(key)
     if (!picked.ok) return picked
-    if (this.#running?.key === key && !this.#running.abort.signal.aborted) return this.#running.done
+    const running = this.#loads.running(key)
+    if (running !== null) return running
     this.cancelLoad()
     const turn = await this.#turns.take(signal)
     if (!turn.ok) return turn
     try {
-      const ensured = await this.#ensure(key, signal)
+      const ensured = await this.#loads.ensure(key, signal)
       return ensured.ok ? ok(ensured.value.model) : ensured
     } finally {
       turn.value()
@@ -242,13 +178,13 @@ export class App {
   }
 
   cancelLoad(): void {
-    this.#running?.abort.abort()
+    this.#loads.cancel()
   }
 
   /** The picked model, loaded where it was not. Waits for a running answer. */
   async ready(signal: AbortSignal): Promise<Result<LoadedModel>> {
     await this.start()
-    const { selectedKey } = this.#view
+    const { selectedKey } = this.view
     return selectedKey === null ? fail('not-loaded', 'The list of models is empty.') : this.load(selectedKey, signal)
   }
 
@@ -262,11 +198,11 @@ export class App {
     const turn = await this.#turns.take(either)
     if (!turn.ok) return yield endOf(turn)
     try {
-      const loaded = await this.#ensure(key, either)
+      const loaded = await this.#loads.ensure(key, either)
       if (!loaded.ok) return yield endOf(loaded)
-      this.#answering = this.#load.state === 'ready' ? this.#load.key : null
-      for await (const event of this.#runner.chat(loaded.value.source, request, either)) {
-        if (event.kind === 'end' && event.code && UNLOADED_BY.includes(event.code)) this.#setLoad({ state: 'none' })
+      this.#answering = this.#loads.readyKey
+      for await (const event of this.#parts.runner.chat(loaded.value.source, request, either)) {
+        if (event.kind === 'end' && event.code) this.#loads.ended(event.code)
         yield event
       }
     } finally {
@@ -282,10 +218,10 @@ export class App {
     const turn = await this.#turns.take(signal)
     if (!turn.ok) return turn
     try {
-      const loaded = await this.#ensure(key, signal)
+      const loaded = await this.#loads.ensure(key, signal)
       if (!loaded.ok) return loaded
-      const made = await this.#runner.embed(loaded.value.source, texts, signal)
-      if (!made.ok && UNLOADED_BY.includes(made.code)) this.#setLoad({ state: 'none' })
+      const made = await this.#parts.runner.embed(loaded.value.source, texts, signal)
+      if (!made.ok) this.#loads.ended(made.code)
       return made.ok ? ok({ ...made.value, modelId: loaded.value.model.id }) : made
     } finally {
       turn.value()
@@ -297,8 +233,8 @@ export class App {
    * for no answer. Refusals: those of `ChatEngine.count`; `not-loaded` until the model is.
    */
   async count(messages: readonly ChatMessage[], signal: AbortSignal, key?: string): Promise<Result<number>> {
-    const entry = this.#entry(key ?? this.#view.selectedKey)
-    return entry ? this.#runner.count(this.#shelf.sourceOf(entry), messages, signal) : fail('not-loaded', '')
+    const entry = this.#shelf.entry(key ?? this.view.selectedKey)
+    return entry ? this.#parts.runner.count(this.#shelf.sourceOf(entry), messages, signal) : fail('not-loaded', '')
   }
 
   /**
@@ -306,7 +242,8 @@ export class App {
    * there. Returns at once where there is none or it is under way. Refusals: `aborted`, `queue-full`.
    */
   async applyUpdate(): Promise<Result<null>> {
-    if (this.#updates?.state !== 'ready' || this.#leaving) return ok(null)
+    const { updates } = this.#parts
+    if (updates?.state !== 'ready' || this.#leaving) return ok(null)
     this.#leaving = true
     this.#changed()
     const turn = await this.#turns.take(this.#closed.signal)
@@ -317,7 +254,7 @@ export class App {
     }
     // The turn is never given back: nothing may begin in a page that is being left.
     await this.conversations.flush()
-    return this.#updates.apply()
+    return updates.apply()
   }
 
   async close(): Promise<void> {
@@ -327,142 +264,41 @@ export class App {
     this.#shelf.close()
     this.models.close()
     this.cancelLoad()
-    this.#listeners.clear()
-    await this.#runner.unload()
+    this.#shown.close()
+    await this.#parts.runner.unload()
   }
 
-  async #begin(): Promise<void> {
-    const [keptBefore] = await Promise.all([this.#lookFirst(), this.#probe()])
-    this.models.noteParts()
-    const { modelKey } = this.preferences.value
-    if (modelKey !== null && !this.#entry(modelKey)) await this.#listed
-    const entry = this.#entry(this.#view.selectedKey)
+  async #loadKept(keptBefore: ReadonlySet<string>): Promise<void> {
+    const entry = this.#shelf.entry(this.view.selectedKey)
     // A GPU can be slow to answer: what a person has downloaded meanwhile is theirs to use or not.
-    if (entry?.kept && keptBefore.has(entry.key)) void this.#loadKept(entry.key)
-  }
-
-  /** Keys of what was wholly here when the page opened. */
-  async #lookFirst(): Promise<ReadonlySet<string>> {
-    await this.#shelf.look()
-    return new Set(this.#shelf.entries.filter(({ kept }) => kept).map(({ key }) => key))
-  }
-
-  async #loadKept(key: string): Promise<void> {
+    if (!entry?.kept || !keptBefore.has(entry.key)) return
     const turn = await this.#turns.take(this.#closed.signal)
     if (!turn.ok) return
     try {
       // Another tab may be using another model.
-      if (this.#load.state === 'none') await this.#ensure(key, this.#closed.signal, true)
+      if (this.#loads.view.state === 'none') await this.#loads.ensure(entry.key, this.#closed.signal, true)
     } finally {
       turn.value()
     }
   }
 
-  async #probe(): Promise<void> {
-    const found = await this.#runner.probe()
-    this.#gpu = found.ok
-      ? { state: 'ready', ...found.value }
-      : { state: 'none', code: found.code, detail: found.detail }
-    this.#changed()
-    this.#listed = this.#list(found.ok)
-  }
-
-  async #list(hasGpu: boolean): Promise<void> {
-    // It is a file of its own: where it does not come, its models are missing and nothing else.
-    this.#shelf.addPrebuilt(hasGpu ? await this.#prebuilt().catch(() => []) : [])
-  }
-
-  /** WebLLM's list is long in coming: only who wants a model that is on no other list waits for it. */
-  async #startFor(key: string | null): Promise<void> {
-    await this.start()
-    if (key !== null && !this.#entry(key)) await this.#listed
-  }
-
-  /** Called with the turn held. */
-  async #ensure(wanted: string | undefined, signal: AbortSignal, onlyIfIdle = false): Promise<Result<Ensured>> {
-    await this.#startFor(wanted ?? null)
-    const key = wanted ?? this.#view.selectedKey
-    const entry = this.#entry(key)
-    if (!entry) return key === null ? fail('not-loaded', 'The list of models is empty.') : fail('model-unknown', '')
-    if (entry.pending) return fail('model-incomplete', '')
-    const source = this.#shelf.sourceOf(entry)
-    const wish = source.engine ?? null
-    if (this.#load.state === 'ready' && this.#load.key === entry.key && this.#loadedWish === wish) {
-      return ok({ source, model: this.#load.loaded })
-    }
-    this.#pickedKey = entry.key
-    const abort = new AbortController()
-    const done = this.#run(entry.key, source, AbortSignal.any([signal, abort.signal, this.#closed.signal]), onlyIfIdle)
-    this.#running = { key: entry.key, abort, done }
-    const result = await done
-    this.#running = null
-    return result.ok ? ok({ source, model: result.value }) : result
-  }
-
-  async #run(key: string, source: ModelSource, signal: AbortSignal, onlyIfIdle: boolean): Promise<Result<LoadedModel>> {
-    const rate = new ByteRate()
-    this.#loadedWish = source.engine ?? null
-    this.#setLoad({ state: 'loading', key, progress: null, bytesPerSecond: null })
-    const onProgress = (progress: LoadProgress) => {
-      if (signal.aborted) return
-      const bytesPerSecond = rate.add(progress.doneBytes, performance.now())
-      this.#setLoad({ state: 'loading', key, progress, bytesPerSecond })
-    }
-    const result = await this.#runner.load(source, onProgress, signal, onlyIfIdle)
-    if (result.ok) {
-      this.#setLoad({ state: 'ready', key, loaded: result.value })
-      void this.models.refresh()
-    } else if (result.code === 'aborted') this.#setLoad({ state: 'none' })
-    else this.#setLoad({ state: 'failed', key, code: result.code, detail: result.detail })
-    return result
-  }
-
-  #entry(key: string | null): ModelEntry | undefined {
-    return this.#shelf.entries.find((entry) => entry.key === key)
-  }
-
-  /** Its bytes are gone from this browser; the next request loads it anew. */
-  #removed(key: string): void {
-    if (this.#load.state !== 'none' && this.#load.state !== 'loading' && this.#load.key === key)
-      this.#setLoad({ state: 'none' })
-  }
-
-  #setLoad(load: LoadView): void {
-    this.#load = load
-    this.#changed()
-  }
-
-  /** What a person picked, now or last time, else the mirror's default, else the first that is kept, else the first. */
-  #selectedKey(): string | null {
-    const { entries, mirror } = this.#shelf
-    const wishes = [
-      this.#pickedKey,
-      this.preferences.value.modelKey,
-      mirror.defaultKey,
-      entries.find((entry) => entry.kept)?.key,
-    ]
-    const wish = wishes.find((key) => entries.some((entry) => entry.key === key))
-    return wish ?? entries[0]?.key ?? null
-  }
-
   #compose(): AppView {
     const { entries, mirror } = this.#shelf
     return {
-      gpu: this.#gpu,
+      gpu: this.#look.gpu,
       mirror,
       entries,
-      selectedKey: this.#selectedKey(),
-      load: this.#load,
+      selectedKey: this.#loads.selectedKey,
+      load: this.#loads.view,
       ...this.models.view,
       engineWish: this.#shelf.engineWish,
       modeWish: this.preferences.value.mode,
-      update: this.#leaving ? 'starting' : (this.#updates?.state ?? 'none'),
-      online: (this.#network?.online ?? true) && mirror.state !== 'unreachable',
+      update: this.#leaving ? 'starting' : (this.#parts.updates?.state ?? 'none'),
+      online: (this.#parts.network?.online ?? true) && mirror.state !== 'unreachable',
     }
   }
 
   #changed(): void {
-    this.#view = this.#compose()
-    for (const listener of this.#listeners) listener(this.#view)
+    this.#shown.show(this.#compose())
   }
 }

@@ -21,6 +21,7 @@ import { SpeedStore } from './schedule/speed-store.ts'
 import { StageChat } from './schedule/stage-chat.ts'
 import { TABS_CHANNEL } from './schedule/tab-wire.ts'
 import { openConversations } from './store/kept-conversations.ts'
+import { openResults } from './store/kept-results.ts'
 import { PreferenceStore } from './store/preferences.ts'
 import { writersOf } from './store/writers.ts'
 import { Updates } from './updates.ts'
@@ -132,6 +133,8 @@ function downloadsChannel(): BroadcastChannel | null {
   }
 }
 
+const runner = shareEngines()
+
 /** Nothing of it is loaded until somebody wants it. */
 async function joinMesh(hooks: MeshHooks) {
   const [{ MeshTab }, { deviceIdentity }, { roomShelf }, { accountShelf }] = await Promise.all([
@@ -151,6 +154,7 @@ async function joinMesh(hooks: MeshHooks) {
     makeTicker: () =>
       new Worker(new URL('./mesh/ticker-worker.ts', import.meta.url), { type: 'module', name: 'ticker' }),
     askPersistence,
+    jobRunner: runner,
     ...hooks,
   })
 }
@@ -178,7 +182,7 @@ function takeLaunch(): Launch {
 
 const updates = new Updates()
 const parts = {
-  runner: shareEngines(),
+  runner,
   catalogue,
   prebuilt,
   updates,
@@ -186,6 +190,7 @@ const parts = {
   models: modelsParts(),
   mesh,
   preferences: new PreferenceStore(shelf()),
+  results: openResults,
   conversations: { store: openConversations(), writers: writersOf('locks' in navigator ? navigator.locks : null) },
   launch: takeLaunch(),
 }

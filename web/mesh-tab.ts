@@ -15,13 +15,19 @@ import type { SignalState } from './mesh/signal-client.ts'
 import { Ticker } from './mesh/ticker.ts'
 import { Contribution, type ContributionState } from './schedule/contribution.ts'
 import { Exchange } from './schedule/exchange.ts'
+import { JobAsker } from './schedule/jobs/job-asker.ts'
+import { JobServer } from './schedule/jobs/job-server.ts'
+import { JobWords } from './schedule/jobs/job-words.ts'
+import type { JobRunner } from './schedule/jobs/job-work.ts'
 import { OwnEnds } from './schedule/own-ends.ts'
 import { RoomGate } from './schedule/room-gate.ts'
 import { RouteChat, type RouteChatParts } from './schedule/route-chat.ts'
 import { WorkerStage } from './schedule/worker-stage.ts'
 import type { Census } from './wire/census.ts'
 import { toBase64Url } from './wire/device-keys.ts'
+import { PRESENCE_GAP_MS } from './wire/limits.ts'
 import type { AskerSays } from './wire/peer-control.ts'
+import type { RequestId } from './wire/peer-frame.ts'
 import type { PeerId } from './wire/peers.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
@@ -34,6 +40,8 @@ export interface MeshTabParts {
   readonly accountShelf: AccountShelf
   readonly makeStageWorker: () => Worker
   readonly makeTicker: () => Worker
+  /** The engines of this browser, for whole jobs of others. */
+  readonly jobRunner: JobRunner
   readonly askPersistence: () => Promise<boolean>
   readonly relayOnly: () => boolean
   readonly onSignal: (state: SignalState) => void
@@ -45,19 +53,23 @@ export interface MeshTabParts {
 }
 
 const now = () => performance.now()
+const HOLDS_NOTHING = { numericClass: '', visible: true, held: [] }
 
 export class MeshTab {
   readonly node: MeshNode
   readonly contribution: Contribution
   readonly chat: RouteChat
   readonly stage: WorkerStage
+  /** Whole jobs that this tab does for others, and those that others do for it. */
+  readonly jobs: JobServer
+  readonly jobAsker: JobAsker
   readonly rooms: MyRooms
   readonly account: MyAccount
   readonly #gate: RoomGate
   readonly #exchange: Exchange
   /** Whom this tab serves; null for anyone. */
   #within: RoomId | null = null
-  #presence: Omit<Holding, 'room'> | null = null
+  #presence: Omit<Holding, 'room' | 'offers'> = HOLDS_NOTHING
 
   private constructor(parts: MeshTabParts, key: DeviceKey, rooms: MyRooms, account: MyAccount) {
     const { baseUrl, makeStageWorker, askPersistence, relayOnly, onSignal, onCensus, onContribution, onRoute } = parts
@@ -79,6 +91,7 @@ export class MeshTab {
       },
       onRoom: (word) => void rooms.hear(word),
       ...(onCensus ? { onCensus } : {}),
+      onJob: (word) => words.hear(word),
       onLink: (link) => exchange.add(link),
     })
     const { server } = node
@@ -90,19 +103,30 @@ export class MeshTab {
     })
     const admit = (asker: string, open: Extract<AskerSays, { says: 'open' }>, modelId: string) => {
       const { request, ticket, place, positions } = open
-      return tickets.admit(ticket, { request, asker, modelId, span: place.span, positions })
+      return tickets.admit(ticket, { request, asker, modelId, span: place.span, job: null, positions })
     }
     const connect = async (peer: string) => {
       const own = peer === node.peer ? exchange.linkTo(peer) : null
       return own ? ok(own) : node.connect(peer)
     }
+    const words = new JobWords()
+    const jobs = new JobServer({
+      runner: parts.jobRunner,
+      nowMs: now,
+      every,
+      admit(asker, { request, ticket, modelId, layers, kind, positions }) {
+        const span = { first: 0, last: layers }
+        return tickets.admit(ticket, { request, asker, modelId, span, job: kind, positions })
+      },
+      onChange: soon(every, () => this.#tell()),
+    })
     const stage = new WorkerStage(gguf, () => void contribution.stop())
     const contribution: Contribution = new Contribution({
       worker: stage,
       assign: (wish) => server.assign({ ...wish, room: this.#within }),
       say: (presence) => {
         this.#presence = presence
-        server.say({ ...presence, room: this.#within })
+        this.#tell()
       },
       linkTo: (peer) => exchange.linkTo(peer),
       connect,
@@ -131,6 +155,7 @@ export class MeshTab {
         },
       },
       gate,
+      jobs,
     )
     // What this tab serves may be a stage of its own route.
     for (const end of loopback(node.peer, node.peer)) exchange.add(end)
@@ -143,21 +168,32 @@ export class MeshTab {
       every,
       admit,
     })
+    const meet = async (peer: PeerId, room: RoomId | null) => {
+      const link = await connect(peer)
+      const met = link.ok && room !== null && peer !== node.peer ? await gate.meet(link.value, room) : ok(null)
+      return met.ok ? link : met
+    }
     this.chat = new RouteChat({
       ...gguf,
       self: node.peer,
       ends,
       plan: (wish) => server.plan(wish),
-      async connect(peer, room) {
-        const link = await connect(peer)
-        const met = link.ok && room !== null && peer !== node.peer ? await gate.meet(link.value, room) : ok(null)
-        return met.ok ? link : met
-      },
+      connect: meet,
       exchange,
       clock: { nowMs: now, every },
-      randomRequest: () => hex(crypto.getRandomValues(new Uint8Array(16))),
+      randomRequest,
       onRoute,
     })
+    this.jobAsker = new JobAsker({
+      match: (wish) => server.job(wish),
+      onWord: (job, listener) => words.listen(job, listener),
+      connect: meet,
+      exchange,
+      clock: { nowMs: now, every },
+      randomId: randomRequest,
+      tell: (news) => void server.jobNews(news),
+    })
+    this.jobs = jobs
     this.node = node
     this.stage = stage
     this.contribution = contribution
@@ -165,8 +201,14 @@ export class MeshTab {
     this.account = account
     this.#gate = gate
     this.#exchange = exchange
-    addEventListener('pagehide', () => contribution.drain())
-    document.addEventListener('visibilitychange', () => contribution.tell())
+    addEventListener('pagehide', () => {
+      contribution.drain()
+      jobs.drain()
+    })
+    document.addEventListener('visibilitychange', () => {
+      contribution.tell()
+      this.#tell()
+    })
   }
 
   static async join(parts: MeshTabParts): Promise<MeshTab> {
@@ -200,13 +242,21 @@ export class MeshTab {
   within(room: RoomId | null): void {
     if (room === this.#within) return
     this.#within = room
-    if (this.#presence) this.node.server.say({ ...this.#presence, room })
+    this.#tell()
   }
 
   async leave(): Promise<void> {
+    this.jobs.close()
     await this.contribution.stop()
     await this.chat.unload()
     await this.node.leave()
+  }
+
+  /** What this tab holds and offers now. A tab that only asks has nothing to tell. */
+  #tell(): void {
+    const { offers } = this.jobs
+    const visible = document.visibilityState === 'visible'
+    this.node.server.say({ ...this.#presence, visible, offers, room: this.#within })
   }
 
   async #letsIn(asker: PeerId, room: RoomId | null): Promise<Result<null>> {
@@ -217,6 +267,22 @@ export class MeshTab {
     if (room === null) return ok(null)
     return link ? this.#gate.isMember(link, room) : fail('link-closed', '')
   }
+}
+
+/** Changes that come together are told together. */
+function soon(every: (ms: number, run: () => void) => () => void, run: () => void): () => void {
+  let rest: (() => void) | null = null
+  return () => {
+    rest ??= every(PRESENCE_GAP_MS, () => {
+      rest?.()
+      rest = null
+      run()
+    })
+  }
+}
+
+function randomRequest(): RequestId {
+  return hex(crypto.getRandomValues(new Uint8Array(16)))
 }
 
 function hex(bytes: Uint8Array): string {

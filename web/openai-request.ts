@@ -3,20 +3,28 @@
  * with the name of the field. Fields that would change the answer and that no engine here honours are refused rather
  * than ignored. Pure: the random seed is passed in.
  */
-import { DEFAULT_SAMPLING } from './app-view.ts'
-import type { ChatMessage, ChatRequest, Sampling } from './wire/chat.ts'
+import {
+  attempt,
+  type Fields,
+  flag,
+  includeUsageOf,
+  modelOf,
+  record,
+  refuse,
+  refuseUnsupported,
+  samplingOf,
+  stopOf,
+  whole,
+} from './openai-fields.ts'
+import type { ChatMessage, ChatRequest } from './wire/chat.ts'
 import {
   EMBEDDING_TEXTS_MAX,
   MESSAGES_MAX,
-  NAME_CHARACTERS_MAX,
   OUTPUT_TOKENS_DEFAULT,
   OUTPUT_TOKENS_MAX,
   PROMPT_CHARACTERS_MAX,
-  STOP_STRING_CHARACTERS_MAX,
-  STOP_STRINGS_MAX,
-  VOCABULARY_MAX,
 } from './wire/limits.ts'
-import { FailureError, fail, ok, type Result } from './wire/result.ts'
+import type { Result } from './wire/result.ts'
 
 export interface ParsedRequest {
   readonly request: ChatRequest
@@ -25,8 +33,6 @@ export interface ParsedRequest {
   readonly stream: boolean
   readonly includeUsage: boolean
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 const UNSUPPORTED = [
   'tools',
@@ -45,31 +51,6 @@ const NEUTRAL: readonly (readonly [field: string, value: unknown])[] = [
   ['frequency_penalty', 0],
   ['presence_penalty', 0],
 ]
-
-function refuse(field: string, why: string): never {
-  throw new FailureError(fail('request-invalid', `\`${field}\` ${why}.`))
-}
-
-function record(value: unknown): Fields | null {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Fields) : null
-}
-
-/** A missing field and `null` mean the default, as in OpenAI's interface. */
-function number(fields: Fields, field: string, fallback: number, min: number, max: number): number {
-  const value = fields[field] ?? fallback
-  if (typeof value === 'number' && value >= min && value <= max) return value
-  return refuse(field, `must be a number from ${min} to ${max}`)
-}
-
-function whole(fields: Fields, field: string, fallback: number, min: number, max: number): number {
-  const value = number(fields, field, fallback, min, max)
-  return Number.isInteger(value) ? value : refuse(field, 'must be a whole number')
-}
-
-function flag(fields: Fields, field: string): boolean {
-  const value = fields[field] ?? false
-  return typeof value === 'boolean' ? value : refuse(field, 'must be true or false')
-}
 
 function contentOf(value: unknown, field: string): string {
   if (typeof value === 'string') return value
@@ -101,65 +82,18 @@ function messagesOf(fields: Fields): readonly ChatMessage[] {
   return messages
 }
 
-function stopOf(fields: Fields): readonly string[] {
-  const value = fields['stop'] ?? []
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
-  if (list.length > STOP_STRINGS_MAX) return refuse('stop', `has more than ${STOP_STRINGS_MAX} entries`)
-  return list.map((text) => {
-    const fits = typeof text === 'string' && text !== '' && text.length <= STOP_STRING_CHARACTERS_MAX
-    return fits ? text : refuse('stop', `must hold texts of 1 to ${STOP_STRING_CHARACTERS_MAX} characters`)
-  })
-}
-
-function seedOf(fields: Fields, randomSeed: bigint): bigint {
-  const value = fields['seed'] ?? null
-  if (value === null) return randomSeed
-  if (typeof value === 'bigint') return BigInt.asUintN(64, value)
-  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt.asUintN(64, BigInt(value))
-  return refuse('seed', 'must be a whole number')
-}
-
-function samplingOf(fields: Fields, randomSeed: bigint): Sampling {
-  return {
-    temperature: number(fields, 'temperature', DEFAULT_SAMPLING.temperature, 0, 2),
-    topK: whole(fields, 'top_k', DEFAULT_SAMPLING.topK, 0, VOCABULARY_MAX),
-    topP: number(fields, 'top_p', DEFAULT_SAMPLING.topP, 0, 1),
-    minP: number(fields, 'min_p', DEFAULT_SAMPLING.minP, 0, 1),
-    repetitionPenalty: number(fields, 'repetition_penalty', DEFAULT_SAMPLING.repetitionPenalty, 0.1, 10),
-    seed: seedOf(fields, randomSeed),
-  }
-}
-
-function refuseUnsupported(fields: Fields): void {
-  for (const field of UNSUPPORTED) if ((fields[field] ?? null) !== null) refuse(field, 'is not supported')
-  for (const [field, value] of NEUTRAL) {
-    if ((fields[field] ?? value) !== value) refuse(field, `is supported only as ${String(value)}`)
-  }
-  const format = fields['response_format'] ?? null
-  if (format !== null && record(format)?.['type'] !== 'text') refuse('response_format', 'is supported only as text')
-}
-
-function modelOf(fields: Fields): string | null {
-  const value = fields['model'] ?? null
-  if (value === null || (typeof value === 'string' && value.length <= NAME_CHARACTERS_MAX)) return value
-  return refuse('model', 'must be the name or id of a model')
-}
-
 export function parseRequest(value: unknown, randomSeed: bigint): Result<ParsedRequest> {
-  try {
-    const fields = record(value) ?? refuse('request', 'must be an object')
-    refuseUnsupported(fields)
+  return attempt(value, (fields) => {
+    refuseUnsupported(fields, UNSUPPORTED, NEUTRAL)
+    const format = fields['response_format'] ?? null
+    if (format !== null && record(format)?.['type'] !== 'text') refuse('response_format', 'is supported only as text')
     const messages = messagesOf(fields)
     const field = (fields['max_completion_tokens'] ?? null) === null ? 'max_tokens' : 'max_completion_tokens'
     const maxTokens = whole(fields, field, OUTPUT_TOKENS_DEFAULT, 1, OUTPUT_TOKENS_MAX)
-    const options = record(fields['stream_options'] ?? {}) ?? refuse('stream_options', 'must be an object')
     const request = { messages, sampling: samplingOf(fields, randomSeed), maxTokens, stop: stopOf(fields) }
-    const includeUsage = flag(options, 'include_usage')
-    return ok({ request, model: modelOf(fields), stream: flag(fields, 'stream'), includeUsage })
-  } catch (error) {
-    if (error instanceof FailureError) return error.failure
-    throw error
-  }
+    const includeUsage = includeUsageOf(fields)
+    return { request, model: modelOf(fields), stream: flag(fields, 'stream'), includeUsage }
+  })
 }
 
 export interface ParsedEmbedding {
@@ -182,13 +116,9 @@ function textsOf(fields: Fields): readonly string[] {
 }
 
 export function parseEmbedding(value: unknown): Result<ParsedEmbedding> {
-  try {
-    const fields = record(value) ?? refuse('request', 'must be an object')
+  return attempt(value, (fields) => {
     if ((fields['dimensions'] ?? null) !== null) refuse('dimensions', 'is not supported')
     if ((fields['encoding_format'] ?? 'float') !== 'float') refuse('encoding_format', 'is supported only as float')
-    return ok({ texts: textsOf(fields), model: modelOf(fields) })
-  } catch (error) {
-    if (error instanceof FailureError) return error.failure
-    throw error
-  }
+    return { texts: textsOf(fields), model: modelOf(fields) }
+  })
 }

@@ -3,7 +3,8 @@
  * this with the real parts, tests with fakes; so what a test drives is the page that ships.
  */
 import { mount } from 'svelte'
-import { App, type AppParts } from './app.ts'
+import { App } from './app.ts'
+import type { AppParts } from './app-parts.ts'
 import { createWeft, type Weft } from './openai.ts'
 import './ui/tokens.css'
 import './ui/base.css'

@@ -10,6 +10,7 @@ import { Rate } from '../../web/rules/rate.ts'
 import { Roster } from '../../web/rules/roster.ts'
 import { parseAccountWish } from '../../web/wire/accounts.ts'
 import { parseLook } from '../../web/wire/census.ts'
+import { parseJobNews, parseJobWish } from '../../web/wire/jobs.ts'
 import {
   EVENT_BYTES_MAX,
   EVENTS_BURST_MAX,
@@ -35,6 +36,7 @@ import {
 } from '../../web/wire/signal-events.ts'
 import type { Accounts } from './accounts.ts'
 import { CensusDesk } from './census-desk.ts'
+import { JobDesk } from './jobs.ts'
 import { Planner } from './planner.ts'
 import { Rooms } from './rooms.ts'
 import type { TicketMint } from './tickets.ts'
@@ -57,6 +59,7 @@ export class Hub {
   readonly #sockets = new Map<PeerId, TabSocket>()
   readonly #rooms: Rooms
   readonly #planner: Planner
+  readonly #jobs: JobDesk
   readonly #census: CensusDesk
   readonly #sweeping: ReturnType<typeof setInterval>
   readonly #rotating: ReturnType<typeof setInterval>
@@ -69,6 +72,13 @@ export class Hub {
       tell: (peer, word) => void this.#sockets.get(peer)?.emit('room', word),
     })
     this.#planner = new Planner(this.roster, this.#rooms, parts.mint, parts.nowMs)
+    this.#jobs = new JobDesk({
+      roster: this.roster,
+      rooms: this.#rooms,
+      mint: parts.mint,
+      nowMs: parts.nowMs,
+      tell: (peer, word) => void this.#sockets.get(peer)?.emit('job', word),
+    })
     this.#census = new CensusDesk(this.roster)
     this.#io = new Server(parts.server, {
       transports: ['websocket'],
@@ -89,11 +99,12 @@ export class Hub {
     if (await mint.rotate()) this.#io.emit('ticketKeys', mint.keys)
   }
 
-  /** Takes out whose lease has ended, also of their rooms. */
+  /** Takes out whose lease has ended, also of their rooms and of the line of jobs, and looks at what those wait for. */
   sweep(): readonly PeerId[] {
     const gone = this.roster.sweep(this.#parts.nowMs())
     // One that only sleeps gets its lease back, and is where it was.
-    for (const peer of gone) if (!this.#sockets.has(peer)) this.#rooms.gone(peer)
+    for (const peer of gone) if (!this.#sockets.has(peer)) this.#gone(peer)
+    this.#jobs.sweep()
     return gone
   }
 
@@ -104,6 +115,11 @@ export class Hub {
     this.#census.close()
     await this.#io.close()
     await this.#parts.accounts.close()
+  }
+
+  #gone(peer: PeerId): void {
+    this.#rooms.gone(peer)
+    this.#jobs.gone(peer)
   }
 
   #meet(socket: TabSocket): void {
@@ -125,7 +141,7 @@ export class Hub {
       if (peer !== null && this.#sockets.get(peer) === socket) {
         this.#sockets.delete(peer)
         this.roster.lose(peer, this.#parts.nowMs())
-        if (!this.roster.peer(peer)) this.#rooms.gone(peer)
+        if (!this.roster.peer(peer)) this.#gone(peer)
       }
     })
     const proven = <T>(reply: Reply<T>, work: (own: PeerId) => Result<T>) => {
@@ -164,7 +180,9 @@ export class Hub {
         if (!presence.ok) return presence
         // A tab that slept for longer than its lease is still the one that this socket has proven.
         if (!this.roster.peer(own)) this.roster.join(own, null, resume, this.#parts.nowMs())
-        return this.roster.hear(own, presence.value, this.#parts.nowMs()) ? ok(null) : fail('not-proven', '')
+        if (!this.roster.hear(own, presence.value, this.#parts.nowMs())) return fail('not-proven', '')
+        this.#jobs.heard(own)
+        return ok(null)
       }),
     )
     socket.on('relay', (value, reply) =>
@@ -188,6 +206,18 @@ export class Hub {
       proven(reply, (own) => {
         const wish = parseAssignWish(value)
         return wish.ok ? ok(this.#planner.assign(own, wish.value)) : wish
+      }),
+    )
+    socket.on('job', async (value, reply) => {
+      if (typeof reply !== 'function') return
+      const wish = parseJobWish(value)
+      if (peer === null) reply(fail('not-proven', ''))
+      else reply(wish.ok ? await this.#jobs.wish(peer, wish.value) : wish)
+    })
+    socket.on('jobNews', (value, reply) =>
+      proven(reply, (own) => {
+        const news = parseJobNews(value)
+        return news.ok ? this.#jobs.news(own, news.value) : news
       }),
     )
     socket.on('room', async (value, reply) => {
@@ -216,7 +246,7 @@ export class Hub {
     socket.on('leave', (_, reply) =>
       proven(reply, (own) => {
         this.roster.leave(own, this.#parts.nowMs())
-        this.#rooms.gone(own)
+        this.#gone(own)
         if (this.#sockets.get(own) === socket) this.#sockets.delete(own)
         peer = null
         return ok(null)

@@ -11,11 +11,9 @@ import type { LayerSpan, PeerId } from '../../web/wire/peers.ts'
 import { type Assigned, type AssignWish, middleOf, type Plan, type PlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
+import { distancesOf } from './distances.ts'
 import type { Rooms } from './rooms.ts'
 import type { TicketMint } from './tickets.ts'
-
-/** Of a pair that has not measured it yet; twice that through a relay. */
-const ROUND_TRIP_ASSUMED_MS = 40
 
 export class Planner {
   readonly #roster: Roster
@@ -45,13 +43,13 @@ export class Planner {
         asker,
         ends,
         allowed: members,
-        rttMs: this.#distances(),
+        rttMs: distancesOf(this.#roster),
         seed: mix(request, 0),
       },
     )
     if (!found.ok) return fail(found.refusal, found.missing.map(({ first, last }) => `${first} to ${last}`).join(', '))
     const ticket = (worker: PeerId, span: LayerSpan) =>
-      this.#mint.sign({ request, asker, worker, modelId, span, positions, room })
+      this.#mint.sign({ request, asker, worker, modelId, span, job: null, positions, room })
     const { stages, predictedMs, oneClass } = found.placement
     const planned = stages.map(async ({ peer, span, standby }) => ({
       peer,
@@ -70,28 +68,6 @@ export class Planner {
     const span = assignSpan({ layers, layersMax, held: others.map((other) => other.span), middles })
     const classes = others.map(({ numericClass }) => numericClass).filter((name) => name.startsWith(`${adapter}/`))
     return { span, numericClass: commonest(classes) }
-  }
-
-  /**
-   * Where both ends have told how far they are from each other: the longer of the two, since a peer that wants to be chosen
-   * could say that it is near.
-   */
-  #distances(): (a: PeerId, b: PeerId) => number {
-    const told = new Map<PeerId, ReadonlyMap<PeerId, number>>()
-    const nearOf = (id: PeerId) => {
-      const known = told.get(id)
-      if (known) return known
-      const near = this.#roster.peer(id)?.presence?.near ?? []
-      const fresh = new Map(near.map(({ peer, roundTripMs }) => [peer, roundTripMs]))
-      told.set(id, fresh)
-      return fresh
-    }
-    const relayed = (id: PeerId) => this.#roster.peer(id)?.presence?.relayOnly === true
-    return (a, b) => {
-      const [there, back] = [nearOf(a).get(b), nearOf(b).get(a)]
-      if (there !== undefined && back !== undefined) return Math.max(there, back)
-      return relayed(a) || relayed(b) ? 2 * ROUND_TRIP_ASSUMED_MS : ROUND_TRIP_ASSUMED_MS
-    }
   }
 
   /** Of those who serve anyone, or this room alone. */

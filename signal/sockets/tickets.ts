@@ -41,11 +41,11 @@ export class TicketMint {
     return this.#keys.length !== before.length || this.#keys[0] !== before[0]
   }
 
-  sign({ request, asker, worker, modelId, span, positions, room }: Omit<TicketClaims, 'id'>): Promise<string> {
+  sign({ request, asker, worker, modelId, span, job, positions, room }: Omit<TicketClaims, 'id'>): Promise<string> {
     const [key] = this.#keys
     if (!key) throw new Error('a mint has a key')
     const seconds = Math.floor(this.#nowMs() / 1000)
-    return new SignJWT({ request, model: modelId, span: { first: span.first, last: span.last }, positions, room })
+    return new SignJWT({ request, model: modelId, span: { first: span.first, last: span.last }, job, positions, room })
       .setProtectedHeader({ alg: TICKET_ALGORITHM, kid: key.published.kid })
       .setJti(randomBytes(16).toString('hex'))
       .setSubject(asker)

@@ -44,6 +44,11 @@ const SPEC: FlagSpec = {
   loss: { type: 'string', words: 'percent of packets that the relay loses, each way (0)' },
   streams: { type: 'string', words: 'answers at once, beside one alone (1)' },
   'synthetic-ms': { type: 'string', words: 'wait before each frame of a stage, using no processor (0)' },
+  oracle: {
+    type: 'boolean',
+    words:
+      'stages compute on the CPU, by the reference, so that tabs do not wait for one software GPU; the tiny model only',
+  },
   kill: {
     type: 'boolean',
     words: 'close the tab of the middle stage in the middle of an answer; a standby takes its place',
@@ -64,6 +69,7 @@ interface Wish {
   readonly tokens: number
   readonly streams: number
   readonly syntheticMs: number
+  readonly oracle: boolean
   readonly kill: boolean
   readonly network: Network | null
 }
@@ -79,6 +85,8 @@ function readWish(flags: Flags): Wish {
   const tokens = wholeNumber(flags, 'tokens', 64, 512)
   const kill = flags['kill'] === true
   if (model !== 'tiny' && flags['layers'] !== undefined) throw new UsageError('--layers is for the tiny model')
+  const oracle = flags['oracle'] === true
+  if (oracle && model !== 'tiny') throw new UsageError('--oracle is for the tiny model')
   const layers = model === 'tiny' ? wholeNumber(flags, 'layers', TINY_LAYERS, SMOLLM2_LAYERS) : SMOLLM2_LAYERS
   const shared = Math.ceil(layers / Math.ceil(layers / stages))
   if (shared !== stages)
@@ -91,6 +99,7 @@ function readWish(flags: Flags): Wish {
     layers,
     tokens,
     kill,
+    oracle,
     streams: wholeNumber(flags, 'streams', 1, 8),
     syntheticMs: numberUpTo(flags, 'synthetic-ms', 1_000) ?? 0,
     network: networkOf(numberUpTo(flags, 'rtt', 1_000), numberUpTo(flags, 'loss', 20)),
@@ -135,7 +144,7 @@ async function run(browser: Browser, { server, modelId }: Bench, open: OpenTab, 
   const { streams, tokens, kill } = wish
   const request = (stream: number) => [QUESTION, tokens, TEMPERATURE, SEED + stream] as const
   // The reference first, in a tab that then lets its GPU memory go.
-  const alone = await openMeshTab(browser, server.url)
+  const alone = await openMeshTab(browser, pageOf(server.url, wish))
   const whole: Answer[] = []
   for (let stream = 0; stream < streams; stream += 1)
     whole.push(await alone.call('askAlone', modelId, ...request(stream)))
@@ -147,16 +156,20 @@ async function run(browser: Browser, { server, modelId }: Bench, open: OpenTab, 
   return measureRoute({ asker, workers, whole, ask: (stream) => asker.call('ask', ...request(stream)), kill })
 }
 
+function pageOf(url: string, { oracle }: Wish): string {
+  return oracle ? `${url}/?stage=oracle` : url
+}
+
 async function main(): Promise<void> {
   const flags = readFlags(ARGS, SPEC)
   const wish = readWish(flags)
-  const { model, layers, tokens, streams, syntheticMs: syntheticMsAsked, network } = wish
+  const { model, layers, tokens, streams, oracle, syntheticMs: syntheticMsAsked, network } = wish
   const built = await buildPage('mesh-page')
   const bench = await serve(wish, built.appDir)
   const relay = network && new UdpRelay(network)
   const browser = await launchChromium({ args: relay ? [...RELAY_FLAGS] : [] })
   const open: OpenTab = (name) =>
-    openMeshTab(browser, bench.server.url, async (context) => {
+    openMeshTab(browser, pageOf(bench.server.url, wish), async (context) => {
       if (relay) await viaRelay(context, relay, name)
     })
   let result: RouteResult
@@ -168,7 +181,7 @@ async function main(): Promise<void> {
     await bench.server.close()
     await built.remove()
   }
-  const all = { model, layers, tokens, streams, syntheticMsAsked, network, ...result, ...provenance() }
+  const all = { model, layers, tokens, streams, oracle, syntheticMsAsked, network, ...result, ...provenance() }
   process.stdout.write(`${JSON.stringify(all, null, flags['json'] === true ? 0 : 2)}\n`)
 }
 

@@ -54,3 +54,16 @@ export async function showDevices(page: Page): Promise<void> {
   await page.getByRole('list', { name: 'The words, in order' }).waitFor()
   await page.getByRole('heading', { name: 'Devices' }).evaluate((heading) => heading.scrollIntoView())
 }
+
+/** A question for anyone, with what is replaced in it. */
+export async function showLeaving(page: Page): Promise<void> {
+  await page.getByRole('combobox', { name: 'Who may answer' }).selectOption('Anyone')
+  await page.getByRole('button', { name: 'Agree and connect' }).click()
+  await page.evaluate(() => window.fake.mesh.joined())
+  await page.evaluate(() => window.fakeApp.pickMode('layers'))
+  const question =
+    'Write a short reply to ilse@weaving.example: the loom arrives on 14 March 2026, and she can call me on +49 30 1234567.'
+  await page.getByRole('textbox', { name: 'Message' }).fill(question)
+  await page.getByRole('button', { name: 'See what is sent' }).click()
+  await page.getByRole('dialog', { name: 'What others are sent' }).waitFor()
+}

@@ -1,25 +1,9 @@
 /** The contract of a chat engine, kept by the stage engine on software WebGPU, in its real worker. */
 import { StageChat } from '../../web/schedule/stage-chat.ts'
-import { chatEngineContract } from '../contract/chat-engine.suite.ts'
-import { tinyModel } from '../fixtures/tiny-model.ts'
-import { WorkerLog } from '../support/worker-log.ts'
+import { ggufEngineContract } from '../contract/gguf-engine.suite.ts'
 
-const workers = new WorkerLog()
-const gguf = tinyModel({ architecture: 'llama', types: 'Q4_0', seed: 11, contextLength: 512 })
-
-chatEngineContract('the stage engine', {
-  make: () =>
-    new StageChat({
-      makeWorker: () =>
-        workers.add(new Worker(new URL('../../web/engine/worker.ts', import.meta.url), { type: 'module' })),
-      baseUrl: location.href,
-      askPersistence: async () => false,
-      now: () => performance.now(),
-    }),
-  crash: () => workers.crash(),
-  source: async () => ({ kind: 'file', file: new File([gguf], 'tiny.gguf') }),
-  refused: async () => ({
-    source: { kind: 'file', file: new File([new Uint8Array(4_096)], 'zeros.gguf') },
-    code: 'gguf-not-gguf',
-  }),
-})
+ggufEngineContract(
+  'the stage engine',
+  () => new Worker(new URL('../../web/engine/worker.ts', import.meta.url), { type: 'module' }),
+  (parts) => new StageChat(parts),
+)

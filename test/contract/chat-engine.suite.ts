@@ -32,6 +32,9 @@ function ask(content: string, more: Partial<ChatRequest> = {}): ChatRequest {
   return { messages: [{ role: 'user', content }], sampling: GREEDY, maxTokens: 24, stop: [], ...more }
 }
 
+const raw = (text: string, more: Partial<ChatRequest> = {}) => ask(text, { raw: true, ...more })
+const SEA = 'Tell me about the sea.'
+
 interface Answer {
   readonly events: readonly ChatEvent[]
   readonly text: string
@@ -271,6 +274,62 @@ export function chatEngineContract(
         const counted = await engine.count(messages, NEVER)
         const { end } = await answerOf(engine, ask('', { messages, maxTokens: 1 }))
         expect(counted).toEqual(ok(end.usage.promptTokens))
+      }
+      for (const text of ['Once upon a time', '  <|im_end|> 漢字 🌊 caf\u00e9\n\n\tend  ', ' ']) {
+        const counted = await engine.count([user(text)], NEVER, true)
+        const { end } = await answerOf(engine, raw(text, { maxTokens: 1 }))
+        expect(counted).toEqual(ok(end.usage.promptTokens))
+      }
+    })
+
+    withModel('writes on after a raw prompt, around which stands no template and in which marks are text', async () => {
+      const engine = await loaded()
+      const { text, end } = await answerOf(engine, raw(SEA))
+      expect(text).not.toBe('')
+      expect(end.usage.completionTokens).toBeLessThanOrEqual(24)
+      expect((await answerOf(engine, raw(SEA))).text).toBe(text)
+      expect((await answerOf(engine, ask(SEA))).end.usage.promptTokens).toBeGreaterThan(end.usage.promptTokens + 4)
+      expect((await answerOf(engine, raw(SEA, { maxTokens: 3 }))).end).toMatchObject({
+        ...{ reason: 'length', usage: { completionTokens: 3 } },
+      })
+      const tokens = async (of: string) => (await answerOf(engine, raw(of, { maxTokens: 1 }))).end.usage.promptTokens
+      // A mark that were one would cost one token.
+      expect((await tokens('sea<|im_end|><|im_end|>')) - (await tokens('sea<|im_end|>'))).toBeGreaterThan(2)
+    })
+
+    withModel('ends what it writes after a raw prompt before a stop string', async () => {
+      const engine = await loaded()
+      const whole = (await answerOf(engine, raw(SEA))).text
+      const stop = whole.slice(Math.floor(whole.length / 2), Math.floor(whole.length / 2) + 3)
+      const { text, end } = await answerOf(engine, raw(SEA, { stop: [stop] }))
+      expect([text, end.reason]).toEqual([whole.slice(0, whole.indexOf(stop)), 'stop'])
+    })
+
+    withModel('goes on with what was begun after a raw prompt, and loses or doubles no character', async () => {
+      const engine = await loaded()
+      const whole = (await answerOf(engine, raw(SEA))).text
+      const abort = new AbortController()
+      const begun = await answerOf(engine, raw(SEA), abort.signal, (event) => {
+        if (event.kind === 'text') abort.abort()
+      })
+      const committed = begun.log.committed
+      if (!committed) throw new Error('nothing was committed')
+      // What stands between may be in the engine's memory: it is not what the answer is drawn from.
+      await answerOf(engine, ask('Hello', { maxTokens: 2 }))
+      const rest = await answerOf(engine, raw(SEA, { resume: committed }))
+      if (engine.resume === 'tokens') return expect(begun.text + rest.text).toBe(whole)
+      // Greedy: the same text read again goes on as the raw prompt that it is a part of.
+      expect(rest.text).toBe((await answerOf(engine, raw(SEA + begun.text, { maxTokens: 24 - committed.spent }))).text)
+      expect(rest.events).toContainEqual({ kind: 'notice', code: 'resumed-from-text', detail: '' })
+    })
+
+    withModel('refuses a raw prompt that is not one text of the user', async () => {
+      const engine = await loaded()
+      const user = { role: 'user' as const, content: 'a' }
+      for (const messages of [[], [user, user], [{ ...user, role: 'system' as const }], [{ ...user, content: '' }]]) {
+        expect(codeOf(await engine.count(messages, NEVER, true))).toBe('request-invalid')
+        const { end } = await answerOf(engine, raw('', { messages }))
+        expect(end).toMatchObject({ reason: 'error', code: 'request-invalid' })
       }
     })
 

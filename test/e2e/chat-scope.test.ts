@@ -40,7 +40,7 @@ async function census(): Promise<void> {
         { span: { first: 15, last: 30 }, holders: 1, msPerLayer: 1 },
       ]
       window.fake.mesh.signal('here')
-      window.fake.mesh.census({ peers: 3, models: ids.map((modelId) => ({ modelId, ranges })) })
+      window.fake.mesh.census({ peers: 3, models: ids.map((modelId) => ({ modelId, ranges, whole: null })) })
     },
     [small.id, large.id],
   )
@@ -134,7 +134,12 @@ describe('the scope of a conversation', () => {
     await page.evaluate(() => window.dispatchEvent(new Event('ended')))
     await play.send.waitFor()
     await asking.waitFor({ state: 'detached' })
-    for (const fact of ['Layers over 2 tabs', 'as this device cannot run it', '12 tokens/s', 'first token in 0.31 s'])
+    for (const fact of [
+      'Layers over 2 tabs',
+      'as neither this device nor another tab has it whole',
+      '12 tokens/s',
+      'first token in 0.31 s',
+    ])
       await play.conversation.getByText(fact, { exact: true }).waitFor()
     const stages = page.getByRole('list', { name: 'Stages, from first to last' }).getByRole('listitem')
     expect(await stages.allTextContents()).toEqual([

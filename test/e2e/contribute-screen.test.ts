@@ -16,8 +16,9 @@ const CENSUS = {
         { span: { first: 0, last: 15 }, holders: 2, msPerLayer: 1.4 },
         { span: { first: 15, last: 30 }, holders: 3, msPerLayer: 12.3 },
       ],
+      whole: null,
     },
-    { modelId: large.id, ranges: [{ span: { first: 0, last: 10 }, holders: 1, msPerLayer: 4 }] },
+    { modelId: large.id, ranges: [{ span: { first: 0, last: 10 }, holders: 1, msPerLayer: 4 }], whole: null },
   ],
 }
 

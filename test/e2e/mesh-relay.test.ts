@@ -12,21 +12,24 @@ beforeAll(async () => {
 })
 afterAll(() => coturn?.close())
 
+/** The text of one whole stage, over links that are all relayed. */
+async function answersByRelay(mesh: ReturnType<typeof useMesh>): Promise<void> {
+  const expected = await mesh.whole(0)
+  await mesh.contributors(2, LAYERS / 2)
+  const asking = await mesh.asker()
+  const answer = await mesh.ask(asking, 0)
+  expect(answer.tokens).toEqual(expected.tokens)
+  const links = await asking.call('links')
+  expect(links.map(({ path }) => path?.relayed)).toEqual([true, true])
+}
+
 describe('relay only', () => {
   const mesh = useMesh({
     query: '?relay=only',
     ice: () => ({ stunUrl: null, turn: { url: coturn.url('udp'), secret: coturn.secret } }),
   })
 
-  it('hides the address: every link is relayed, and the text is the same', async () => {
-    const expected = await mesh.whole(0)
-    await mesh.contributors(2, LAYERS / 2)
-    const asking = await mesh.asker()
-    const answer = await mesh.ask(asking, 0)
-    expect(answer.tokens).toEqual(expected.tokens)
-    const links = await asking.call('links')
-    expect(links.map(({ path }) => path?.relayed)).toEqual([true, true])
-  })
+  it('hides the address: every link is relayed, and the text is the same', () => answersByRelay(mesh))
 })
 
 describe('where no direct way leads through', () => {
@@ -47,15 +50,7 @@ describe('where no direct way leads through', () => {
     },
   })
 
-  it('the relay is found by itself, and the text is the same', async () => {
-    const expected = await mesh.whole(0)
-    await mesh.contributors(2, LAYERS / 2)
-    const asking = await mesh.asker()
-    const answer = await mesh.ask(asking, 0)
-    expect(answer.tokens).toEqual(expected.tokens)
-    const links = await asking.call('links')
-    expect(links.map(({ path }) => path?.relayed)).toEqual([true, true])
-  })
+  it('the relay is found by itself, and the text is the same', () => answersByRelay(mesh))
 })
 
 describe('a relay that takes no credentials of ours', () => {

@@ -5,10 +5,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { LayerRange, SamplerSpec } from '../../web/engine/stage.ts'
 import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
-import { Session, type SessionEvent } from '../../web/schedule/session.ts'
+import { Session } from '../../web/schedule/session.ts'
 import { seatOf } from '../../web/wire/peers.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { MemoryMesh, type Sent } from '../support/memory-mesh.ts'
+import { type Answered, answerOf, onClockOf, wholeAnswer } from '../support/route-run.ts'
 import { GREEDY, loadCpu, SEEDED } from '../support/tiny-stage.ts'
 
 const LAYERS = 5
@@ -22,33 +23,14 @@ beforeAll(() => {
   file = tinyModel({ architecture: 'llama', types: 'F32', seed: 5, contextLength: POSITIONS, layers: LAYERS })
 })
 
-interface Run {
-  readonly tokens: readonly number[]
+interface Run extends Answered {
   readonly events: readonly RouteEvent['kind'][]
-  readonly end: SessionEvent | undefined
   readonly sent: readonly Sent[]
 }
 
-async function answer(session: Session, sampler: SamplerSpec, onToken: (count: number) => void = () => {}) {
-  const request = { prompt: PROMPT, sampler, maxTokens: TOKENS, endTokens: new Set<number>() }
-  const tokens: number[] = []
-  let end: SessionEvent | undefined
-  for await (const event of session.generate(request, new AbortController().signal)) {
-    if (event.kind === 'prefill' && event.done > 0 && tokens.length === 0) onToken(0)
-    if (event.kind === 'token') {
-      tokens.push(event.id)
-      onToken(tokens.length)
-    }
-    if (event.kind === 'end') end = event
-  }
-  return { tokens, end }
-}
+const askedBy = (sampler: SamplerSpec) => ({ prompt: PROMPT, maxTokens: TOKENS, sampler })
 
-async function whole(sampler: SamplerSpec): Promise<readonly number[]> {
-  const { tokens } = await answer(new Session(1, [await loadCpu(file)], POSITIONS), sampler)
-  expect(tokens.length).toBe(TOKENS)
-  return tokens
-}
+const whole = (sampler: SamplerSpec) => wholeAnswer({ file, positions: POSITIONS, ...askedBy(sampler) })
 
 interface Setting {
   readonly mesh: MemoryMesh
@@ -80,14 +62,8 @@ async function run({ mesh, stages }: Setting, sampler: SamplerSpec, onToken?: (c
   const clock = { nowMs: () => mesh.clock.nowMs, every: mesh.clock.every }
   const onEvent = ({ kind }: RouteEvent) => events.push(kind)
   const hop = new RouteHop({ request: REQUEST, stages, tickets: new Map(), exchange, onEvent, clock })
-  let done: Awaited<ReturnType<typeof answer>> | null = null
-  const answering = answer(new Session(1, [hop], POSITIONS), sampler, onToken).then((value) => {
-    done = value
-  })
-  expect(await mesh.clock.until(() => done !== null)).toBe(true)
-  await answering
-  const { tokens = [], end } = done ?? ({} as Partial<Awaited<ReturnType<typeof answer>>>)
-  return { tokens, events, end, sent: mesh.sent }
+  const answering = answerOf(new Session(1, [hop], POSITIONS), askedBy(sampler), onToken)
+  return { ...(await onClockOf(mesh, answering)), events, sent: mesh.sent }
 }
 
 /** Every key of what is said in words, at any depth. */

@@ -1,73 +1,21 @@
 /**
- * Peers that lie, on links in memory: whatever one of them sends is refused by code, it loses its link or its place, and
+ * Stages that lie, on links in memory: whatever one of them sends is refused by code, it loses its link or its place, and
  * every answer is the text of one whole stage: of the asker whose route it stands in, and of another whose route shares
  * its neighbour.
  */
-import { beforeAll, describe, expect, it } from 'vitest'
-import type { LayerRange } from '../../web/engine/stage.ts'
-import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
-import { samplerToWire } from '../../web/schedule/served-request.ts'
-import { Session, type SessionEvent } from '../../web/schedule/session.ts'
+import { describe, expect, it } from 'vitest'
 import type { Code } from '../../web/wire/codes.ts'
-import {
-  CONTROL_BYTES_MAX,
-  FRAMES_BURST_MAX,
-  SERVED_PER_ASKER_MAX,
-  SERVED_REQUESTS_MAX,
-  WORDS_BURST_MAX,
-} from '../../web/wire/limits.ts'
+import { CONTROL_BYTES_MAX, FRAMES_BURST_MAX, WORDS_BURST_MAX } from '../../web/wire/limits.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
 import { encodePeerFrame, type PeerFrame } from '../../web/wire/peer-frame.ts'
 import { cutIntoSlices } from '../../web/wire/slices.ts'
-import { tinyModel } from '../fixtures/tiny-model.ts'
 import type { Lies, RawChannels } from '../support/hostile-peer.ts'
-import { type LinkEnd, MemoryMesh, type MemoryPeer, type MeshWish } from '../support/memory-mesh.ts'
-import { loadCpu, SEEDED } from '../support/tiny-stage.ts'
+import { ask, HEAD, load, PROMPT, TAIL, VOCABULARY, WHOLE } from '../support/hostile-route.ts'
+import { type LinkEnd, MemoryMesh, type MeshWish } from '../support/memory-mesh.ts'
+import { onClockOf } from '../support/route-run.ts'
 
-const LAYERS = 4
-const POSITIONS = 64
-const TOKENS = 16
-const PROMPT = [3, 17, 42, 7, 99, 5, 23]
-const HEAD: LayerRange = { first: 0, last: 1 }
-const TAIL: LayerRange = { first: 1, last: LAYERS }
 /** Where in the answer it begins to lie. */
 const LIE_POSITION = PROMPT.length + 5
-
-let file: Uint8Array
-let expected: readonly number[]
-let vocabulary: number
-beforeAll(async () => {
-  file = tinyModel({ architecture: 'llama', types: 'F32', seed: 5, contextLength: POSITIONS, layers: LAYERS })
-  const whole = await loadCpu(file)
-  vocabulary = whole.facts.vocabulary
-  expected = (await answer(new Session(1, [whole], POSITIONS))).tokens
-  expect(expected).toHaveLength(TOKENS)
-})
-
-async function answer(session: Session) {
-  const tokens: number[] = []
-  let end: SessionEvent | null = null
-  const request = { prompt: PROMPT, sampler: SEEDED, maxTokens: TOKENS, endTokens: new Set<number>() }
-  for await (const event of session.generate(request, new AbortController().signal)) {
-    if (event.kind === 'token') tokens.push(event.id)
-    if (event.kind === 'end') end = event
-  }
-  return { tokens, end }
-}
-
-function ask(mesh: MemoryMesh, asker: MemoryPeer, request: string, stages: readonly RouteStage[]) {
-  const events: RouteEvent[] = []
-  const hop = new RouteHop({
-    request,
-    stages,
-    tickets: new Map(),
-    exchange: asker.exchange,
-    onEvent: (event) => events.push(event),
-    clock: { nowMs: () => mesh.clock.nowMs, every: mesh.clock.every },
-    vocabulary,
-  })
-  return { events, answering: answer(new Session(1, [hop], POSITIONS)) }
-}
 
 interface Told {
   readonly events: readonly string[]
@@ -77,7 +25,6 @@ interface Told {
 /** One asker with a liar in its route, and one whose route shares the liar's neighbour. Both get the whole text. */
 async function tell(at: 'head' | 'tail', lies: Lies, wrongRange = false, wish: MeshWish = {}): Promise<Told> {
   const mesh = new MemoryMesh(wish)
-  const load = (span: LayerRange) => loadCpu(file, span)
   const asker = mesh.join('asker')
   const other = mesh.join('other')
   const own = (place: string) => (place === at ? lies : null)
@@ -98,15 +45,9 @@ async function tell(at: 'head' | 'tail', lies: Lies, wrongRange = false, wish: M
     { span: HEAD, peer: at === 'head' ? 'other end' : 'head', standby: null },
     { span: TAIL, peer: at === 'tail' ? 'other end' : 'tail', standby: null },
   ])
-  const both = Promise.all([mine.answering, theirs.answering])
-  let over = false
-  void both.then(() => {
-    over = true
-  })
-  expect(await mesh.clock.until(() => over, 60_000)).toBe(true)
-  for (const { tokens, end } of await both) {
+  for (const { tokens, end } of await onClockOf(mesh, Promise.all([mine.answering, theirs.answering]), 60_000)) {
     expect(end).toMatchObject({ reason: 'length' })
-    expect(tokens).toEqual(expected)
+    expect(tokens).toEqual(WHOLE)
   }
   expect(theirs.events).toEqual([])
   return {
@@ -254,7 +195,7 @@ describe('a tail that draws', () => {
   it('a token that the model has not loses its link to the asker', async () => {
     const { events, ends } = await tell(
       'tail',
-      once((frame) => [{ ...frame, id: vocabulary } as PeerFrame], 'token', 'asker'),
+      once((frame) => [{ ...frame, id: VOCABULARY } as PeerFrame], 'token', 'asker'),
     )
     expect(ends).toContainEqual({ at: 'asker', peer: 'tail', code: 'frame-invalid' })
     expect(events).toEqual(REPLACED('tail'))
@@ -281,129 +222,4 @@ describe('a tail that draws', () => {
     )
     expect((await tell('tail', again)).events).toEqual([])
   })
-})
-
-/** An asker that speaks to honest stages by itself. */
-async function hostileAsker(say: (links: ReturnType<typeof linksOf>, heard: PeerSays[]) => void | Promise<void>) {
-  const mesh = new MemoryMesh()
-  const other = mesh.join('other')
-  const liar = mesh.join('liar')
-  mesh.join('head', await loadCpu(file, HEAD))
-  mesh.join('tail', await loadCpu(file, TAIL))
-  const heard: PeerSays[] = []
-  const leave = liar.exchange.join(OWN, {
-    hear: (_, message) => heard.push(message),
-    take: () => {},
-    gone: () => {},
-  })
-  const { events, answering } = ask(mesh, other, 'b'.repeat(32), [
-    { span: HEAD, peer: 'head', standby: null },
-    { span: TAIL, peer: 'tail', standby: null },
-  ])
-  await say(linksOf(liar, mesh, heard), heard)
-  let over = false
-  void answering.then(() => {
-    over = true
-  })
-  expect(await mesh.clock.until(() => over, 60_000)).toBe(true)
-  leave()
-  expect((await answering).tokens).toEqual(expected)
-  expect(events).toEqual([])
-  return { heard: heard.filter(({ says }) => says !== 'alive'), ends: mesh.ends }
-}
-
-const OWN = 'd'.repeat(32)
-const ABOUT = { request: OWN, epoch: 1 }
-
-function linksOf(liar: MemoryPeer, mesh: MemoryMesh, heard: readonly PeerSays[]) {
-  const [head, tail] = [liar.exchange.linkTo('head'), liar.exchange.linkTo('tail')]
-  if (!head || !tail) throw new Error('there is no link')
-  const opened = async (count: number) => {
-    await mesh.clock.until(() => heard.filter(({ says }) => says === 'opened').length === count)
-  }
-  return { head, tail, opened }
-}
-
-const open = (span: LayerRange, before: string | null, after: string | null): PeerSays => ({
-  says: 'open',
-  ...ABOUT,
-  ticket: '',
-  place: { span, before, after, head: 'head', tail: 'tail' },
-  positions: POSITIONS,
-  sampler: samplerToWire(SEEDED),
-})
-const tokens = (position: number, ids: readonly number[]): PeerFrame => ({
-  type: 'tokens',
-  ...ABOUT,
-  position,
-  count: ids.length,
-  mode: 'prefill',
-  sample: false,
-  rebuild: false,
-  ids: Uint32Array.from(ids),
-})
-
-describe('an asker', () => {
-  it.each([
-    ['that skips positions', 'position-mismatch', tokens(5, PROMPT)],
-    ['that names tokens which the model has not', 'frame-invalid', tokens(0, [3, 70_000])],
-    ['that sends another stage its frames', 'frame-invalid', { ...tokens(0, []), type: 'ids', ids: Uint32Array.of(1) }],
-  ] as const)('%s loses its link, and nobody else a token', async (_, code, frame) => {
-    const { ends } = await hostileAsker(async ({ head, opened }) => {
-      void head.say(open(HEAD, null, 'tail'))
-      await opened(1)
-      void head.send(frame as PeerFrame, 'now')
-    })
-    expect(ends).toContainEqual({ at: 'head', peer: 'liar', code })
-  })
-
-  it('that speaks of requests which nobody knows hears so', async () => {
-    const { heard, ends } = await hostileAsker(({ head }) => {
-      void head.say({ says: 'truncate', ...ABOUT, position: 0, sampler: null, place: null })
-      void head.say({ says: 'close', request: 'b'.repeat(32) })
-      void head.send({ type: 'token', request: 'b'.repeat(32), epoch: 1, position: 9, id: 5 }, 'now')
-    })
-    expect(heard).toMatchObject([{ says: 'refused', code: 'session-unknown' }])
-    expect(ends).toEqual([])
-  })
-
-  it('that has one stage send to another what this one does not expect parts nobody', async () => {
-    const { ends } = await hostileAsker(async ({ head, tail, opened }) => {
-      void head.say(open(HEAD, null, 'tail'))
-      void tail.say(open(TAIL, 'head', null))
-      await opened(2)
-      // The tail is moved on and the head is not: what the head sends is wrong, and not its fault.
-      void tail.send({ type: 'ids', ...ABOUT, position: 0, ids: Uint32Array.from(PROMPT) }, 'now')
-      void tail.say({ says: 'truncate', request: OWN, epoch: 1, position: 0, sampler: null, place: null })
-      void head.send(tokens(0, PROMPT), 'now')
-      void head.send({ ...tokens(0, PROMPT), position: PROMPT.length, epoch: 1 }, 'now')
-    })
-    expect(ends.filter(({ at, peer }) => at !== 'liar' && peer !== 'liar')).toEqual([])
-  })
-})
-
-it('a stage tells what it has free, and gives no more', async () => {
-  const mesh = new MemoryMesh()
-  const requests = Array.from({ length: SERVED_REQUESTS_MAX + 1 }, (_, index) => `${index}`.padStart(32, '0'))
-  // One asker alone may not take all.
-  const askers = requests.map((_, index) => `asker${Math.floor(index / SERVED_PER_ASKER_MAX)}`)
-  for (const name of new Set(askers)) mesh.join(name)
-  const { provider } = mesh.join('head', await loadCpu(file, HEAD))
-  const heard: PeerSays[] = []
-  for (const [index, request] of requests.entries()) {
-    const { exchange } = mesh.peer(askers[index] ?? '')
-    exchange.join(request, { hear: (_, message) => heard.push(message), take: () => {}, gone: () => {} })
-    void exchange.linkTo('head')?.say({ ...open(HEAD, null, null), request } as PeerSays)
-  }
-  expect(provider?.freePositions).toBe(POSITIONS)
-  await mesh.clock.until(() => heard.some(({ says }) => says === 'refused'))
-  expect(heard.filter(({ says }) => says === 'opened')).toHaveLength(SERVED_REQUESTS_MAX)
-  expect(heard.at(-1)).toMatchObject({ says: 'refused', code: 'kv-full' })
-  expect([provider?.serving, provider?.freePositions]).toEqual([SERVED_REQUESTS_MAX, 0])
-  void mesh
-    .peer('asker0')
-    .exchange.linkTo('head')
-    ?.say({ says: 'close', request: requests[0] ?? '' })
-  await mesh.clock.until(() => provider?.serving === SERVED_REQUESTS_MAX - 1)
-  expect(provider?.freePositions).toBe(POSITIONS)
 })

@@ -3,21 +3,18 @@
  * first are replaced, the second never. The text is that of one whole stage.
  */
 import { describe, expect, it } from 'vitest'
-import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
-import { Session } from '../../web/schedule/session.ts'
 import { MUTE_MS_MIN } from '../../web/wire/limits.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import type { Lies } from '../support/hostile-peer.ts'
-import { MemoryMesh } from '../support/memory-mesh.ts'
+import type { MemoryMesh } from '../support/memory-mesh.ts'
 import { paced } from '../support/paced-stage.ts'
-import { loadCpu, SEEDED } from '../support/tiny-stage.ts'
+import { type RouteRun, runRoute, wholeAnswer } from '../support/route-run.ts'
+import { SEEDED } from '../support/tiny-stage.ts'
 
 const LAYERS = 3
 const POSITIONS = 96
 const TOKENS = 16
 const PROMPT = [3, 17, 42, 7, 99, 5, 23, 61, 8]
-const REQUEST = '0123456789abcdef0123456789abcdef'
-const NEVER = new AbortController().signal
 const FILE = tinyModel({ architecture: 'llama', types: 'F32', seed: 5, contextLength: POSITIONS, layers: LAYERS })
 const NAMES = ['stage0', 'stage1', 'stage2']
 
@@ -30,68 +27,23 @@ interface Wish {
   readonly atToken?: (mesh: MemoryMesh, count: number) => void
 }
 
-interface Run {
-  readonly tokens: readonly number[]
-  readonly events: readonly RouteEvent[]
-  readonly reason: string
-  readonly tookMs: number
-  readonly mesh: MemoryMesh
-}
+const ASKED = { file: FILE, positions: POSITIONS, prompt: PROMPT, maxTokens: TOKENS, sampler: SEEDED }
+const whole = () => wholeAnswer(ASKED)
 
-async function route({ plannedMs, frameMs = () => 0, lies = {}, atToken = () => {} }: Wish): Promise<Run> {
-  const mesh = new MemoryMesh()
-  const asker = mesh.join('asker')
-  const stages: RouteStage[] = []
-  for (let first = 0; first < LAYERS; first += 1) {
-    const span = { first, last: first + 1 }
-    const names = { peer: `stage${first}`, standby: `standby${first}` }
-    for (const name of Object.values(names)) {
-      mesh.join(
-        name,
-        paced(await loadCpu(FILE, span), mesh.clock, () => frameMs(name)),
-        lies[name] ?? null,
-      )
-    }
-    stages.push({ span, ...names })
-  }
-  const events: RouteEvent[] = []
-  const hop = new RouteHop({
-    request: REQUEST,
-    stages,
-    tickets: new Map(),
+async function route({ plannedMs, frameMs = () => 0, lies = {}, atToken = () => {} }: Wish) {
+  const run = await runRoute(ASKED, {
+    ranges: NAMES.map((_, first) => ({ first, last: first + 1 })),
+    stageOf: (stage, name, mesh) => paced(stage, mesh.clock, () => frameMs(name)),
     plannedMs,
-    exchange: asker.exchange,
-    onEvent: (event) => events.push(event),
-    clock: { nowMs: () => mesh.clock.nowMs, every: mesh.clock.every },
+    lies,
+    before: (mesh) => atToken(mesh, 0),
+    onToken: (mesh, count) => (count > 0 ? atToken(mesh, count) : undefined),
+    limitMs: 60 * 60_000,
   })
-  const session = new Session(1, [hop], POSITIONS)
-  const tokens: number[] = []
-  let reason = ''
-  atToken(mesh, 0)
-  const request = { prompt: PROMPT, sampler: SEEDED, maxTokens: TOKENS, endTokens: new Set<number>() }
-  const running = (async () => {
-    for await (const event of session.generate(request, NEVER)) {
-      if (event.kind === 'token') {
-        tokens.push(event.id)
-        atToken(mesh, tokens.length)
-      }
-      if (event.kind === 'end') reason = event.failure?.code ?? event.reason
-    }
-  })()
-  expect(await mesh.clock.until(() => reason !== '', 60 * 60_000)).toBe(true)
-  await running
-  return { tokens, events, reason, tookMs: mesh.clock.nowMs, mesh }
+  return { ...run, reason: run.end?.failure?.code ?? run.end?.reason }
 }
 
-async function whole(): Promise<readonly number[]> {
-  const session = new Session(1, [await loadCpu(FILE)], POSITIONS)
-  const request = { prompt: PROMPT, sampler: SEEDED, maxTokens: TOKENS, endTokens: new Set<number>() }
-  const tokens: number[] = []
-  for await (const event of session.generate(request, NEVER)) if (event.kind === 'token') tokens.push(event.id)
-  return tokens
-}
-
-const lostOf = ({ events }: Run) =>
+const lostOf = ({ events }: Pick<RouteRun, 'events'>) =>
   events.flatMap((event) => (event.kind === 'lost' ? [`${event.peer} ${event.reason.code}`] : []))
 
 describe('a stage that is alive and passes nothing on', () => {

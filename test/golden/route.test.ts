@@ -3,19 +3,16 @@
  * flight; and the same text again when stages die in every phase.
  */
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { LayerRange, SamplerSpec, StageEngine } from '../../web/engine/stage.ts'
-import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
-import { Session, type SessionEvent } from '../../web/schedule/session.ts'
+import type { LayerRange, SamplerSpec } from '../../web/engine/stage.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
-import { MemoryMesh } from '../support/memory-mesh.ts'
-import { GREEDY, loadCpu, SEEDED } from '../support/tiny-stage.ts'
+import type { MemoryMesh } from '../support/memory-mesh.ts'
+import { type Asked, type RouteRun, runRoute, wholeAnswer } from '../support/route-run.ts'
+import { GREEDY, SEEDED } from '../support/tiny-stage.ts'
 
 const LAYERS = 4
 const POSITIONS = 128
 const TOKENS = 24
 const PROMPT = [3, 17, 42, 7, 99, 5, 23, 61, 8, 14, 2, 77, 31]
-const REQUEST = '0123456789abcdef0123456789abcdef'
-
 let file: Uint8Array
 beforeAll(() => {
   file = tinyModel({ architecture: 'llama', types: 'F32', seed: 5, contextLength: POSITIONS, layers: LAYERS })
@@ -33,69 +30,23 @@ const cutAt = (name: string, ...ends: readonly number[]): Cut => ({
 const TWO = cutAt('two stages', 1, LAYERS)
 const CUTS: readonly Cut[] = [cutAt('one stage', LAYERS), TWO, cutAt('four stages', 1, 2, 3, LAYERS)]
 
-async function whole(sampler: SamplerSpec): Promise<readonly number[]> {
-  const session = new Session(1, [await loadCpu(file)], POSITIONS)
-  const request = { prompt: PROMPT, sampler, maxTokens: TOKENS, endTokens: new Set<number>() }
-  const tokens: number[] = []
-  for await (const event of session.generate(request, new AbortController().signal)) {
-    if (event.kind === 'token') tokens.push(event.id)
-  }
-  expect(tokens.length).toBe(TOKENS)
-  return tokens
-}
+const askedBy = (sampler: SamplerSpec): Asked => ({
+  ...{ file, positions: POSITIONS, prompt: PROMPT, maxTokens: TOKENS, sampler },
+})
 
-interface Run {
-  readonly tokens: readonly number[]
-  readonly events: readonly RouteEvent[]
-  readonly end: SessionEvent | undefined
-}
+const whole = (sampler: SamplerSpec) => wholeAnswer(askedBy(sampler))
 
 /** `kill`: what dies when so many tokens have come; before the first at 0. */
-async function route(
+function route(
   ranges: readonly LayerRange[],
   sampler: SamplerSpec,
   kill: readonly { readonly index: number; readonly atToken: number; readonly standby?: boolean }[] = [],
-): Promise<Run> {
-  const mesh = new MemoryMesh()
-  const asker = mesh.join('asker')
-  const stages: RouteStage[] = []
-  const load = (range: LayerRange): Promise<StageEngine> => loadCpu(file, range)
-  for (const [index, span] of ranges.entries()) {
-    mesh.join(`stage${index}`, await load(span))
-    mesh.join(`standby${index}`, await load(span))
-    stages.push({ span, peer: `stage${index}`, standby: `standby${index}` })
-  }
-  const events: RouteEvent[] = []
-  const onEvent = (event: RouteEvent) => events.push(event)
-  const hop = new RouteHop({
-    request: REQUEST,
-    stages,
-    tickets: new Map(),
-    exchange: asker.exchange,
-    onEvent,
-    clock: { nowMs: () => mesh.clock.nowMs, every: mesh.clock.every },
-  })
-  const session = new Session(1, [hop], POSITIONS)
-  const request = { prompt: PROMPT, sampler, maxTokens: TOKENS, endTokens: new Set<number>() }
-  const tokens: number[] = []
-  let end: SessionEvent | undefined
-  const killAt = (count: number) => {
+): Promise<RouteRun> {
+  const onToken = (mesh: MemoryMesh, count: number) => {
     for (const { index, atToken, standby } of kill)
       if (atToken === count) mesh.kill(`${standby ? 'standby' : 'stage'}${index}`)
   }
-  const running = (async () => {
-    for await (const event of session.generate(request, new AbortController().signal)) {
-      if (event.kind === 'prefill' && event.done > 0 && tokens.length === 0) killAt(0)
-      if (event.kind === 'token') {
-        tokens.push(event.id)
-        killAt(tokens.length)
-      }
-      if (event.kind === 'end') end = event
-    }
-  })()
-  expect(await mesh.clock.until(() => end !== undefined)).toBe(true)
-  await running
-  return { tokens, events, end }
+  return runRoute(askedBy(sampler), { ranges, onToken })
 }
 
 describe.each([

@@ -6,7 +6,7 @@
 import { gguf } from '@huggingface/gguf'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TokenCodec } from '../../web/tokens/codec.ts'
+import { encodeRaw, type TokenCodec } from '../../web/tokens/codec.ts'
 import { createCodec } from '../../web/tokens/create-codec.ts'
 import type { Directory } from '../../web/weights/directory.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
@@ -20,7 +20,7 @@ import {
   trainByteLevelVocabulary,
   trainSentencePieceVocabulary,
 } from '../fixtures/vocabulary-training.ts'
-import { type Oracle, openOracle } from '../support/oracle.ts'
+import { type Oracle, type OracleModel, openOracle } from '../support/oracle.ts'
 import { smolLm2Path } from '../support/smollm2.ts'
 
 const RUNS = 10_000
@@ -80,6 +80,18 @@ async function expectSameIds(
   return ids
 }
 
+/** A raw prompt is llama.cpp's own text with control tokens off, after the begin token where it adds one. */
+async function expectSameRaw(codec: TokenCodec, texts: readonly string[], model: OracleModel, note: string) {
+  const begin = model.addsBos ? [model.bosId] : []
+  const asked = texts.filter((text) => text !== '')
+  const theirs = (await oracle.tokenizeAll(asked, false)).map((ids) => [...begin, ...ids])
+  for (const [index, content] of asked.entries()) {
+    const ours = encodeRaw(codec, [{ role: 'user', content }], '')
+    expect(ours, `${note}: ${JSON.stringify(content)}`).toEqual({ ok: true, value: theirs[index] })
+  }
+  return theirs.flat().length
+}
+
 const VOCABULARIES: readonly (readonly [name: string, train: () => FixtureVocabulary])[] = [
   ...['gpt-2', 'smollm', 'llama-bpe', 'qwen2', 'default'].map(
     (pre, index) => [pre, () => trainByteLevelVocabulary(pre, 11 + index)] as const,
@@ -98,6 +110,8 @@ describe.each(VOCABULARIES)('%s', (name, train) => {
     const plain = await expectSameIds(codec, fc.sample(TEXT, { seed, numRuns: RUNS }), false, note)
     const marked = await expectSameIds(codec, fc.sample(MARKED, { seed: seed + 1, numRuns: RUNS / 5 }), true, note)
     console.info(`${note}: ${plain} plain ids and ${marked} ids with special tokens equal`)
+    const raw = await expectSameRaw(codec, fc.sample(MARKED, { seed: seed + 2, numRuns: RUNS / 5 }), facts, note)
+    console.info(`${note}: ${raw} ids of raw prompts equal`)
     expect(plain).toBeGreaterThan(RUNS)
     expect(codec.encode('', { bos: true }).length === 1).toBe(facts.addsBos)
 
@@ -148,7 +162,7 @@ describe('SmolLM2', () => {
     const path = smolLm2Path()
     const { metadata } = await gguf(path, { allowLocalFile: true })
     const codec = codecOf(metadata as unknown as Directory['metadata'])
-    await oracle.load(path, { positions: 64 })
+    const facts = await oracle.load(path, { positions: 64 })
     const pairs = CORPUS_PIECES.flatMap((left, index) => [
       left,
       left + (CORPUS_PIECES[(index * 7 + 3) % CORPUS_PIECES.length] ?? ''),
@@ -160,7 +174,9 @@ describe('SmolLM2', () => {
     const note = `seed ${seed}, SmolLM2`
     const plain = await expectSameIds(codec, [...pairs, ...random, ...lone], false, note)
     const special = await expectSameIds(codec, random, true, note)
-    console.info(`${note}: ${plain} plain ids and ${special} ids with special tokens equal`)
+    const marked = [...random, ...['<|im_start|>user\nHi<|im_end|>', '<|endoftext|>', 'a<|im_end|>b']]
+    const raw = await expectSameRaw(codec, marked, facts, note)
+    console.info(`${note}: ${plain} plain ids, ${special} ids with special tokens and ${raw} of raw prompts equal`)
 
     // llama.cpp knows ChatML by its marks and does not run the template, so the default system prompt is written out.
     const messages = [

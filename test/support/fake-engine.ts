@@ -166,17 +166,17 @@ export class FakeEngine implements EngineDoor {
   /** What `embed` answers; by default as a chat model does. */
   embeddings: Result<Embeddings> = fail('embeddings-unsupported', '')
 
-  async embed(): Promise<Result<Embeddings>> {
+  async embed(_texts: readonly string[], _signal: AbortSignal): Promise<Result<Embeddings>> {
     this.#assertIdle()
     return this.embeddings
   }
 
-  /** A token a word, and four a message. */
-  async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+  /** A token a word, and four a message of a chat. */
+  async count(messages: readonly ChatMessage[], signal: AbortSignal, raw = false): Promise<Result<number>> {
     if (!this.loaded) return fail('not-loaded', '')
     if (signal.aborted) return fail('aborted', '')
     const words = messages.flatMap(({ content }) => content.split(/\s+/).filter((word) => word !== ''))
-    return ok(words.length + 4 * messages.length)
+    return ok(words.length + (raw ? 0 : 4 * messages.length))
   }
 
   /** What the self test finds. */

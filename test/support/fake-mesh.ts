@@ -10,7 +10,7 @@ import type { Battery } from '../../web/rules/giving.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
 import type { RouteTimes } from '../../web/schedule/lap-meter.ts'
 import type { Census } from '../../web/wire/census.ts'
-import type { ChatEvent, ChatRequest, LoadProgress } from '../../web/wire/chat.ts'
+import type { ChatEvent, ChatMessage, ChatRequest, LoadProgress } from '../../web/wire/chat.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import type { PlannedStage } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
@@ -50,6 +50,8 @@ export class FakeMesh {
   readonly privately: boolean[] = []
   /** What an answer over others comes to. */
   chat: () => AsyncIterable<ChatEvent> = async function* () {}
+  /** Tokens of a prompt; a token a message unless a test says otherwise. */
+  countOf: (messages: readonly ChatMessage[]) => number = ({ length }) => length
   /** What others were asked. */
   readonly requests: ChatRequest[] = []
   /** Its code cannot be fetched. */
@@ -296,8 +298,7 @@ export class FakeMesh {
           return mesh.times
         },
         load: async () => ok({ contextPositions: 2_048 } as never),
-        // A token a message.
-        count: async (messages) => ok(messages.length),
+        count: async (messages) => ok(this.countOf(messages)),
         async *chat(request, _signal, privateEnds = false, room = null) {
           mesh.requests.push(request)
           mesh.privately.push(privateEnds)

@@ -5,25 +5,13 @@
 import { expect } from 'vitest'
 import { dequantize } from '../../web/weights/dequantize.ts'
 import { type LayoutShape, layoutOf, packRows } from '../../web/weights/repack.ts'
-import { type QuantizableType, quantize } from '../fixtures/quantize.ts'
+import { QUANTIZABLE, type QuantizableType, quantize } from '../fixtures/quantize.ts'
 import type { Random } from '../fixtures/random.ts'
 import { KernelRunner } from './kernel-runner.ts'
 import { unpackLayout } from './unpack-layout.ts'
 
 export const SEED = 20_261_121
-export const TYPES: readonly QuantizableType[] = [
-  'F32',
-  'F16',
-  'BF16',
-  'Q4_0',
-  'Q4_1',
-  'Q5_0',
-  'Q5_1',
-  'Q8_0',
-  'Q4_K',
-  'Q5_K',
-  'Q6_K',
-]
+export const TYPES = QUANTIZABLE
 
 /** The runner of a test file. */
 export async function openRunner(): Promise<KernelRunner> {

@@ -5,15 +5,15 @@
 import { type Link, PipeLink } from '../../web/mesh/link.ts'
 import { loopback } from '../../web/mesh/loopback.ts'
 import { ChannelPipe } from '../../web/mesh/pipe.ts'
-import { Exchange } from '../../web/schedule/exchange.ts'
+import { Exchange, type JobDoor } from '../../web/schedule/exchange.ts'
 import type { ServedStage } from '../../web/schedule/hop.ts'
 import { OwnSeats } from '../../web/schedule/own-seats.ts'
 import { Provider } from '../../web/schedule/provider.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import { CONNECT_MS_MAX, CONTROL_BYTES_MAX } from '../../web/wire/limits.ts'
-import type { PeerSays } from '../../web/wire/peer-control.ts'
-import type { PeerFrame } from '../../web/wire/peer-frame.ts'
-import { fail, ok, type Result } from '../../web/wire/result.ts'
+import type { AskerSays, PeerSays } from '../../web/wire/peer-control.ts'
+import type { PeerFrame, StageFrame } from '../../web/wire/peer-frame.ts'
+import { type Failure, fail, ok, type Result } from '../../web/wire/result.ts'
 import { type Lies, LyingLink } from './hostile-peer.ts'
 import { MemoryChannel } from './memory-channel.ts'
 import { SimClock } from './sim-clock.ts'
@@ -77,8 +77,13 @@ export class MemoryMesh {
     this.#admitMs = admitMs
   }
 
-  /** Linked to everybody who is there. `stage`: what it serves. `lies`: what it says instead of what it should. */
-  join(name: string, loaded: ServedStage | null = null, lies: Lies | null = null): MemoryPeer {
+  /** Linked to everybody who is there. `stage`, `jobs`: what it serves. `lies`: what it says instead of what it should. */
+  join(
+    name: string,
+    loaded: ServedStage | null = null,
+    lies: Lies | null = null,
+    jobs: JobDoor | null = null,
+  ): MemoryPeer {
     if (lies) this.#lies.set(name, lies)
     const stage = loaded && this.#mortal(name, loaded)
     let exchange: Exchange | null = null
@@ -96,22 +101,30 @@ export class MemoryMesh {
         takeFrameMs: () => 0,
         admit: () => this.#after(this.#admitMs, () => ok(null)),
       })
-    exchange = new Exchange({
-      hear: (from, message) => provider?.hear(from, message),
-      take: (from, frame) => {
+    const server = {
+      hear: (from: Link, message: AskerSays) => provider?.hear(from, message),
+      take: (from: Link, frame: StageFrame) => {
         provider?.take(from, frame)
         this.#seats.get(name)?.take(from, frame)
       },
-      gone: (other, reason) => {
+      gone: (other: string, reason: Failure) => {
         provider?.gone(other, reason)
         this.#seats.get(name)?.gone(other, reason)
       },
-    })
+    }
+    exchange = new Exchange(server, null, jobs)
     for (const end of loopback(name, name)) exchange.add(end)
     const peer = { name, exchange, provider }
     for (const other of this.#peers.values()) if (this.#linked(name, other.name)) this.#link(peer, other)
     this.#peers.set(name, peer)
     return peer
+  }
+
+  /** As a tab asks for a link. */
+  readonly connect = async (from: string, to: string): Promise<Result<Link>> => {
+    const made = await this.#connect(from, to)
+    const link = this.#peers.get(from)?.exchange.linkTo(to)
+    return made.ok && link ? ok(link) : fail('link-failed', '')
   }
 
   /** No new link is made any more: nobody introduces peers. */

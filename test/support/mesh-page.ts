@@ -8,8 +8,12 @@ import { MemoryRoomShelf } from '../../web/account/room-shelf.ts'
 import type { RoomView } from '../../web/account/room-view.ts'
 import { MeshTab } from '../../web/mesh-tab.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
+import { Engines } from '../../web/schedule/engines.ts'
+import type { JobStand } from '../../web/schedule/jobs/job-asker.ts'
+import { ChatWork } from '../../web/schedule/jobs/kinds/chat.ts'
+import { SpeedStore } from '../../web/schedule/speed-store.ts'
 import { StageChat } from '../../web/schedule/stage-chat.ts'
-import type { ChatEvent } from '../../web/wire/chat.ts'
+import type { JobEvent } from '../../web/wire/job-parts.ts'
 import { type FrameTime, timeFrames } from './timed-stage.ts'
 
 const NEVER = new AbortController().signal
@@ -20,8 +24,24 @@ let contribution: ContributionState = { state: 'off', reason: null }
 let rooms: readonly RoomView[] = []
 const events: { readonly atMs: number; readonly kind: string; readonly peer: string; readonly detail: string }[] = []
 
-const stageWorker = () => new Worker(new URL('../../web/engine/worker.ts', import.meta.url), { type: 'module' })
+const asked = new URLSearchParams(location.search)
+const stageWorker = () =>
+  asked.get('stage') === 'oracle'
+    ? new Worker(new URL('./oracle-worker.ts', import.meta.url), { type: 'module' })
+    : new Worker(new URL('../../web/engine/worker.ts', import.meta.url), { type: 'module' })
 const baseUrl = new URL('.', location.href).href
+const alone = new StageChat({
+  makeWorker: stageWorker,
+  baseUrl,
+  askPersistence: async () => false,
+  now: () => performance.now(),
+})
+const engines = new Engines({
+  make: { stage: async () => alone },
+  allowSoftware: async () => true,
+  cpuThreads: 1,
+  speeds: new SpeedStore(null),
+})
 const tab = await MeshTab.join({
   baseUrl,
   key: await makeKey(),
@@ -34,7 +54,8 @@ const tab = await MeshTab.join({
   makeStageWorker: stageWorker,
   makeTicker: () => new Worker(new URL('../../web/mesh/ticker-worker.ts', import.meta.url), { type: 'module' }),
   askPersistence: async () => false,
-  relayOnly: () => new URLSearchParams(location.search).get('relay') === 'only',
+  jobRunner: engines,
+  relayOnly: () => asked.get('relay') === 'only',
   onSignal(state) {
     signals.push(JSON.stringify(state))
     signal = state.state === 'away' ? `away: ${state.reason.code} ${state.reason.detail}` : state.state
@@ -65,23 +86,17 @@ tab.node.server.plan = async (wish) => {
   return planned
 }
 
+const stands: JobStand[] = []
 let takeFrames: () => readonly FrameTime[] = () => []
 let streamed: { readonly text: string; readonly tokens: number } = { text: '', tokens: 0 }
 
-const alone = new StageChat({
-  makeWorker: stageWorker,
-  baseUrl,
-  askPersistence: async () => false,
-  now: () => performance.now(),
-})
-
 /** One answer and when each of its tokens came. */
-async function read(answer: AsyncIterable<ChatEvent>) {
+async function read(answer: AsyncIterable<JobEvent>) {
   streamed = { text: '', tokens: 0 }
   const tokens: number[] = []
   const atMs: number[] = []
   let text = ''
-  let end: Extract<ChatEvent, { kind: 'end' }> | null = null
+  let end: Extract<JobEvent, { kind: 'end' }> | null = null
   for await (const event of answer) {
     if (event.kind === 'text') {
       text += event.text
@@ -138,6 +153,33 @@ const mesh = {
     if (!loaded.ok) throw new Error(loaded.code)
     return read(alone.chat(requestOf(...request), NEVER))
   },
+
+  /** Answers whole jobs with this model from now on. */
+  async offerJobs(id: string, layers: number, parallel: number) {
+    const loaded = await engines.load({ kind: 'mirror', id }, () => {}, NEVER)
+    if (!loaded.ok) return loaded
+    const positions = loaded.value.contextPositions
+    const speeds = { tokensPerSecond: null, prefillTokensPerSecond: null }
+    const kinds = ['chat', 'completion'] as const
+    tab.jobs.serve([
+      { source: { kind: 'mirror', id }, layers, modelId: id, engine: 'stage', kinds, positions, parallel, ...speeds },
+    ])
+    return loaded
+  },
+  offers: async () => tab.jobs.offers,
+  askJob(id: string, layers: number, ...request: Parameters<typeof requestOf>) {
+    const wish = requestOf(...request)
+    const about = {
+      class: 'interactive',
+      modelId: id,
+      layers,
+      promptTokens: 64,
+      maxTokens: wish.maxTokens,
+      room: null,
+    } as const
+    return read(tab.jobAsker.ask(new ChatWork(wish), about, NEVER, (stand) => stands.push(stand)))
+  },
+  jobStands: async () => stands,
 
   unloadAlone: () => alone.unload(),
   takeTimes: () => tab.stage.takeTimes(),

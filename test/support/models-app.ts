@@ -2,36 +2,17 @@
  * Builds `models-page.ts` as the app is built, once for a file of tests, and puts it on a `ModelServer`, which then
  * plays the mirror and a hub as well. Knows no test.
  */
-import { mkdtemp, readdir, readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { build } from 'vite'
+import { buildRig } from './build-page.ts'
 import type { MirrorModel } from './mirror-model.ts'
 import type { ModelServer } from './model-server.ts'
 
 let built: Promise<string> | null = null
 
-async function bundle(): Promise<string> {
-  const outDir = await mkdtemp(join(tmpdir(), 'weft-models-'))
-  await build({
-    configFile: false,
-    root: import.meta.dirname,
-    publicDir: false,
-    logLevel: 'error',
-    worker: { format: 'es' },
-    build: {
-      outDir,
-      target: 'es2023',
-      minify: false,
-      rollupOptions: { input: join(import.meta.dirname, 'models-page.html') },
-    },
-  })
-  return outDir
-}
-
 /** Serves the page at `/`. */
 export async function putModelsPage(server: ModelServer): Promise<void> {
-  built ??= bundle()
+  built ??= buildRig('models-page')
   const outDir = await built
   server.pages.set('/', ['text/html', await readFile(join(outDir, 'models-page.html'), 'utf8')])
   for (const name of await readdir(join(outDir, 'assets'))) {

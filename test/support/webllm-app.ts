@@ -3,12 +3,9 @@
  * is built, once in a run, and drives it. Knows no model.
  */
 import { copyFileSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Frame, Page } from 'playwright'
-import { build } from 'vite'
-
+import { buildRig } from './build-page.ts'
 import type { WebLlmPage } from './webllm-page.ts'
 
 let built: Promise<string> | null = null
@@ -20,21 +17,7 @@ export function buildWebLlmPage(): Promise<string> {
 }
 
 async function bundle(): Promise<string> {
-  const outDir = await mkdtemp(join(tmpdir(), 'weft-webllm-'))
-  await build({
-    configFile: false,
-    root: import.meta.dirname,
-    publicDir: false,
-    logLevel: 'error',
-    worker: { format: 'es' },
-    build: {
-      outDir,
-      target: 'es2023',
-      minify: false,
-      chunkSizeWarningLimit: 10_000,
-      rollupOptions: { input: join(import.meta.dirname, 'webllm-page.html') },
-    },
-  })
+  const outDir = await buildRig('webllm-page')
   copyFileSync(join(outDir, 'webllm-page.html'), join(outDir, 'index.html'))
   return outDir
 }

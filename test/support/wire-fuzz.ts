@@ -6,6 +6,16 @@
 import fc from 'fast-check'
 import { parseCensus, parseLook } from '../../web/wire/census.ts'
 import { parsePublicKey, writePublicKey } from '../../web/wire/device-keys.ts'
+import {
+  readChatJob,
+  readJobEvent,
+  readTextsJob,
+  writeChatJob,
+  writeJobEvent,
+  writeTextsJob,
+} from '../../web/wire/job-parts.ts'
+import jobParts from '../../web/wire/job-parts.vectors.json' with { type: 'json' }
+import { parseJobNews, parseJobWish, parseJobWord } from '../../web/wire/jobs.ts'
 import { JOINING_BYTES_FACTOR, MESSAGES_JOINING_MAX } from '../../web/wire/limits.ts'
 import { readPeerSays, writePeerSays } from '../../web/wire/peer-control.ts'
 import { decodePeerFrame, encodePeerFrame } from '../../web/wire/peer-frame.ts'
@@ -43,7 +53,23 @@ const KEYS = [{ kid: 'k', kty: 'OKP', crv: 'Ed25519', x: 'x' }]
 const SAMPLER = { temperature: 1, topK: 40, topP: 1, minP: 0, repetitionPenalty: 1, seed: '00000000000000ff' }
 const PLACE = { span: SPAN, before: null, after: PEER, head: PEER, tail: PEER }
 const ABOUT = { request: REQUEST, epoch: 1 }
+const RANGE = { span: SPAN, holders: 1, msPerLayer: 2 }
 const HELD = { modelId: MODEL, span: SPAN, msPerLayer: 1, freePositions: 8, queued: 0 }
+
+const OFFER = {
+  modelId: MODEL,
+  engine: 'stage',
+  kinds: ['chat', 'embedding'],
+  positions: 4_096,
+  tokensPerSecond: 20.5,
+  prefillTokensPerSecond: null,
+  parallel: 2,
+  held: 1,
+  heldTokens: 64,
+}
+const SCORE = { queueMs: 1, prefillMs: 2.5, decodeMs: 3, roundTripMs: 4 }
+const WORKER = { peer: PEER, engine: 'stage', ticket: 't', score: SCORE }
+const WISH = { job: REQUEST, kind: 'chat', class: 'batch', modelId: MODEL, layers: 4, promptTokens: 9, maxTokens: 64 }
 
 const [KEY, ROOM] = [PEER.split('/')[0], 'o'.repeat(22)]
 const MEMBERSHIP = { room: ROOM, owner: KEY, key: KEY, untilMs: 5, listNumber: 1, signature: 'A'.repeat(86) }
@@ -62,6 +88,21 @@ const WORDS: readonly unknown[] = [
   { says: 'alive' },
   { says: 'alive', frameMs: 1.5, at: [{ ...ABOUT, got: 4, passed: 3 }] },
   { says: 'ping', id: 7 },
+  {
+    says: 'job-open',
+    ...ABOUT,
+    ticket: 't',
+    modelId: MODEL,
+    layers: 4,
+    kind: 'chat',
+    class: 'interactive',
+    positions: 64,
+    inputBytes: 9,
+  },
+  { says: 'job-ack', ...ABOUT, parts: 16 },
+  { says: 'job-cancel', ...ABOUT },
+  { says: 'job-held', ...ABOUT, ahead: 1, waitMs: null, owner: false },
+  { says: 'job-begun', ...ABOUT },
 ]
 
 /** Parsers of values, each with values that it reads. */
@@ -77,7 +118,16 @@ const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Result<unkno
   ],
   presence: [
     parsePresence,
-    [{ numericClass: 'a', visible: true, held: [HELD], relayOnly: false, near: [{ peer: PEER, roundTripMs: 4.5 }] }],
+    [
+      {
+        numericClass: 'a',
+        visible: true,
+        held: [HELD],
+        offers: [OFFER],
+        relayOnly: false,
+        near: [{ peer: PEER, roundTripMs: 4.5 }],
+      },
+    ],
   ],
   'relay wish': [parseRelayWish, [{ to: PEER, sealed: SEALED }]],
   relayed: [parseRelayed, [{ from: PEER, sealed: SEALED }]],
@@ -94,6 +144,22 @@ const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Result<unkno
   ],
   'assign wish': [parseAssignWish, [{ modelId: MODEL, layers: 4, layersMax: 2, adapter: 'a' }]],
   assigned: [parseAssigned, [{ span: SPAN, numericClass: null }]],
+  'job wish': [parseJobWish, [{ ...WISH, room: ROOM, avoid: [PEER] }]],
+  'job word': [
+    parseJobWord,
+    [
+      { job: REQUEST, state: 'leased', workers: [WORKER] },
+      { job: REQUEST, state: 'queued', ahead: 3, waitMs: 1.5 },
+      { job: REQUEST, state: 'expired', code: 'job-expired' },
+    ],
+  ],
+  'job news': [
+    parseJobNews,
+    [
+      { job: REQUEST, state: 'running', worker: PEER, tokens: 7, code: null },
+      { job: REQUEST, state: 'failed', worker: null, tokens: 0, code: 'link-closed' },
+    ],
+  ],
   'room wish': [
     parseRoomWish,
     [
@@ -116,7 +182,13 @@ const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Result<unkno
   look: [parseLook, [true]],
   census: [
     parseCensus,
-    [{ room: null, peers: 3, models: [{ modelId: MODEL, ranges: [{ span: SPAN, holders: 1, msPerLayer: 2 }] }] }],
+    [
+      {
+        room: null,
+        peers: 3,
+        models: [{ modelId: MODEL, ranges: [RANGE], whole: { offers: 2, tokensPerSecond: 9.5 } }],
+      },
+    ],
   ],
   'ticket claims': [
     parseTicketClaims,
@@ -215,7 +287,7 @@ const frameBytes = fc.oneof(
   fc.uint8Array({ maxLength: 120 }),
   fc
     .tuple(
-      fc.integer({ min: 0, max: 6 }),
+      fc.integer({ min: 0, max: 7 }),
       fc.nat(8),
       edge,
       fc.nat(40),
@@ -254,7 +326,33 @@ const slices = fc.array(
   { maxLength: 30 },
 )
 
+/** What writes back to itself, once it was read. */
+const JOB_PARTS: Readonly<Record<string, (text: string) => Result<string>>> = {
+  chat: (text) => written(readChatJob(text), writeChatJob),
+  texts: (text) => written(readTextsJob(text), writeTextsJob),
+  event: (text) => written(readJobEvent(text), writeJobEvent),
+}
+
+function written<T>(read: Result<T>, write: (value: T) => string): Result<string> {
+  return read.ok ? { ok: true, value: write(read.value) } : read
+}
+
+function jobPart(of: string): FuzzTarget {
+  const read = JOB_PARTS[of]
+  assert(read, 'a part has a reader')
+  const valid = jobParts.good.filter((one) => one.of === of).map(({ text }) => JSON.parse(text) as unknown)
+  const texts = values(valid).map((value) => JSON.stringify(value) ?? '')
+  return target(`job part: ${of}`, texts, (text) => {
+    const once = read(text)
+    if (!once.ok) return false
+    const again = read(once.value)
+    assert(again.ok && again.value === once.value, 'a part writes back to itself')
+    return true
+  })
+}
+
 export const FUZZ_TARGETS: readonly FuzzTarget[] = [
+  ...Object.keys(JOB_PARTS).map(jobPart),
   target('frame', frameBytes, (bytes) => {
     const read = decodePeerFrame(bytes)
     if (!read.ok) return false

@@ -3,15 +3,13 @@
  * asked, what is told of it, and how a cut answer goes on.
  */
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { App } from '../../web/app.ts'
-import { PreferenceStore } from '../../web/store/preferences.ts'
+import type { App } from '../../web/app.ts'
 import { type ChatEvent, NO_USAGE } from '../../web/wire/chat.ts'
 import type { Answer, Scope } from '../../web/wire/conversation.ts'
-import { fail, ok } from '../../web/wire/result.ts'
-import { EMPTY_MIRROR, FakeCatalogue } from '../support/fake-catalogue.ts'
-import { FakeEngine, fakeModel } from '../support/fake-engine.ts'
-import { FakeMesh, peerNamed } from '../support/fake-mesh.ts'
-import { runnerOf } from '../support/fake-runner.ts'
+import { fail } from '../../web/wire/result.ts'
+import { appOverMesh } from '../support/app-over-mesh.ts'
+import { type FakeEngine, fakeModel } from '../support/fake-engine.ts'
+import { type FakeMesh, peerNamed } from '../support/fake-mesh.ts'
 
 const model = fakeModel(1)
 const REQUEST = 'ab'.repeat(16)
@@ -21,17 +19,8 @@ let mesh: FakeMesh
 let app: App
 
 beforeEach(async () => {
-  engine = new FakeEngine()
-  mesh = new FakeMesh()
-  const catalogue = new FakeCatalogue()
-  engine.knows([model])
-  catalogue.mirror = ok({ ...EMPTY_MIRROR, models: [model], defaultId: model.id })
-  const preferences = new PreferenceStore(null)
-  app = new App({ runner: runnerOf(engine, catalogue), catalogue, mesh: mesh.parts, preferences })
   // The model does not fit here, unless a test says so.
-  engine.inspections.set(model.id, ok({ fits: false, gpuBytes: 9e9, reason: 'Too large.' }))
-  await app.start()
-  await vi.waitFor(() => expect(app.view.entries.every(({ fit }) => fit.state !== 'checking')).toBe(true))
+  ;({ engine, mesh, app } = await appOverMesh(model, { fits: false }))
 })
 
 const stage = (first: number, last: number, peer: string) => ({
@@ -48,7 +37,7 @@ const over = (): Answer => {
 }
 const census = (...spans: readonly (readonly [number, number])[]) => {
   const ranges = spans.map(([first, last]) => ({ span: { first, last }, holders: 1, msPerLayer: 1 }))
-  mesh.census({ peers: 3, models: [{ modelId: model.id, ranges }] })
+  mesh.census({ peers: 3, models: [{ modelId: model.id, ranges, whole: null }] })
 }
 
 /** A route of two, whose second stage is lost after the first words. */
@@ -115,7 +104,7 @@ describe('a conversation that others may answer', () => {
       adapter: 'other tabs',
       modelId: model.id,
       model: model.name,
-      why: 'only',
+      why: 'no-whole-holder',
       stages: [
         { span: { first: 0, last: 10 }, peer: 'mara', relayed: false },
         { span: { first: 10, last: 30 }, peer: 'ruth', relayed: true },
@@ -216,7 +205,8 @@ describe('a conversation that others may answer', () => {
 
   it('counts who could answer among those who are asked, whoever else is looked at', async () => {
     const [room, elsewhere] = ['r'.repeat(22), 'e'.repeat(22)]
-    const held = [{ modelId: model.id, ranges: [{ span: { first: 0, last: 30 }, holders: 1, msPerLayer: 1 }] }]
+    const ranges = [{ span: { first: 0, last: 30 }, holders: 1, msPerLayer: 1 }]
+    const held = [{ modelId: model.id, ranges, whole: null }]
     const expected = (scope: Scope) => {
       const choice = app.ways.choose(scope)
       return choice.ok ? choice.value.expectedMs : choice.code

@@ -256,6 +256,39 @@ describe('the end of the context', () => {
     expect(conversations.view.open.conversation.summaries.length).toBe(1)
   })
 
+  it('keeps the files of what it leaves out, the system prompt and the newest question', async () => {
+    asker.contextPositions = 100
+    const conversations = make()
+    const settings = { ...DEFAULT_SETTINGS, system: 'Be brief.', contextEnd: 'drop', answerTokensMax: 10 } as const
+    await conversations.setSettings(settings)
+    await conversations.send(long, [{ name: 'notes.txt', text: 'The loom is blue.' }])
+    for (const _ of [1, 2]) await conversations.send(long)
+    const sent = asker.requests.at(-1)?.messages ?? []
+    expect(sent.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user'])
+    expect(sent[1]?.content).toBe(`File notes.txt:\n\`\`\`\nThe loom is blue.\n\`\`\`\n\n${long}`)
+    const { branch } = conversations.view.open
+    const window = { fromId: branch[2]?.id, summary: null, pinnedIds: [branch[0]?.id] }
+    expect(branch.at(-1)).toMatchObject({ window })
+    // Files that take all the room go before the question does.
+    await conversations.send(long, [{ name: 'large.txt', text: 'x '.repeat(60) }])
+    await conversations.send(long)
+    expect(conversations.view.open.branch.at(-1)).toMatchObject({ state: 'done', window: { summary: null } })
+    expect(asker.requests.at(-1)?.messages.at(-1)?.content).toBe(long)
+  })
+
+  it('packs under what the one who answers has room for, whatever it was before', async () => {
+    const conversations = await threeTurns('drop')
+    const read = () => asker.requests.at(-1)?.messages.length
+    expect(read()).toBe(3)
+    // Another worker, with more room, and one with less.
+    asker.contextPositions = 1_000
+    await conversations.send(long)
+    expect(read()).toBe(7)
+    asker.contextPositions = 50
+    await conversations.send(long)
+    expect(read()).toBe(1)
+  })
+
   it('leaves the oldest out where no summary came', async () => {
     asker.contextPositions = 100
     const conversations = make()

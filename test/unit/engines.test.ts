@@ -115,6 +115,7 @@ describe('the tokens of a prompt', () => {
     await stage.until(() => stage.answering)
     expect(await count(source)).toEqual(ok(5))
     expect(await count({ ...source, engine: 'stage' })).toEqual(ok(5))
+    expect(await engines.count(source, request.messages, never, true)).toEqual(ok(1))
     expect(await count({ ...source, engine: 'cpu' })).toMatchObject({ code: 'not-loaded' })
     expect(await count({ kind: 'mirror', id: fakeModel(2).id })).toMatchObject({ code: 'not-loaded' })
     expect([stage.loads, cpu.loads]).toEqual([[model.id], []])

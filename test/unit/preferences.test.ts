@@ -34,7 +34,8 @@ describe('preferences', () => {
       screenOn: true,
       room: 'r'.repeat(22),
     }
-    new PreferenceStore(kept).set({ theme: 'dark', modelKey: 'm', engine: 'cpu', settings, mesh })
+    const redaction = { anyone: false, room: true, names: ['Ada'] }
+    new PreferenceStore(kept).set({ theme: 'dark', modelKey: 'm', engine: 'cpu', settings, mesh, redaction })
     expect(new PreferenceStore(kept).value).toEqual({
       theme: 'dark',
       sidebar: true,
@@ -43,6 +44,8 @@ describe('preferences', () => {
       engine: 'cpu',
       settings,
       mesh,
+      redaction,
+      keepAnswers: false,
     })
   })
 
@@ -52,8 +55,13 @@ describe('preferences', () => {
       expect(new PreferenceStore(shelf({ 'weft-preferences': text })).value).toEqual(none)
     }
     const odd = '"duty":0.3,"hours":{"from":1440,"to":1.5},"batteryMin":7,"chargingOnly":1'
-    const mixed = `{"theme":"light","settings":{"system":7},"mesh":{"consent":"yes","gpuBytesMax":-1,"room":"#",${odd}}}`
-    expect(new PreferenceStore(shelf({ 'weft-preferences': mixed })).value).toEqual({ ...none, theme: 'light' })
+    const names = '"redaction":{"anyone":1,"names":[" Ada ","",3,"Ada"]}'
+    const mixed = `{"theme":"light",${names},"settings":{"system":7},"mesh":{"consent":"yes","gpuBytesMax":-1,"room":"#",${odd}}}`
+    expect(new PreferenceStore(shelf({ 'weft-preferences': mixed })).value).toEqual({
+      ...none,
+      theme: 'light',
+      redaction: { anyone: true, room: false, names: ['Ada'] },
+    })
   })
 
   it('last until the page is closed where storage is refused or full', () => {

@@ -35,7 +35,7 @@ function countingEngines(tab: FakeTab, name: string, running: Set<string>): Mode
     embed: async () => fail('embeddings-unsupported', ''),
     release: async () => ok(null),
     selfTest: async () => fail('no-adapter', ''),
-    count: async (_source, messages) => ok(messages.length),
+    count: async (_source, messages, _signal, raw) => ok(messages.length + (raw ? 10 : 0)),
     async *chat(_source, { resume }, signal) {
       running.add(name)
       try {
@@ -163,9 +163,9 @@ it('a client counts by the owner, also while its answer runs', async () => {
   const b = open('b')
   const seen = read(b.runner.chat(source, request, never))
   await pass(1_000)
-  const counted = b.runner.count(source, request.messages, never)
+  const counted = [false, true].map((raw) => b.runner.count(source, request.messages, never, raw))
   await pass(50)
-  expect(await counted).toEqual(ok(1))
+  expect(await Promise.all(counted)).toEqual([ok(1), ok(11)])
   expect(seen.end).toBe('')
 })
 
@@ -220,4 +220,29 @@ it('a browser that refuses locks leaves the tab alone with its engines', async (
   const seen = read(runner.chat(source, request, never))
   await pass(2 * WORDS * WORD_MS)
   expect(seen).toEqual({ text: WHOLE, notices: [], end: 'stop' })
+})
+
+it('what is computed for others waits for its reader, and goes on to its end when it is stopped', async () => {
+  const a = open('a')
+  await pass(50)
+  const stop = new AbortController()
+  const courteous = { courteous: true }
+  const theirs = a.runner.chat(source, request, stop.signal, courteous)[Symbol.asyncIterator]()
+  const first = theirs.next()
+  await pass((WORDS + 2) * WORD_MS)
+  expect([...running]).toEqual(['a'])
+  expect(await first).toMatchObject({ value: { text: '0 ' } })
+  const second = theirs.next()
+  await pass(10 * WORD_MS)
+  expect(await second).toMatchObject({ value: { text: '1 ' } })
+  stop.abort()
+  const end = theirs.next()
+  await pass(2 * WORD_MS)
+  expect(await end).toMatchObject({ value: { kind: 'end', reason: 'abort' } })
+  expect([...running]).toEqual([])
+  // One that nobody has to be courteous for is computed whether it is read or not.
+  const own = a.runner.chat(source, request, never)[Symbol.asyncIterator]()
+  void own.next()
+  await pass((WORDS + 2) * WORD_MS)
+  expect([...running]).toEqual([])
 })

@@ -1,6 +1,7 @@
 /** `App` and a new version: it says that there is one, and leaves the page for it only after the running answer. */
 import { describe, expect, it } from 'vitest'
-import { App, type UpdateDoor } from '../../web/app.ts'
+import { App } from '../../web/app.ts'
+import type { UpdateDoor } from '../../web/app-parts.ts'
 import { DEFAULT_SAMPLING } from '../../web/app-view.ts'
 import { ok } from '../../web/wire/result.ts'
 import { EMPTY_MIRROR, FakeCatalogue } from '../support/fake-catalogue.ts'

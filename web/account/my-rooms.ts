@@ -1,19 +1,20 @@
 /**
- * The rooms of this device: makes them, invites, lets in or not, takes out, joins, leaves, and knows who is in them now. What
- * the server says of members is believed only with the owner's statement. Knows no link and no screen.
+ * The rooms of this device: makes them, joins, leaves, and knows who is in them now. What the server says of members is
+ * believed only with the owner's statement; what an owner may do is of `room-owner.ts`. Knows no link and no screen.
  */
-import { areAtOdds, isRemoved, listOfBoth, listWith, newerList } from '../rules/removals.ts'
+import { areAtOdds, isRemoved, listOfBoth, newerList } from '../rules/removals.ts'
 import type { PublicKeyText } from '../wire/device-keys.ts'
-import { toBase64Url } from '../wire/device-keys.ts'
-import { MEMBERSHIP_MS, ROOM_KNOCKS_MAX, ROOM_LET_IN_MAX, ROOM_REMOVED_MAX, ROOMS_JOINED_MAX } from '../wire/limits.ts'
+import { MEMBERSHIP_MS, ROOMS_JOINED_MAX } from '../wire/limits.ts'
 import { keyOfPeer, type PeerId } from '../wire/peers.ts'
 import type { Removals } from '../wire/removals.ts'
-import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { fail, ok, type Result } from '../wire/result.ts'
 import type { RoomMember, RoomWish, RoomWord } from '../wire/room-events.ts'
-import { type Membership, parseInvite, ROOM_SECRET_BYTES, type RoomId, randomRoomId, roomName } from '../wire/rooms.ts'
+import { type Membership, parseInvite, type RoomId, randomRoomId, roomName } from '../wire/rooms.ts'
 import type { DeviceKey } from './device-key.ts'
-import { checkRemovals, signRemovals, standsIn } from './removals.ts'
-import { checkMembership, ownerHashOf, proveInvite, type RoomCrypto, signMembership } from './room.ts'
+import { EMPTY_ROOM, type HeldRoom, heldRoom } from './held-room.ts'
+import { checkRemovals, standsIn } from './removals.ts'
+import { checkMembership, ownerHashOf, proveInvite, type RoomCrypto } from './room.ts'
+import { RoomOwner } from './room-owner.ts'
 import type { KeptRoom, RoomShelf } from './room-shelf.ts'
 import { type RoomView, viewOfRoom } from './room-view.ts'
 
@@ -30,30 +31,27 @@ export interface MyRoomsParts {
   readonly onRemovals: (id: RoomId) => void
 }
 
-interface Room {
-  kept: KeptRoom
-  members: readonly RoomMember[]
-  readonly knocking: Set<PeerId>
-  declined: boolean
-  /** The number of the list that the server is known to have, since this tab is there. */
-  told: number
-  noticed: Failure | null
-}
-
 export class MyRooms {
   readonly #parts: MyRoomsParts
-  readonly #rooms = new Map<RoomId, Room>()
+  readonly #owner: RoomOwner
+  readonly #rooms = new Map<RoomId, HeldRoom>()
   /** Writes of this tab, begun and under way: what is read between them is not all there is. */
   #writes = 0
   #writing = 0
 
   private constructor(parts: MyRoomsParts) {
     this.#parts = parts
+    this.#owner = new RoomOwner({
+      ...parts,
+      keep: (room, kept) => this.#keep(room, kept),
+      know: (room, removals) => this.#know(room, removals),
+      onChange: () => this.#changed(),
+    })
   }
 
   static async open(parts: MyRoomsParts): Promise<MyRooms> {
     const rooms = new MyRooms(parts)
-    for (const kept of await parts.shelf.all()) rooms.#rooms.set(kept.id, roomOf(kept))
+    for (const kept of await parts.shelf.all()) rooms.#rooms.set(kept.id, heldRoom(kept))
     parts.shelf.hear(() => void rooms.#readAgain())
     rooms.#changed()
     return rooms
@@ -89,7 +87,7 @@ export class MyRooms {
     if (!checked.ok) return checked
     const before = room.kept.removals
     if (before && room.kept.invite && areAtOdds(before, removals)) {
-      const both = await this.#signList(id, listOfBoth(before, removals))
+      const both = await this.#owner.signList(id, listOfBoth(before, removals))
       if (room.kept.removals !== before) return this.learn(id, removals)
       await this.#know(room, both)
     } else if (newerList(before, removals) !== before) await this.#know(room, removals)
@@ -108,8 +106,8 @@ export class MyRooms {
     const { key, random, crypto } = this.#parts
     const id = randomRoomId(random)
     const ownerHash = await ownerHashOf(key.name, crypto)
-    const invite = { secret: this.#secret(), alone }
-    return this.#begin({ ...EMPTY, id, name: roomName(name), ownerHash, invite })
+    const invite = this.#owner.newInvite(alone)
+    return this.#begin({ ...EMPTY_ROOM, id, name: roomName(name), ownerHash, invite })
   }
 
   /** With an invite, as a whole address or its end. Refusals: `invite-invalid`, `room-full`, and those of the server. */
@@ -122,23 +120,19 @@ export class MyRooms {
     if (known && known.kept.ownerHash !== ownerHash) return fail('invite-invalid', 'It names another owner.')
     if (known && (known.kept.invite || this.#stateOf(known) === 'in')) return ok(id)
     if (!known && this.#rooms.size >= ROOMS_JOINED_MAX) return fail('room-full', `${ROOMS_JOINED_MAX} rooms at most.`)
-    return this.#begin({ ...EMPTY, id, name, ownerHash, knock: secret, removals: known?.kept.removals ?? null })
+    return this.#begin({ ...EMPTY_ROOM, id, name, ownerHash, knock: secret, removals: known?.kept.removals ?? null })
   }
 
   /** A new link; the one before lets nobody in any more. */
   async renewInvite(id: RoomId, alone: boolean): Promise<void> {
     const room = this.#rooms.get(id)
-    if (room?.kept.invite) await this.#keep(room, { ...room.kept, invite: { secret: this.#secret(), alone } })
+    if (room) await this.#owner.renewInvite(room, alone)
   }
 
   /** The owner's word to who knocks. */
   async answer(id: RoomId, peer: PeerId, yes: boolean): Promise<Result<null>> {
     const room = this.#rooms.get(id)
-    const key = keyOfPeer(peer)
-    if (!room?.kept.invite || key === null || !room.knocking.has(peer)) return fail('room-unknown', '')
-    room.knocking.delete(peer)
-    this.#changed()
-    return this.#sayAnswer(room, peer, yes ? await this.#letIn(room, key) : null)
+    return room ? this.#owner.answer(room, peer, yes) : fail('room-unknown', '')
   }
 
   /**
@@ -147,17 +141,8 @@ export class MyRooms {
    */
   async remove(id: RoomId, key: PublicKeyText): Promise<Result<null>> {
     const room = this.#rooms.get(id)
-    if (!room?.kept.invite || key === this.#parts.key.name) return fail('room-unknown', '')
-    const known = room.kept.removals
-    const list = listWith(known, key, this.#parts.nowMs())
-    if (!list) return fail('room-full', `${ROOM_REMOVED_MAX} devices were taken out in the last weeks.`)
-    const removals = await this.#signList(id, list)
-    // Another list has come while this one was signed: one number names one list.
-    if (room.kept.removals !== known) return this.remove(id, key)
-    const invite = { ...room.kept.invite, secret: this.#secret() }
-    room.kept = { ...room.kept, invite, letIn: room.kept.letIn.filter((one) => one.key !== key) }
-    await this.#know(room, removals)
-    return ok(null)
+    if (!room) return fail('room-unknown', '')
+    return (await this.#owner.remove(room, key)) ?? this.remove(id, key)
   }
 
   async leave(id: RoomId): Promise<void> {
@@ -173,13 +158,13 @@ export class MyRooms {
     if (!room) return
     if (word.kind === 'removals') await this.#hearList(room, word.removals)
     else if (word.kind === 'members') await this.#hearMembers(room, word.members)
-    else if (word.kind === 'knock') await this.#hearKnock(room, word.from, word.proof)
+    else if (word.kind === 'knock') await this.#owner.hearKnock(room, word.from, word.proof)
     else await this.#hearAnswer(room, word.membership, word.removals)
     this.#changed()
   }
 
   /** A server that has a newer list, and shows an older one or somebody else's, lies. */
-  async #hearList(room: Room, removals: Removals): Promise<void> {
+  async #hearList(room: HeldRoom, removals: Removals): Promise<void> {
     const behind = removals.number < room.told
     const learnt = behind
       ? fail('room-list-wrong', `It is list ${removals.number}, and the server has had list ${room.told}.`)
@@ -189,7 +174,7 @@ export class MyRooms {
     await this.#tellList(room)
   }
 
-  async #hearMembers(room: Room, members: readonly RoomMember[]): Promise<void> {
+  async #hearMembers(room: HeldRoom, members: readonly RoomMember[]): Promise<void> {
     const checks = await Promise.all(
       members.map(async (member) => {
         const checked = await this.check(room.kept.id, keyOfPeer(member.peer) ?? '', member.membership)
@@ -202,19 +187,7 @@ export class MyRooms {
     for (const peer of room.knocking) if (inside.has(keyOfPeer(peer) ?? '')) room.knocking.delete(peer)
   }
 
-  async #hearKnock(room: Room, from: PeerId, proof: string): Promise<void> {
-    const { id, invite, removals } = room.kept
-    const key = keyOfPeer(from)
-    if (!invite || key === null) return
-    // Of an older link, or guessed: nobody is bothered with it.
-    if (proof !== (await proveInvite(invite.secret, id, key, this.#parts.crypto))) return
-    // Who was taken out comes back by a person's word only.
-    const wasRemoved = removals?.removed.some((one) => one.key === key) ?? false
-    if (invite.alone && !wasRemoved) await this.#sayAnswer(room, from, await this.#letIn(room, key))
-    else if (room.knocking.size < ROOM_KNOCKS_MAX) room.knocking.add(from)
-  }
-
-  async #hearAnswer(room: Room, membership: Membership | null, removals: Removals | null): Promise<void> {
+  async #hearAnswer(room: HeldRoom, membership: Membership | null, removals: Removals | null): Promise<void> {
     if (room.kept.knock === null) return
     const learnt = removals ? await this.learn(room.kept.id, removals) : ok(null)
     if (!learnt.ok) room.noticed = learnt
@@ -230,7 +203,7 @@ export class MyRooms {
   }
 
   async #begin(kept: KeptRoom): Promise<Result<RoomId>> {
-    const room = roomOf(kept)
+    const room = heldRoom(kept)
     this.#rooms.set(kept.id, room)
     await this.#keep(room, kept)
     const said = await this.#appear(room)
@@ -238,11 +211,11 @@ export class MyRooms {
   }
 
   /** In the room, or before its door. */
-  async #appear(room: Room): Promise<Result<null>> {
+  async #appear(room: HeldRoom): Promise<Result<null>> {
     const { key, nowMs, say, crypto } = this.#parts
     const { id, invite, knock } = room.kept
     if (invite && (room.kept.membership?.untilMs ?? 0) - nowMs() < MEMBERSHIP_MS / 2) {
-      const membership = await this.#sign(room, key.name)
+      const membership = await this.#owner.sign(room, key.name)
       await this.#keep(room, { ...room.kept, membership })
     }
     const { membership, removals } = room.kept
@@ -258,7 +231,7 @@ export class MyRooms {
   }
 
   /** A list is kept before anybody is told of it: the number never falls, whatever happens next. */
-  async #know(room: Room, removals: Removals): Promise<void> {
+  async #know(room: HeldRoom, removals: Removals): Promise<void> {
     await this.#keep(room, { ...room.kept, removals })
     room.members = room.members.filter(({ membership }) => !isRemoved(membership, removals))
     this.#changed()
@@ -267,46 +240,19 @@ export class MyRooms {
     void this.#tellList(room)
   }
 
-  async #tellList(room: Room): Promise<void> {
+  async #tellList(room: HeldRoom): Promise<void> {
     const { removals, membership } = room.kept
     if (!removals || removals.number <= room.told || !membership || isRemoved(membership, removals)) return
     const said = await this.#parts.say({ kind: 'removals', removals })
     if (said.ok) room.told = Math.max(room.told, removals.number)
   }
 
-  #checkStatement({ kept }: Room, key: PublicKeyText, membership: Membership | null): Promise<Result<null>> {
+  #checkStatement({ kept }: HeldRoom, key: PublicKeyText, membership: Membership | null): Promise<Result<null>> {
     const { nowMs, crypto } = this.#parts
     return checkMembership(membership, { room: kept.id, ownerHash: kept.ownerHash, key, nowMs: nowMs() }, crypto)
   }
 
-  #sign(room: Room, key: PublicKeyText): Promise<Membership> {
-    const { id, removals } = room.kept
-    const untilMs = Math.round(this.#parts.nowMs()) + MEMBERSHIP_MS
-    return signMembership(this.#parts.key, { room: id, key, untilMs, listNumber: removals?.number ?? 0 })
-  }
-
-  /** Remembered, so that it can be taken out also while it is not here. */
-  async #letIn(room: Room, key: PublicKeyText): Promise<Membership> {
-    const membership = await this.#sign(room, key)
-    const others = room.kept.letIn.filter((one) => one.key !== key && one.untilMs > this.#parts.nowMs())
-    const letIn = [...others, { key, untilMs: membership.untilMs }].slice(-ROOM_LET_IN_MAX)
-    await this.#keep(room, { ...room.kept, letIn })
-    return membership
-  }
-
-  #sayAnswer({ kept }: Room, to: PeerId, membership: Membership | null): Promise<Result<null>> {
-    return this.#parts.say({ kind: 'answer', room: kept.id, to, membership, removals: kept.removals })
-  }
-
-  #signList(room: RoomId, list: Pick<Removals, 'number' | 'removed'>): Promise<Removals> {
-    return signRemovals(this.#parts.key, { room, ...list })
-  }
-
-  #secret(): string {
-    return toBase64Url(this.#parts.random(ROOM_SECRET_BYTES))
-  }
-
-  async #keep(room: Room, kept: KeptRoom): Promise<void> {
+  async #keep(room: HeldRoom, kept: KeptRoom): Promise<void> {
     room.kept = kept
     this.#changed()
     await this.#write(() => this.#parts.shelf.put(kept))
@@ -338,7 +284,7 @@ export class MyRooms {
 
   async #take(kept: KeptRoom): Promise<void> {
     const known = this.#rooms.get(kept.id)
-    const room = known ?? roomOf(kept)
+    const room = known ?? heldRoom(kept)
     const before = room.kept
     room.kept = kept
     this.#rooms.set(kept.id, room)
@@ -352,7 +298,7 @@ export class MyRooms {
     await this.#tellList(room)
   }
 
-  #stateOf({ kept, declined }: Room): RoomView['state'] {
+  #stateOf({ kept, declined }: HeldRoom): RoomView['state'] {
     const { membership, removals } = kept
     if (!membership) return declined ? 'declined' : 'asking'
     if (isRemoved(membership, removals)) return 'removed'
@@ -364,10 +310,4 @@ export class MyRooms {
     const rooms = [...this.#rooms.values()]
     this.#parts.onChange(rooms.map((room) => viewOfRoom({ ...room, state: this.#stateOf(room) }, key.name, nowMs())))
   }
-}
-
-const EMPTY = { membership: null, knock: null, invite: null, removals: null, letIn: [] } as const
-
-function roomOf(kept: KeptRoom): Room {
-  return { kept, members: [], knocking: new Set(), declined: false, told: 0, noticed: null }
 }

@@ -76,5 +76,6 @@ function mismatch(claims: TicketClaims, use: TicketUse): string | null {
   if (claims.asker !== use.asker) return 'asker'
   if (claims.modelId !== use.modelId) return 'model'
   if (claims.span.first !== use.span.first || claims.span.last !== use.span.last) return 'range'
+  if (claims.job !== use.job) return 'kind of work'
   return use.positions <= claims.positions ? null : 'number of positions'
 }

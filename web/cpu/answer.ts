@@ -20,13 +20,13 @@ const REPLACEMENT = '\ufffd'
 /** Sends exactly one `end`, last. */
 export async function playAnswer(
   { llama, prompter, contextPositions }: AnswerParts,
-  { messages, begun, sampling, maxTokens }: CpuChatRequest,
+  { messages, raw, begun, sampling, maxTokens }: CpuChatRequest,
   signal: AbortSignal,
   onEvent: (event: CpuChatEvent) => void,
 ): Promise<void> {
   let said = begun
   let before: CpuCounts | null = null
-  let atStart = begun === '' && prompter.stripLeadingSpace
+  let atStart = begun === '' && !raw && prompter.stripLeadingSpace
   const total = (counts: CpuCounts): CpuCounts => (before ? sumCounts(before, counts) : counts)
   const show = (text: string, counts: CpuCounts) => {
     const shown = atStart && text.startsWith(' ') ? text.slice(1) : text
@@ -40,7 +40,7 @@ export async function playAnswer(
     onEvent({ kind: 'end', reason, counts: total(ended.counts), failure, gone: llama.gone })
   }
   for (;;) {
-    const prompt = prompter.prompt(messages, said)
+    const prompt = raw ? prompter.raw(messages, said) : prompter.prompt(messages, said)
     if (!prompt.ok) return end({ kind: 'error', counts: NO_COUNTS, failure: prompt })
     const left = Math.min(maxTokens - (before?.madeTokens ?? 0), roomFor(prompt.value, contextPositions))
     if (left <= 0 && !before) {
@@ -64,9 +64,9 @@ export async function playAnswer(
   }
 }
 
-/** Tokens that an answer may have; unknown where llama.cpp tokenises messages by itself, and ends the answer itself. */
+/** Tokens that an answer may have; unknown where only llama.cpp knows the tokens, and ends the answer itself. */
 function roomFor(prompt: Prompt, contextPositions: number): number {
-  return prompt.kind === 'text' ? contextPositions - prompt.tokens : contextPositions
+  return contextPositions - (prompt.kind === 'text' ? (prompt.tokens ?? 0) : 0)
 }
 
 type OnText = (text: string, counts: CpuCounts) => void

@@ -4,6 +4,7 @@
  * whose tokens are known before; where it does not, the messages go and llama.cpp renders them. Pure.
  */
 import { refuseOversize } from '../rules/prompt-limits.ts'
+import { rawText } from '../rules/raw-prompt.ts'
 import type { ChatSpan, TokenCodec } from '../tokens/codec.ts'
 import { breakMarks, controlMarks } from '../tokens/control-marks.ts'
 import { createCodec } from '../tokens/create-codec.ts'
@@ -13,8 +14,8 @@ import type { Directory } from '../wire/gguf-header.ts'
 import { ok, type Result } from '../wire/result.ts'
 
 export type Prompt =
-  /** `tokens`: exactly those that llama.cpp makes of the text. */
-  | { readonly kind: 'text'; readonly text: string; readonly tokens: number }
+  /** `tokens`: exactly those that llama.cpp makes of the text; null where only it knows. */
+  | { readonly kind: 'text'; readonly text: string; readonly tokens: number | null }
   | { readonly kind: 'messages'; readonly messages: readonly ChatMessage[] }
 
 export interface Prompter {
@@ -24,6 +25,8 @@ export interface Prompter {
   readonly ownBegin: boolean
   /** `begun`: the answer so far. Refusals: those of `TokenCodec.encodeChat`. */
   prompt(messages: readonly ChatMessage[], begun: string): Result<Prompt>
+  /** The one message as it stands, and what was written after it so far. Refusals: those of `rawText`. */
+  raw(messages: readonly ChatMessage[], begun: string): Result<Prompt>
   /** A text to embed. */
   plain(text: string): string
 }
@@ -45,6 +48,11 @@ function clean(text: string, marks: SpecialTokens): string {
 
 function codecPrompter(codec: TokenCodec, marks: SpecialTokens): Prompter {
   const { stripLeadingSpace } = codec.vocabulary
+  const promptOf = (spans: readonly ChatSpan[]): Result<Prompt> => {
+    const broken = spans.map((span) => (span.kind === 'plain' ? { ...span, text: clean(span.text, marks) } : span))
+    const text = broken.map((span) => span.text).join('')
+    return ok({ kind: 'text', text, tokens: codec.encodeSpans(broken).length })
+  }
   return {
     stripLeadingSpace,
     ownBegin: true,
@@ -54,11 +62,11 @@ function codecPrompter(codec: TokenCodec, marks: SpecialTokens): Prompter {
       const last = rendered.value.at(-1)
       // After a mark llama.cpp puts the space by itself.
       const spaced = begun !== '' && stripLeadingSpace && last?.kind === 'plain' ? ` ${begun}` : begun
-      const spans = joined([...rendered.value, { kind: 'plain', text: spaced }]).map(
-        (span): ChatSpan => (span.kind === 'plain' ? { ...span, text: clean(span.text, marks) } : span),
-      )
-      const text = spans.map((span) => span.text).join('')
-      return ok({ kind: 'text', text, tokens: codec.encodeSpans(spans).length })
+      return promptOf(joined([...rendered.value, { kind: 'plain', text: spaced }]))
+    },
+    raw(messages, begun) {
+      const text = rawText(messages)
+      return text.ok ? promptOf(codec.renderRaw(text.value + begun)) : text
     },
     plain: (text) => clean(text, marks),
   }
@@ -90,6 +98,10 @@ function messagesPrompter(marks: SpecialTokens): Prompter {
         kind: 'messages',
         messages: all.map(({ role, content }) => ({ role, content: clean(content, marks) })),
       })
+    },
+    raw(messages, begun) {
+      const text = rawText(messages)
+      return text.ok ? ok({ kind: 'text', text: clean(text.value + begun, marks), tokens: null }) : text
     },
     plain: (text) => clean(text, marks),
   }

@@ -32,6 +32,8 @@ export interface CpuModel {
 
 export interface CpuChatRequest {
   readonly messages: readonly ChatMessage[]
+  /** As that of a `ChatRequest`. */
+  readonly raw: boolean
   /** The answer so far, where one goes on from its text; else empty. */
   readonly begun: string
   readonly sampling: Sampling
@@ -60,7 +62,7 @@ export interface CpuWorkerApi extends ModelWorkerApi<CpuModel> {
    */
   chat(request: CpuChatRequest, port: MessagePort): Promise<Result<null>>
   /** At any time, also while an answer runs. Refusals: those of `Prompter.prompt`, and `tokenizer-unsupported`. */
-  count(messages: readonly ChatMessage[]): Promise<Result<number>>
+  count(messages: readonly ChatMessage[], raw: boolean): Promise<Result<number>>
   /** Ends the chat or embedding under way after the token that is being computed. */
   stop(): Promise<void>
   embed(texts: readonly string[]): Promise<Result<Embeddings>>

@@ -105,13 +105,13 @@ class CpuWorker implements CpuWorkerApi {
     return ok(null)
   }
 
-  async count(messages: readonly ChatMessage[]): Promise<Result<number>> {
+  async count(messages: readonly ChatMessage[], raw: boolean): Promise<Result<number>> {
     const { loaded } = this
     if (!loaded) return fail('not-loaded', '')
     if (loaded.embeddings) return fail('chat-unsupported', '')
-    const prompt = loaded.prompter.prompt(messages, '')
+    const prompt = raw ? loaded.prompter.raw(messages, '') : loaded.prompter.prompt(messages, '')
     if (!prompt.ok) return prompt
-    return prompt.value.kind === 'text'
+    return prompt.value.kind === 'text' && prompt.value.tokens !== null
       ? ok(prompt.value.tokens)
       : fail('tokenizer-unsupported', 'llama.cpp reads it, but does not say how many tokens a text has.')
   }

@@ -66,6 +66,6 @@ export interface EngineWorkerApi
   inspect(spec: ModelSpec): Promise<Result<WorkerInspection>>
   /** On a device of its own, beside what is loaded. */
   selfTest(): Promise<Result<GpuSpeed>>
-  /** `begun`: the answer so far, where one goes on from its text; else empty. */
-  encodeChat(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>>
+  /** `begun`: the answer so far, where one goes on from its text; else empty. `raw`: as that of a request. */
+  encodeChat(messages: readonly ChatMessage[], begun: string, raw: boolean): Promise<Result<readonly number[]>>
 }

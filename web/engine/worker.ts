@@ -3,7 +3,7 @@
  * them by `worker-api.ts`. No decode loop and no rule lives here.
  */
 import * as Comlink from 'comlink'
-import { encodeBegun, type TokenCodec } from '../tokens/codec.ts'
+import { encodeBegun, encodeRaw, type TokenCodec } from '../tokens/codec.ts'
 import { createCodec } from '../tokens/create-codec.ts'
 import { inspectModel } from '../weights/inspect-model.ts'
 import { contextOf, inPhase, ModelLoad, type OnProgress } from '../weights/model-load.ts'
@@ -197,9 +197,9 @@ class EngineWorker implements EngineWorkerApi {
     loaded?.opened.close()
   }
 
-  async encodeChat(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>> {
+  async encodeChat(messages: readonly ChatMessage[], begun: string, raw: boolean): Promise<Result<readonly number[]>> {
     const { loaded } = this
-    return loaded ? encodeBegun(loaded.codec, messages, begun) : NOT_LOADED
+    return loaded ? (raw ? encodeRaw : encodeBegun)(loaded.codec, messages, begun) : NOT_LOADED
   }
 
   async open(request: OpenRequest): Promise<Result<null>> {

@@ -7,6 +7,7 @@
 
 import { Breaker } from '../rules/breaker.ts'
 import type { Census } from '../wire/census.ts'
+import type { JobWord } from '../wire/jobs.ts'
 import { BREAKERS_MAX, HEARTBEAT_MS, LINKS_MAX, NEIGHBOURS_TOLD_MAX } from '../wire/limits.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
@@ -30,6 +31,7 @@ export interface MeshNodeParts {
   /** Also while the tab is hidden. */
   readonly every: (ms: number, run: () => void) => () => void
   readonly onRoom?: (word: RoomWord) => void
+  readonly onJob?: (word: JobWord) => void
   /** Open, whoever called. */
   readonly onLink: (link: WebRtcLink) => void
 }
@@ -55,7 +57,7 @@ export class MeshNode {
 
   constructor(parts: MeshNodeParts) {
     this.#parts = parts
-    const { url, key, randomId, nowMs, onState, onCensus, onRoom, relayOnly, every } = parts
+    const { url, key, randomId, nowMs, onState, onCensus, onRoom, onJob, relayOnly, every } = parts
     this.server = new SignalClient({
       url,
       key,
@@ -64,6 +66,7 @@ export class MeshNode {
       onState,
       ...(onCensus ? { onCensus } : {}),
       ...(onRoom ? { onRoom } : {}),
+      ...(onJob ? { onJob } : {}),
       onRelayed: (relayed) => this.#hear(relayed),
       about: () => ({ relayOnly: relayOnly(), near: this.#near() }),
       every,

@@ -7,6 +7,7 @@ import { type AccountChain, type AccountWish, parseAccountChains } from '../wire
 import { type Census, parseCensus } from '../wire/census.ts'
 import { CODES, type Code } from '../wire/codes.ts'
 import { type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
+import { type JobNews, type JobWish, type JobWord, parseJobWord } from '../wire/jobs.ts'
 import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits.ts'
 import { type PeerId, peerIdOf } from '../wire/peers.ts'
 import {
@@ -58,6 +59,8 @@ export interface SignalParts {
   /** While it looks. */
   readonly onCensus?: (census: Census) => void
   readonly onRoom?: (word: RoomWord) => void
+  /** Of a job of this tab, that it did not ask for just now: it is leased at last, its place in the line, it is over. */
+  readonly onJob?: (word: JobWord) => void
   /** What goes with every heartbeat, as it is then. */
   readonly about?: () => Pick<Presence, 'relayOnly' | 'near'>
   /** Calls again and again, also while the tab is hidden; returns how to stop. The page's own timer by default. */
@@ -65,7 +68,7 @@ export interface SignalParts {
 }
 
 /** Of a tab that only asks or looks: it is there too. */
-const HOLDS_NOTHING: Holding = { numericClass: '', visible: true, held: [], room: null }
+const HOLDS_NOTHING: Holding = { numericClass: '', visible: true, held: [], offers: [], room: null }
 
 type TabSocket = Socket<ServerSays, TabSays>
 /** Whose calls reject where no answer comes in time. */
@@ -113,6 +116,10 @@ export class SignalClient {
       const word = parseRoomWord(value)
       if (word.ok) parts.onRoom?.(word.value)
     })
+    this.#socket.on('job', (value) => {
+      const word = parseJobWord(value)
+      if (word.ok) parts.onJob?.(word.value)
+    })
     this.#socket.on('disconnect', (reason) => this.#away(fail('signal-away', reason), false))
     this.#socket.on('connect_error', ({ message }) => this.#away(fail('signal-away', message), false))
     parts.onState({ state: 'connecting' })
@@ -157,6 +164,21 @@ export class SignalClient {
   async assign(wish: AssignWish): Promise<Result<Assigned>> {
     const answer = await this.#answer((socket) => socket.emitWithAck('assign', wish))
     return answer.ok ? parseAssigned(answer.value) : answer
+  }
+
+  /**
+   * Who answers a whole request, or its place in the line; then `onJob` tells what becomes of it. Refusals: `no-holder`,
+   * `no-capacity`, `unreachable`, `filter-empty`, `room-unknown`, `jobs-full`, `job-ended`, `signal-away`, and what the server
+   * refuses.
+   */
+  async job(wish: JobWish): Promise<Result<JobWord>> {
+    const answer = await this.#answer((socket) => socket.emitWithAck('job', wish))
+    return answer.ok ? parseJobWord(answer.value) : answer
+  }
+
+  /** Refusals: `job-unknown`, `job-ended`, `signal-away`, and what the server refuses. */
+  jobNews(news: JobNews): Promise<Result<null>> {
+    return done(this.#answer((socket) => socket.emitWithAck('jobNews', news)))
   }
 
   /** Refusals: those of the server. */

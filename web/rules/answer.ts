@@ -34,6 +34,7 @@ export function goOn(answer: Answer): Answer {
 export function takeEvent(answer: Answer, event: ChatEvent): Answer {
   switch (event.kind) {
     case 'prefill':
+    case 'queued':
     case 'schedule':
       return answer
     case 'answerer': {
@@ -41,7 +42,11 @@ export function takeEvent(answer: Answer, event: ChatEvent): Answer {
       return { ...answer, answerer }
     }
     case 'text':
-      return { ...answer, text: answer.text + event.text }
+      return {
+        ...without(answer),
+        text: answer.text + event.text,
+        ...(event.raw === undefined ? {} : { raw: event.raw }),
+      }
     case 'notice':
       return { ...answer, notices: [...answer.notices, { code: event.code, detail: event.detail }] }
     case 'end':
@@ -51,10 +56,15 @@ export function takeEvent(answer: Answer, event: ChatEvent): Answer {
   }
 }
 
+/** Without what the engine wrote: that is of the newest words or of none. */
+function without({ raw: _, ...answer }: Answer): Answer {
+  return answer
+}
+
 function ended(answer: Answer, { reason, usage, code, detail }: Extract<ChatEvent, { kind: 'end' }>): Answer {
   switch (reason) {
     case 'stop':
-      return { ...answer, usage, state: 'done', committed: null }
+      return { ...without(answer), usage, state: 'done', committed: null }
     case 'length':
       return { ...answer, usage, state: 'length' }
     case 'abort':

@@ -1,10 +1,12 @@
 /**
  * Counts who serves what, from what peers have said of themselves. Pure; the roster comes in. Names nobody.
  */
-import type { Census, CensusModel, CensusRange } from '../wire/census.ts'
+import type { Census, CensusModel, CensusRange, CensusWhole } from '../wire/census.ts'
+import type { JobOffer } from '../wire/jobs.ts'
 import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from '../wire/limits.ts'
 import type { LayerSpan } from '../wire/peers.ts'
 import type { RoomId } from '../wire/rooms.ts'
+import { TOKENS_PER_SECOND_ASSUMED } from './job-match.ts'
 import type { RosterPeer } from './roster.ts'
 
 interface Count {
@@ -25,7 +27,15 @@ export function censusOf(peers: readonly RosterPeer[], room: RoomId | null): Cen
     count.holders += 1
     count.totalMs += msPerLayer
   }
-  const all = [...models].map(([modelId, ranges]) => ({ modelId, ranges: mostHeld([...ranges.values()]) }))
+  const offers = new Map<string, JobOffer[]>()
+  for (const offer of peers.flatMap(({ presence }) => presence?.offers ?? [])) {
+    offers.set(offer.modelId, [...(offers.get(offer.modelId) ?? []), offer])
+  }
+  const all = [...new Set([...models.keys(), ...offers.keys()])].map((modelId) => ({
+    modelId,
+    ranges: mostHeld([...(models.get(modelId)?.values() ?? [])]),
+    whole: wholeOf(offers.get(modelId) ?? []),
+  }))
   all.sort((a, b) => holders(b) - holders(a) || (a.modelId < b.modelId ? -1 : 1))
   return { room, peers: Math.min(peers.length, CENSUS_PEERS_MAX), models: all.slice(0, CENSUS_MODELS_MAX) }
 }
@@ -38,6 +48,16 @@ function mostHeld(counts: Count[]): readonly CensusRange[] {
     .map(({ span, holders, totalMs }) => ({ span, holders, msPerLayer: totalMs / holders }))
 }
 
-function holders({ ranges }: CensusModel): number {
-  return ranges.reduce((sum, range) => sum + range.holders, 0)
+function wholeOf(offers: readonly JobOffer[]): CensusWhole | null {
+  if (offers.length === 0) return null
+  const measured = offers.flatMap(({ tokensPerSecond }) => tokensPerSecond ?? [])
+  const total = measured.reduce((sum, speed) => sum + speed, 0)
+  return {
+    offers: offers.length,
+    tokensPerSecond: measured.length === 0 ? TOKENS_PER_SECOND_ASSUMED : total / measured.length,
+  }
+}
+
+function holders({ ranges, whole }: CensusModel): number {
+  return ranges.reduce((sum, range) => sum + range.holders, whole?.offers ?? 0)
 }

@@ -12,6 +12,13 @@ export function answerRoom(contextPositions: number, answerTokensMax: number): n
   return Math.min(answerTokensMax, Math.floor(contextPositions / 4))
 }
 
+/** Questions with files before that message, the oldest first: they are pinned, so that a window leaves out words only. */
+export function filesBefore(branch: readonly Message[], fromIndex: number): readonly string[] {
+  return branch
+    .slice(0, fromIndex)
+    .flatMap((message) => (message.role === 'user' && message.attachments.length > 0 ? [message.id] : []))
+}
+
 /**
  * Index of the first message to send, so that prompt and answer fit: 0 where all fits, null where not even the last
  * question does (or nobody can count). A window begins with a question, so that the template's order holds.

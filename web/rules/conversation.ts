@@ -91,11 +91,19 @@ export function promptOf(system: string, branch: readonly Message[], window: Rea
   const head = introduction.filter((part) => part !== '').join('\n\n')
   const messages: ChatMessage[] = head === '' ? [] : [{ role: 'system', content: head }]
   const part = branch.slice(from)
+  const pinned = branch.slice(0, from).flatMap((message) => {
+    return message.role === 'user' && window.pinnedIds?.includes(message.id) ? message.attachments : []
+  })
   part.forEach((message, index) => {
     const next = part[index + 1]
     if (message.role === 'user') {
       if (next === undefined || (next.role === 'assistant' && next.text !== '')) {
-        messages.push({ role: 'user', content: contentOf(message) })
+        // Files of questions that are left out come with the first that is sent.
+        const files = messages.some(({ role }) => role === 'user') ? [] : pinned
+        messages.push({
+          role: 'user',
+          content: contentOf({ ...message, attachments: [...files, ...message.attachments] }),
+        })
       }
     } else if (message.text !== '' && part[index - 1]?.role === 'user') {
       messages.push({ role: 'assistant', content: message.text })

@@ -1,7 +1,7 @@
 /**
- * How a prompt is answered: by this device, or by layers on other tabs. Pure: facts in, decision with its reason out. The
- * rule: a device that is fast enough answers itself; else the mode with the lowest predicted time for 128 tokens of those
- * that the scope allows. Whole jobs at one worker come between the two once they exist. Source: docs/MESH.md, "Who answers".
+ * How a prompt is answered: by this device, as a whole job by one other tab, or by layers on several. Pure: facts in,
+ * decision with its reason out. Below all of these: a smaller model, then the queue; each step down has a reason.
+ * Source: docs/MESH.md, "Who answers".
  */
 import type { ModeReason } from '../wire/chat.ts'
 import type { Scope } from '../wire/conversation.ts'
@@ -10,7 +10,9 @@ import { TOKENS_PER_SECOND_ENOUGH } from './engine-choice.ts'
 
 const TOKENS_COMPARED = 128
 
-export type Mode = 'local' | 'layers'
+/** In order of preference where nothing else decides. */
+export const MODES = ['local', 'job', 'layers'] as const
+export type Mode = (typeof MODES)[number]
 
 export interface ModeFacts {
   /** Why it cannot answer this model; null where it can, or where nobody knows yet. */
@@ -19,53 +21,127 @@ export interface ModeFacts {
   readonly tokensPerSecond: number | null
 }
 
-export interface ModeQuestion {
-  readonly scope: Scope
-  readonly inRoom: boolean
+/** What is known of one model. */
+export interface ModelFacts {
   readonly local: ModeFacts
+  /** Of the best worker that holds it whole. `firstMs`: until it would begin, queue and reading; null while nobody knows. */
+  readonly job: ModeFacts & { readonly firstMs: number | null }
   /** `stages` of the route that is expected; null while nobody knows. */
   readonly layers: ModeFacts & { readonly stages: number | null }
+}
+
+export interface NamedModel {
+  readonly key: string
+  readonly name: string
+}
+
+export interface ModeQuestion extends ModelFacts {
+  readonly scope: Scope
+  readonly inRoom: boolean
   /** A person's own choice; null lets the rule decide. */
   readonly wish: Mode | null
+  /** Models that may stand in for it, the best first. */
+  readonly smaller: readonly (NamedModel & ModelFacts)[]
+  /** Waiting at the server until somebody is free. `waitMs`: null while nobody knows. */
+  readonly queue: { readonly refusal: Failure | null; readonly waitMs: number | null }
+}
+
+/** What a person is shown of each way that the scope allows. */
+export interface ModeCandidate {
+  readonly mode: Mode
+  /** Predicted time for 128 tokens; null while nobody knows, and where it is refused. */
+  readonly expectedMs: number | null
+  readonly refusal: Failure | null
 }
 
 export interface ModeChoice {
-  readonly mode: Mode
+  readonly mode: Mode | 'queue'
   readonly reason: ModeReason
-  /** Predicted time for 128 tokens; null while nobody knows. */
+  /** The smaller model that answers; null where the one that was asked for does. */
+  readonly instead: NamedModel | null
+  /** Predicted time for 128 tokens, of `queue` until somebody is free; null while nobody knows. */
   readonly expectedMs: number | null
   /** The other tabs would be slower than this device, which holds the whole model: a person is warned before. */
   readonly slowerThanHere: boolean
+  /** Of the model that was asked for. */
+  readonly candidates: readonly ModeCandidate[]
 }
 
 /**
- * Refusals: that of the device where the scope allows nothing else; `room-missing` where a room's tabs are needed and no room
- * is joined; that of the layers where this device cannot answer either.
+ * Refusals: that of the device where the scope allows nothing else, of the wish where there is one; `room-missing` where a
+ * room's tabs are needed and no room is joined; that of the layers where nobody can answer, with no model and no queue.
  */
 export function chooseMode(question: ModeQuestion): Result<ModeChoice> {
-  const { scope, wish, local } = question
-  const layers = scope === 'room' && !question.inRoom ? { ...question.layers, refusal: NO_ROOM } : question.layers
-  if (scope === 'device') return local.refusal ?? chosen('local', 'only', local)
-  const slower = local.refusal === null && (timeOf(local) ?? NEVER) < (timeOf(layers) ?? 0)
-  if (wish === 'layers') return layers.refusal ?? chosen('layers', 'picked', layers, slower)
-  if (wish === 'local') return local.refusal ?? chosen('local', 'picked', local)
-  if (local.refusal) return layers.refusal ?? chosen('layers', 'only', layers)
-  if ((local.tokensPerSecond ?? Number.POSITIVE_INFINITY) >= TOKENS_PER_SECOND_ENOUGH)
-    return chosen('local', 'fast-enough', local)
-  if (layers.refusal) return chosen('local', 'only', local)
-  // Layers of which nothing is known are no better than what is slow and sure.
-  return (timeOf(layers) ?? NEVER) < (timeOf(local) ?? NEVER)
-    ? chosen('layers', 'fastest', layers)
-    : chosen('local', 'fastest', local)
+  const { scope, wish, smaller, queue } = question
+  const outside = scope === 'room' && !question.inRoom ? NO_ROOM : null
+  const facts = within(question, outside)
+  const allowed: readonly Mode[] = scope === 'device' ? ['local'] : MODES
+  const candidates = allowed.map((mode) => candidateOf(mode, facts))
+  const chosen = (step: Step, more: Partial<ModeChoice> = {}): Result<ModeChoice> =>
+    ok({ instead: null, slowerThanHere: false, candidates, ...step, ...more })
+
+  if (wish !== null && scope !== 'device') {
+    const refused = facts[wish].refusal
+    if (refused) return refused
+    const here = facts.local.refusal === null && wish !== 'local'
+    const slowerThanHere = here && orNever(timeOf('local', facts)) < (timeOf(wish, facts) ?? 0)
+    return chosen(stepTo(wish, 'picked', facts), { slowerThanHere })
+  }
+  const step = stepOf(facts, allowed)
+  if (step) return chosen(step)
+  for (const { key, name, ...other } of smaller) {
+    const below = stepOf(within(other, outside), allowed)
+    if (below) return chosen({ ...below, reason: 'smaller' }, { instead: { key, name } })
+  }
+  if (scope !== 'device' && outside === null && queue.refusal === null)
+    return chosen({ mode: 'queue', reason: 'queued', expectedMs: queue.waitMs })
+  return (scope === 'device' ? facts.local : facts.layers).refusal ?? fail('no-holder', '')
+}
+
+type Step = Pick<ModeChoice, 'mode' | 'reason' | 'expectedMs'>
+
+const NO_ROOM = fail('room-missing', '')
+
+/** Where others are out of reach, they refuse. */
+function within({ local, job, layers }: ModelFacts, outside: Failure | null): ModelFacts {
+  if (outside === null) return { local, job, layers }
+  return { local, job: { ...job, refusal: outside }, layers: { ...layers, refusal: outside } }
+}
+
+/** Null where none of the allowed can. */
+function stepOf(facts: ModelFacts, allowed: readonly Mode[]): Step | null {
+  const able = allowed.filter((mode) => facts[mode].refusal === null)
+  // Layers are for what nobody holds whole: a tab that does needs no trip per token.
+  const asked = able.includes('job') ? able.filter((mode) => mode !== 'layers') : able
+  const first = asked[0]
+  if (first === undefined) return null
+  if (first !== 'local') return stepTo(first, first === 'layers' ? 'no-whole-holder' : 'only', facts)
+  if ((facts.local.tokensPerSecond ?? NEVER) >= TOKENS_PER_SECOND_ENOUGH) return stepTo('local', 'fast-enough', facts)
+  const other = asked[1]
+  if (other === undefined) return stepTo('local', 'only', facts)
+  // Others of whom nothing is known are no better than what is slow and sure.
+  const quicker = orNever(timeOf(other, facts)) < orNever(timeOf('local', facts))
+  return stepTo(quicker ? other : 'local', 'fastest', facts)
+}
+
+function stepTo(mode: Mode, reason: ModeReason, facts: ModelFacts): Step {
+  return { mode, reason, expectedMs: timeOf(mode, facts) }
 }
 
 const NEVER = Number.POSITIVE_INFINITY
-const NO_ROOM = fail('room-missing', '')
 
-function timeOf({ tokensPerSecond }: ModeFacts): number | null {
-  return tokensPerSecond === null ? null : (TOKENS_COMPARED * 1_000) / tokensPerSecond
+function orNever(ms: number | null): number {
+  return ms ?? NEVER
 }
 
-function chosen(mode: Mode, reason: ModeReason, facts: ModeFacts, slowerThanHere = false): Result<ModeChoice> {
-  return ok({ mode, reason, expectedMs: timeOf(facts), slowerThanHere })
+function timeOf(mode: Mode, facts: ModelFacts): number | null {
+  const { tokensPerSecond } = facts[mode]
+  if (tokensPerSecond === null) return null
+  const firstMs = mode === 'job' ? (facts.job.firstMs ?? 0) : 0
+  return firstMs + (TOKENS_COMPARED * 1_000) / tokensPerSecond
+}
+
+function candidateOf(mode: Mode, facts: ModelFacts): ModeCandidate {
+  const { refusal } = facts[mode]
+  return { mode, expectedMs: refusal ? null : timeOf(mode, facts), refusal }
 }

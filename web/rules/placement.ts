@@ -99,10 +99,15 @@ function wantedOf({ ends, layers }: PlacementRequest): LayerSpan {
   return ends ? middleOf(ends, layers) : { first: 0, last: layers }
 }
 
+/** What a hidden tab, and one that tends to be gone without a word, make of a time. */
+export function burdenOf({ visible, hazard }: Pick<PlacementPeer, 'visible' | 'hazard'>): number {
+  return (visible ? 1 : HIDDEN_FACTOR) * (1 + HAZARD_FACTOR * hazard)
+}
+
 /** Predicted time of one token on a peer, with what makes a peer the worse choice. */
-function stageMs({ span, msPerLayer, queued, visible, hazard }: PlacementPeer): number {
-  const own = msPerLayer * (span.last - span.first) * (visible ? 1 : HIDDEN_FACTOR)
-  return own * (1 + queued) * (1 + HAZARD_FACTOR * hazard)
+function stageMs(peer: PlacementPeer): number {
+  const { span, msPerLayer, queued } = peer
+  return msPerLayer * (span.last - span.first) * (1 + queued) * burdenOf(peer)
 }
 
 /** The best way through the layers: shortest first, then fastest. Null where there is none. */

@@ -51,7 +51,7 @@ export class Roster {
   hear(id: PeerId, presence: Presence, nowMs: number): boolean {
     const peer = this.#peers.get(id)
     if (!peer) return false
-    if (presence.held.length === 0) this.#ended(peer, true, nowMs)
+    if (!serves(presence)) this.#ended(peer, true, nowMs)
     this.#peers.set(id, { ...peer, presence, untilMs: nowMs + LEASE_MS })
     return true
   }
@@ -85,6 +85,10 @@ export class Roster {
 
   /** Only of who served: nobody waits for a tab that asks. */
   #ended({ id, presence }: RosterPeer, announced: boolean, nowMs: number): void {
-    if (presence && presence.held.length > 0) this.#hazards.ended(keyOfPeer(id) ?? id, announced, nowMs)
+    if (presence && serves(presence)) this.#hazards.ended(keyOfPeer(id) ?? id, announced, nowMs)
   }
+}
+
+function serves({ held, offers }: Presence): boolean {
+  return held.length + offers.length > 0
 }

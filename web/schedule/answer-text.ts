@@ -20,7 +20,7 @@ export class AnswerText {
   #unshown: number[] = []
   #stopped = false
 
-  /** `goesOn`: the text follows other text of the answer. */
+  /** `goesOn`: the text follows other text, of the answer or of a raw prompt. */
   constructor(vocabulary: VocabularyBytes, stop: readonly string[], goesOn = false) {
     this.#detokenizer = new Detokenizer(vocabulary, !goesOn)
     this.#stops = new StopMatcher(stop)

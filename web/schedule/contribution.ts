@@ -7,7 +7,7 @@ import { median } from '../rules/quantiles.ts'
 import type { OnProgress } from '../weights/model-load.ts'
 import { FRAME_TIMES_KEPT_MAX, OWN_MEASURE_MS, PRESENCE_GAP_MS } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
-import type { PeerFrame } from '../wire/peer-frame.ts'
+import type { StageFrame } from '../wire/peer-frame.ts'
 import type { LayerSpan } from '../wire/peers.ts'
 import type { Assigned, AssignWish } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
@@ -127,7 +127,7 @@ export class Contribution implements Server {
     this.#numericClass = ''
     this.#restMeasuring()
     this.#become({ state: 'off', reason: null })
-    this.#parts.say({ numericClass: '', visible: this.#parts.visible(), held: [] })
+    this.#parts.say({ numericClass: '', visible: this.#parts.visible(), held: [], offers: [] })
     const provider = this.#provider
     this.#provider = null
     await provider?.close()
@@ -142,7 +142,7 @@ export class Contribution implements Server {
     // Who rests between its frames is slower for everybody who waits for them.
     const pacedMs = msPerLayer / this.#duty
     const held = { modelId, span, msPerLayer: pacedMs, freePositions: provider.freePositions, queued: provider.serving }
-    this.#parts.say({ numericClass: this.#numericClass, visible: this.#parts.visible(), held: [held] })
+    this.#parts.say({ numericClass: this.#numericClass, visible: this.#parts.visible(), held: [held], offers: [] })
   }
 
   /** The page is being left. */
@@ -159,7 +159,7 @@ export class Contribution implements Server {
     }
   }
 
-  take(from: Link, frame: PeerFrame): void {
+  take(from: Link, frame: StageFrame): void {
     this.#provider?.take(from, frame)
   }
 

@@ -70,12 +70,12 @@ export class CpuChat implements EngineDoor {
     const answer = new CpuAnswer(this.now)
     if (!this.loaded) return yield answer.end('error', fail('not-loaded', ''))
     if (signal.aborted) return yield answer.end('abort')
-    const { messages, sampling, stop, resume } = request
+    const { messages, raw = false, sampling, stop, resume } = request
     if (resume) yield { kind: 'notice', code: 'resumed-from-text', detail: '' }
     const stops = new StopMatcher(stop)
     const events = new EventQueue<CpuChatEvent>()
     const halt = () => this.gguf.door.tell((api) => api.stop())
-    const asked = { messages, begun: resume?.text ?? '', sampling, maxTokens: tokensLeft(request) }
+    const asked = { messages, raw, begun: resume?.text ?? '', sampling, maxTokens: tokensLeft(request) }
     signal.addEventListener('abort', halt)
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = ({ data }: MessageEvent<CpuChatEvent>) => events.push(data)
@@ -117,8 +117,8 @@ export class CpuChat implements EngineDoor {
   }
 
   /** The worker counts by itself, so that no answer of llama.cpp is waited for. */
-  async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
-    return this.loaded ? this.gguf.door.callUntil(signal, (api) => api.count(messages)) : fail('not-loaded', '')
+  async count(messages: readonly ChatMessage[], signal: AbortSignal, raw = false): Promise<Result<number>> {
+    return this.loaded ? this.gguf.door.callUntil(signal, (api) => api.count(messages, raw)) : fail('not-loaded', '')
   }
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {

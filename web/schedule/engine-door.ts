@@ -84,6 +84,16 @@ export interface RunnerInspection extends Inspection {
   readonly options: readonly EngineOption[]
 }
 
+/** How a call stands to the person at this device. */
+export interface Manners {
+  /**
+   * For somebody else: it waits behind all calls that are not courteous, and ends with `owner-first` (a chat with `reason:
+   * 'abort'`) as soon as one of those waits, within a token and whether it is read on or not. It never takes the place of
+   * another model that is loaded: `not-loaded`.
+   */
+  readonly courteous: boolean
+}
+
 /**
  * What `App` talks to: one model at a time on whichever engine suits it. `Engines` in the tab that holds the engines,
  * `SharedRunner` in every tab. As `ChatEngine`, with these differences: calls need not be serialised; `load` of what is
@@ -99,14 +109,24 @@ export interface ModelRunner extends Pick<EngineDoor, 'probe' | 'cached' | 'unlo
   ): Promise<Result<LoadedModel>>
   inspect(source: ModelSource, signal: AbortSignal): Promise<Result<RunnerInspection>>
   /** Loads `source` first where it is not what is loaded. */
-  chat(source: ModelSource, request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>
-  embed(source: ModelSource, texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>>
+  chat(source: ModelSource, request: ChatRequest, signal: AbortSignal, manners?: Manners): AsyncIterable<ChatEvent>
+  embed(
+    source: ModelSource,
+    texts: readonly string[],
+    signal: AbortSignal,
+    manners?: Manners,
+  ): Promise<Result<Embeddings>>
   /** Unloads `source` where it is what is loaded, after what runs: for a model whose bytes are to be deleted. */
   release(source: ModelSource, signal: AbortSignal): Promise<Result<null>>
   /** Takes its turn, under a second. What it finds is kept with the speeds; measured ones of real answers go before it. */
   selfTest(signal: AbortSignal): Promise<Result<SelfTest>>
   /** Of the engine's `count`. Loads nothing, waits for no answer; `not-loaded` where `source` is not what is loaded. */
-  count(source: ModelSource, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>>
+  count(
+    source: ModelSource,
+    messages: readonly ChatMessage[],
+    signal: AbortSignal,
+    raw?: boolean,
+  ): Promise<Result<number>>
 }
 
 /** The same for the same model, whatever else the source says. */

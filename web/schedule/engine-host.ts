@@ -8,6 +8,9 @@ import type { Locks } from './election.ts'
 import type { ModelRunner } from './engine-door.ts'
 import { type TabAnswer, type TabCall, tabLock } from './tab-wire.ts'
 
+/** Undefined: taken. */
+export type Say = (answer: TabAnswer) => Promise<void> | undefined
+
 export class EngineHost {
   readonly #runner: ModelRunner
   readonly #locks: Locks
@@ -19,20 +22,20 @@ export class EngineHost {
     this.#locks = locks
   }
 
-  /** `say` is called until the last answer, and not after `abandon`. */
-  async run(tab: string, id: number, call: TabCall, say: (answer: TabAnswer) => void): Promise<void> {
+  /** `say` is called until the last answer, and not after `abandon`. A chat is computed on when its promise is kept. */
+  async run(tab: string, id: number, call: TabCall, say: Say): Promise<void> {
     const key = `${tab} ${id}`
-    if (this.#running.size >= OWNER_CALLS_MAX) return say({ kind: 'result', result: fail('queue-full', '') })
+    if (this.#running.size >= OWNER_CALLS_MAX) return void say({ kind: 'result', result: fail('queue-full', '') })
     const abort = new AbortController()
     this.#running.set(key, abort)
     void this.#watch(tab)
     try {
       await this.#perform(call, abort.signal, (answer) => {
-        if (this.#running.get(key) === abort) say(answer)
+        return this.#running.get(key) === abort ? say(answer) : undefined
       })
     } catch (error) {
       // A bug here must not leave a tab waiting for ever; it is still a bug.
-      if (this.#running.get(key) === abort) say({ kind: 'result', result: fail('engine-failed', String(error)) })
+      if (this.#running.get(key) === abort) void say({ kind: 'result', result: fail('engine-failed', String(error)) })
       throw error
     } finally {
       if (this.#running.get(key) === abort) this.#running.delete(key)
@@ -51,8 +54,8 @@ export class EngineHost {
     await this.#runner.unload()
   }
 
-  async #perform(call: TabCall, signal: AbortSignal, say: (answer: TabAnswer) => void): Promise<void> {
-    const result = (value: Result<unknown>) => say({ kind: 'result', result: value })
+  async #perform(call: TabCall, signal: AbortSignal, say: Say): Promise<void> {
+    const result = (value: Result<unknown>) => void say({ kind: 'result', result: value })
     switch (call.method) {
       case 'probe':
         return result(await this.#runner.probe())
@@ -64,21 +67,23 @@ export class EngineHost {
         return result(
           await this.#runner.load(
             call.source,
-            (progress) => say({ kind: 'progress', progress }),
+            (progress) => void say({ kind: 'progress', progress }),
             signal,
             call.onlyIfIdle,
           ),
         )
       case 'embed':
-        return result(await this.#runner.embed(call.source, call.texts, signal))
+        return result(await this.#runner.embed(call.source, call.texts, signal, call.manners))
       case 'count':
-        return result(await this.#runner.count(call.source, call.messages, signal))
+        return result(await this.#runner.count(call.source, call.messages, signal, call.raw))
       case 'release':
         return result(await this.#runner.release(call.source, signal))
       case 'selfTest':
         return result(await this.#runner.selfTest(signal))
       case 'chat':
-        for await (const event of this.#runner.chat(call.source, call.request, signal)) say({ kind: 'event', event })
+        for await (const event of this.#runner.chat(call.source, call.request, signal, call.manners)) {
+          await say({ kind: 'event', event })
+        }
         return
       default:
         call satisfies never

@@ -29,14 +29,16 @@ import type {
   AdapterFacts,
   EngineDoor,
   Inspection,
+  Manners,
   ModelRunner,
   ModelSource,
   RunnerInspection,
   SelfTest,
 } from './engine-door.ts'
 import { keyOfSource } from './engine-door.ts'
+import { readAhead } from './read-ahead.ts'
 import type { SpeedStore } from './speed-store.ts'
-import { Turns } from './turns.ts'
+import { type Release, Turns } from './turns.ts'
 
 export interface EnginesParts {
   /** An engine that has no maker does not exist here. */
@@ -131,7 +133,9 @@ export class Engines implements ModelRunner {
     source: ModelSource,
     request: ChatRequest,
     signal: AbortSignal,
+    manners?: Manners,
   ): AsyncGenerator<ChatEvent, void, undefined> {
+    if (manners?.courteous) return yield* this.#courteousChat(source, request, signal)
     const turn = await this.#turns.take(signal)
     if (!turn.ok) return yield endOf(turn)
     try {
@@ -141,8 +145,27 @@ export class Engines implements ModelRunner {
     }
   }
 
-  async embed(source: ModelSource, texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {
-    const turn = await this.#turns.take(signal)
+  async embed(
+    source: ModelSource,
+    texts: readonly string[],
+    signal: AbortSignal,
+    manners?: Manners,
+  ): Promise<Result<Embeddings>> {
+    if (!manners?.courteous) return this.#embed(source, texts, signal, await this.#turns.take(signal))
+    const wanted = new AbortController()
+    const turn = await this.#turns.take(signal, () => wanted.abort())
+    const other = turn.ok ? this.#whyOther(source) : null
+    if (turn.ok && other) turn.value()
+    const made = other ?? (await this.#embed(source, texts, AbortSignal.any([signal, wanted.signal]), turn))
+    return !made.ok && made.code === 'aborted' && !signal.aborted ? fail('owner-first', '') : made
+  }
+
+  async #embed(
+    source: ModelSource,
+    texts: readonly string[],
+    signal: AbortSignal,
+    turn: Result<Release>,
+  ): Promise<Result<Embeddings>> {
     if (!turn.ok) return turn
     try {
       for (let losses = 0; ; losses += 1) {
@@ -159,10 +182,15 @@ export class Engines implements ModelRunner {
   }
 
   /** Without a turn: a draft is counted while an answer runs. */
-  async count(source: ModelSource, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+  async count(
+    source: ModelSource,
+    messages: readonly ChatMessage[],
+    signal: AbortSignal,
+    raw = false,
+  ): Promise<Result<number>> {
     const loaded = this.#loaded
     const same = loaded?.key === keyOfSource(source) && (source.engine ?? loaded.door.name) === loaded.door.name
-    return loaded && same ? loaded.door.count(messages, signal) : fail('not-loaded', '')
+    return loaded && same ? loaded.door.count(messages, signal, raw) : fail('not-loaded', '')
   }
 
   async release(source: ModelSource, signal: AbortSignal): Promise<Result<null>> {
@@ -202,6 +230,34 @@ export class Engines implements ModelRunner {
     const loaded = this.#loaded
     this.#loaded = null
     await loaded?.door.unload()
+  }
+
+  /** Its turn is given back within a token of being wanted, also where nobody reads on. */
+  async *#courteousChat(
+    source: ModelSource,
+    request: ChatRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChatEvent, void, undefined> {
+    const wanted = new AbortController()
+    const turn = await this.#turns.take(signal, () => wanted.abort())
+    if (!turn.ok) return yield endOf(turn)
+    const other = this.#whyOther(source)
+    if (other) {
+      turn.value()
+      return yield endOf(other)
+    }
+    const left = new AbortController()
+    const either = AbortSignal.any([signal, wanted.signal, left.signal])
+    for await (const event of readAhead(this.#answer(source, request, either), either, left, turn.value)) {
+      const gaveWay = event.kind === 'end' && event.reason === 'abort' && !signal.aborted
+      yield gaveWay ? { ...event, code: 'owner-first', detail: '' } : event
+    }
+  }
+
+  /** A courteous call does not unload what somebody chose. */
+  #whyOther(source: ModelSource): Failure | null {
+    if (!this.#loaded || this.#loaded.key === keyOfSource(source)) return null
+    return fail('not-loaded', 'Another model is loaded there.')
   }
 
   async *#answer(

@@ -1,23 +1,42 @@
 /**
- * All links of this tab and who hears what comes over them: requests that this tab serves, and routes of its own. A link
- * has one reader; this is it. Knows no stage and no route.
+ * All links of this tab and who hears what comes over them: requests and jobs that this tab serves, routes and jobs of its
+ * own. A link has one reader; this is it. Knows no stage, no route and no job.
  */
 import type { Link } from '../mesh/link.ts'
-import type { AskerSays, MemberSays, StageSays } from '../wire/peer-control.ts'
-import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
+import { JOB_ASKER_SAYS, JOB_WORKER_SAYS, type JobAskerSays, type JobWorkerSays } from '../wire/job-words.ts'
+import type { AskerSays, MemberSays, PeerSays, StageSays } from '../wire/peer-control.ts'
+import type { PartFrame, RequestId, StageFrame } from '../wire/peer-frame.ts'
 import type { Failure } from '../wire/result.ts'
 
 /** Serves others. */
 export interface Server {
   hear(from: Link, message: AskerSays): void
-  take(from: Link, frame: PeerFrame): void
+  take(from: Link, frame: StageFrame): void
   gone(peer: string, reason: Failure): void
 }
 
 /** An asker's own route; hears only of its request. */
 export interface Route {
   hear(from: string, message: StageSays): void
-  take(from: string, frame: PeerFrame): void
+  take(from: string, frame: StageFrame): void
+  /** The link to a peer is gone. */
+  gone(peer: string, reason: Failure): void
+}
+
+/** Does whole jobs for others. */
+export interface JobDoor {
+  hear(from: Link, message: JobAskerSays): void
+  take(from: Link, part: PartFrame): void
+  gone(peer: string, reason: Failure): void
+}
+
+/** What a worker says of a job, or of all that it does. */
+export type JobHears = JobWorkerSays | Extract<StageSays, { readonly says: 'refused' | 'alive' | 'draining' }>
+
+/** An asker's own job at a worker; hears only of its request. */
+export interface OwnJob {
+  hear(from: string, message: JobHears): void
+  take(from: string, part: PartFrame): void
   /** The link to a peer is gone. */
   gone(peer: string, reason: Failure): void
 }
@@ -30,12 +49,15 @@ export interface Gate {
 export class Exchange {
   readonly #links = new Map<string, Link>()
   readonly #routes = new Map<RequestId, Route>()
+  readonly #ownJobs = new Map<RequestId, OwnJob>()
   readonly #server: Server | null
   readonly #gate: Gate | null
+  readonly #jobs: JobDoor | null
 
-  constructor(server: Server | null, gate: Gate | null = null) {
+  constructor(server: Server | null, gate: Gate | null = null, jobs: JobDoor | null = null) {
     this.#server = server
     this.#gate = gate
+    this.#jobs = jobs
   }
 
   /** Takes the place of an older link to the same peer. */
@@ -44,9 +66,17 @@ export class Exchange {
     link.onSays((message) => {
       if (message.says === 'member') void this.#gate?.hear(link, message)
       else if (isAsker(message)) this.#server?.hear(link, message)
-      else this.#hearStage(link.peer, message)
+      else if (isStage(message)) this.#hearStage(link.peer, message)
+      else if (isJobAsker(message)) this.#jobs?.hear(link, message)
+      else if (isJobWorker(message)) this.#ownJobs.get(message.request)?.hear(link.peer, message)
     })
     link.onFrame((frame) => {
+      if (frame.type === 'part') {
+        const own = this.#ownJobs.get(frame.request)
+        if (own) own.take(link.peer, frame)
+        else this.#jobs?.take(link, frame)
+        return
+      }
       const route = frame.type === 'token' ? this.#routes.get(frame.request) : undefined
       route?.take(link.peer, frame)
       // A stage of the route may be in the tab that asks.
@@ -65,22 +95,58 @@ export class Exchange {
     return () => this.#routes.delete(request)
   }
 
+  /** Returns how to stop. */
+  joinJob(request: RequestId, job: OwnJob): () => void {
+    this.#ownJobs.set(request, job)
+    return () => this.#ownJobs.delete(request)
+  }
+
   #hearStage(peer: string, message: StageSays): void {
     if (message.says === 'alive' || message.says === 'draining') {
       for (const route of [...this.#routes.values()]) route.hear(peer, message)
-    } else this.#routes.get(message.request)?.hear(peer, message)
+      for (const job of [...this.#ownJobs.values()]) job.hear(peer, message)
+      return
+    }
+    this.#routes.get(message.request)?.hear(peer, message)
+    if (message.says === 'refused') this.#ownJobs.get(message.request)?.hear(peer, message)
   }
 
   #lost(link: Link, reason: Failure): void {
     if (this.#links.get(link.peer) !== link) return
     this.#links.delete(link.peer)
     this.#server?.gone(link.peer, reason)
+    this.#jobs?.gone(link.peer, reason)
+    for (const job of [...this.#ownJobs.values()]) job.gone(link.peer, reason)
     for (const route of [...this.#routes.values()]) route.gone(link.peer, reason)
   }
 }
 
 const ASKER: readonly string[] = ['open', 'truncate', 'feed', 'spares', 'close'] satisfies readonly AskerSays['says'][]
 
-export function isAsker(message: AskerSays | StageSays): message is AskerSays {
+const STAGE: readonly string[] = [
+  'opened',
+  'truncated',
+  'held',
+  'refused',
+  'alive',
+  'draining',
+] satisfies readonly StageSays['says'][]
+
+export function isAsker(message: PeerSays): message is AskerSays {
   return ASKER.includes(message.says)
+}
+
+function isStage(message: PeerSays): message is StageSays {
+  return STAGE.includes(message.says)
+}
+
+const JOB_ASKER: readonly string[] = JOB_ASKER_SAYS
+const JOB_WORKER: readonly string[] = JOB_WORKER_SAYS
+
+function isJobAsker(message: PeerSays): message is JobAskerSays {
+  return JOB_ASKER.includes(message.says)
+}
+
+function isJobWorker(message: PeerSays): message is JobWorkerSays {
+  return JOB_WORKER.includes(message.says)
 }

@@ -4,7 +4,7 @@
  */
 import type { Link } from '../mesh/link.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
-import type { PeerFrame } from '../wire/peer-frame.ts'
+import type { StageFrame } from '../wire/peer-frame.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { type Assigned, type AssignWish, middleOf, type PrivateEnds } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
@@ -79,7 +79,7 @@ export class OwnEnds {
     return ok(true)
   }
 
-  take(from: Link, frame: PeerFrame): void {
+  take(from: Link, frame: StageFrame): void {
     this.#seats?.take(from, frame)
   }
 

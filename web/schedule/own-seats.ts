@@ -4,7 +4,7 @@
  */
 import type { Link } from '../mesh/link.ts'
 import { loopback } from '../mesh/loopback.ts'
-import type { PeerFrame } from '../wire/peer-frame.ts'
+import type { StageFrame } from '../wire/peer-frame.ts'
 import { type PeerId, seatOf } from '../wire/peers.ts'
 import { type Failure, fail } from '../wire/result.ts'
 import { type Exchange, isAsker } from './exchange.ts'
@@ -33,7 +33,9 @@ export class OwnSeats {
     const head = seat(first, null)
     // What the tail draws goes to the first stage, which is here too.
     this.#last = seat(last, toFirst)
-    atFirst.onFrame((frame) => head.take(atFirst, frame))
+    atFirst.onFrame((frame) => {
+      if (frame.type !== 'part') head.take(atFirst, frame)
+    })
     this.#providers = [head, this.#last]
     const links = [
       sitDown(head, self, seatOf(self, 'first'), exchange),
@@ -43,7 +45,7 @@ export class OwnSeats {
   }
 
   /** What comes from another peer: hidden states, which only the last seat takes. */
-  take(from: Link, frame: PeerFrame): void {
+  take(from: Link, frame: StageFrame): void {
     if (frame.type === 'hidden') this.#last.take(from, frame)
   }
 
@@ -61,9 +63,11 @@ export class OwnSeats {
 function sitDown(provider: Provider, self: PeerId, seat: string, exchange: Pick<Exchange, 'add'>): Link {
   const [toSeat, toAsker] = loopback(self, seat)
   toAsker.onSays((message) => {
-    if (message.says !== 'member' && isAsker(message)) provider.hear(toAsker, message)
+    if (isAsker(message)) provider.hear(toAsker, message)
   })
-  toAsker.onFrame((frame) => provider.take(toAsker, frame))
+  toAsker.onFrame((frame) => {
+    if (frame.type !== 'part') provider.take(toAsker, frame)
+  })
   exchange.add(toSeat)
   return toSeat
 }

@@ -12,7 +12,7 @@ import {
   STAGE_SILENT_MS_MAX,
 } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
-import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
+import type { RequestId, StageFrame } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Server } from './exchange.ts'
 import type { ServedStage } from './hop.ts'
@@ -108,7 +108,7 @@ export class Provider implements Server {
     else void served.work.hear(message)
   }
 
-  take(from: Link, frame: PeerFrame): void {
+  take(from: Link, frame: StageFrame): void {
     this.#served.get(frame.request)?.work.take(from.peer, frame)
   }
 

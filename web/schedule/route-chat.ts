@@ -119,10 +119,10 @@ export class RouteChat {
     const head = this.#head
     const failed = (reason: Failure) => new UsageClock(now).end(reason.code === 'aborted' ? 'abort' : 'error', reason)
     if (!head) return yield failed(fail('not-loaded', ''))
-    const prompt = await this.#encode(request.messages, '')
+    const prompt = await this.#encode(request.messages, '', request.raw)
     if (!prompt.ok) return yield failed(prompt)
-    const encode: TalkParts['encode'] = async (messages, begun) =>
-      begun === '' ? prompt : this.#encode(messages, begun)
+    const encode: TalkParts['encode'] = async (begun) =>
+      begun === '' ? prompt : this.#encode(request.messages, begun, request.raw)
     const kind = `${head.id} ${ends ? 'private' : ''} ${room ?? ''}`
     const kept = request.resume ? null : await this.#kept.take(kind, prompt.value)
     // The GPU is given back once nobody keeps ends here.
@@ -150,8 +150,8 @@ export class RouteChat {
     }
   }
 
-  #encode(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>> {
-    return this.#gguf.door.call((api) => api.encodeChat(messages, begun) as Promise<Result<readonly number[]>>)
+  #encode(messages: readonly ChatMessage[], begun: string, raw = false): Promise<Result<readonly number[]>> {
+    return this.#gguf.door.call((api) => api.encodeChat(messages, begun, raw) as Promise<Result<readonly number[]>>)
   }
 
   async #route(

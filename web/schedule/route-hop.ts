@@ -11,7 +11,7 @@ import type { Link } from '../mesh/link.ts'
 import { explain } from '../wire/codes.ts'
 import { ALIVE_MS, ALIVE_MS_MAX, DECODE_ROWS_MAX, TAKEOVERS_MAX } from '../wire/limits.ts'
 import type { StageSays } from '../wire/peer-control.ts'
-import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
+import type { RequestId, StageFrame } from '../wire/peer-frame.ts'
 import { type LayerSpan, peerOfSeat } from '../wire/peers.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Exchange, Route } from './exchange.ts'
@@ -178,7 +178,7 @@ export class RouteHop implements Hop, Route {
     if (message.says === 'held' && from === this.#line.tail) this.#arrived(message.position, { kind: 'none' })
   }
 
-  take(from: string, frame: PeerFrame): void {
+  take(from: string, frame: StageFrame): void {
     this.#watch.heard(from, this.#parts.clock.nowMs())
     if (frame.type !== 'token' || frame.epoch !== this.#stages.epoch || from !== this.#line.tail) return
     const { position, id } = frame

@@ -6,7 +6,7 @@
 import type { SamplerSpec } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
 import type { StageSays } from '../wire/peer-control.ts'
-import type { PeerFrame, RequestId } from '../wire/peer-frame.ts'
+import type { RequestId, StageFrame } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { RouteAnswers } from './route-answers.ts'
 import type { RouteJournal, TokensFrame } from './route-journal.ts'
@@ -147,7 +147,7 @@ export class RouteStages {
     if (this.#peers.length > 1) this.#to(this.#peers.length - 1, { type: 'ids', ...this.#about, position, ids })
   }
 
-  #to(index: number, frame: PeerFrame): void {
+  #to(index: number, frame: StageFrame): void {
     // Ids are short: all as urgent, so that none overtakes another.
     void this.#linkAt(index)?.send(frame, 'now')
   }

@@ -10,12 +10,12 @@ import type { Link } from '../mesh/link.ts'
 import type { Code } from '../wire/codes.ts'
 import { FRAMES_WAITING_BYTES_MAX, FRAMES_WAITING_MAX, TOKENS_IN_FLIGHT_MAX } from '../wire/limits.ts'
 import type { AskerSays, SamplerWire, StagePlace, StagePosition } from '../wire/peer-control.ts'
-import { allFinite, type PeerFrame, type RequestId } from '../wire/peer-frame.ts'
+import { allFinite, type RequestId, type StageFrame } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { ServedStage } from './hop.ts'
 import { StageJournal } from './stage-journal.ts'
 
-type RowsFrame = Extract<PeerFrame, { readonly type: 'tokens' | 'chained' | 'hidden' }>
+type RowsFrame = Extract<StageFrame, { readonly type: 'tokens' | 'chained' | 'hidden' }>
 type Open = Extract<AskerSays, { readonly says: 'open' }>
 
 export interface ServedParts {
@@ -96,7 +96,7 @@ export class ServedRequest {
     else if (message.epoch === this.#epoch) await this.#feed(message.position)
   }
 
-  take(from: string, frame: PeerFrame): void {
+  take(from: string, frame: StageFrame): void {
     if (frame.epoch < this.#epoch || this.#refused || !this.#knows(from)) return
     // The asker's copy, where asker and stage are one tab.
     if (frame.type === 'token' && !this.#first) return
@@ -164,7 +164,7 @@ export class ServedRequest {
     return peer === this.#parts.asker.peer || peer === before || peer === tail
   }
 
-  #whyNot(from: string, frame: PeerFrame): string | null {
+  #whyNot(from: string, frame: StageFrame): string | null {
     if (frame.epoch !== this.#epoch) return `epoch ${frame.epoch} was never announced`
     if (this.#waiting.length >= FRAMES_WAITING_MAX) return `${FRAMES_WAITING_MAX} frames wait already`
     if (this.#waitingBytes + bytesOf(frame) > FRAMES_WAITING_BYTES_MAX) return 'too many bytes wait already'
@@ -198,7 +198,7 @@ export class ServedRequest {
     this.#waitingBytes = 0
   }
 
-  #misplaced(frame: PeerFrame): Failure | null {
+  #misplaced(frame: StageFrame): Failure | null {
     if (!('count' in frame) || frame.position === this.#due) return null
     return fail('position-mismatch', `Rows for ${frame.position} came where ${this.#due} was due.`)
   }
@@ -373,7 +373,7 @@ export class ServedRequest {
   }
 }
 
-function bytesOf(frame: PeerFrame): number {
+function bytesOf(frame: StageFrame): number {
   if (frame.type === 'hidden') return frame.rows.byteLength
   return frame.type === 'tokens' ? frame.ids.byteLength : 0
 }

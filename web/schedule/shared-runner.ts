@@ -16,8 +16,8 @@ import {
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, type Result } from '../wire/result.ts'
 import { Election, type Locks } from './election.ts'
-import type { AdapterFacts, ModelRunner, ModelSource, RunnerInspection, SelfTest } from './engine-door.ts'
-import { EngineHost } from './engine-host.ts'
+import type { AdapterFacts, Manners, ModelRunner, ModelSource, RunnerInspection, SelfTest } from './engine-door.ts'
+import { EngineHost, type Say } from './engine-host.ts'
 import { parseTabMessage, type TabAnswer, type TabCall, type TabMessage, tabLock } from './tab-wire.ts'
 
 export interface SharedParts {
@@ -33,7 +33,7 @@ interface OpenCall {
   readonly id: number
   /** Made anew for every owner: an answer carries what it has come to. */
   readonly make: () => TabCall
-  readonly take: (answer: TabAnswer) => void
+  readonly take: Say
   /** Before it goes to another owner than the first. */
   readonly onResend: (sent: number) => void
   /** The tab it was sent to; null while there is none. */
@@ -103,12 +103,22 @@ export class SharedRunner implements ModelRunner {
     return this.#ask(() => ({ method: 'load', source, onlyIfIdle }), signal, onProgress)
   }
 
-  embed(source: ModelSource, texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {
-    return this.#ask(() => ({ method: 'embed', source, texts }), signal)
+  embed(
+    source: ModelSource,
+    texts: readonly string[],
+    signal: AbortSignal,
+    manners?: Manners,
+  ): Promise<Result<Embeddings>> {
+    return this.#ask(() => ({ method: 'embed', source, texts, manners }), signal)
   }
 
-  count(source: ModelSource, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
-    return this.#ask(() => ({ method: 'count', source, messages }), signal)
+  count(
+    source: ModelSource,
+    messages: readonly ChatMessage[],
+    signal: AbortSignal,
+    raw = false,
+  ): Promise<Result<number>> {
+    return this.#ask(() => ({ method: 'count', source, messages, raw }), signal)
   }
 
   release(source: ModelSource, signal: AbortSignal): Promise<Result<null>> {
@@ -126,10 +136,12 @@ export class SharedRunner implements ModelRunner {
     source: ModelSource,
     request: ChatRequest,
     signal: AbortSignal,
+    manners?: Manners,
   ): AsyncGenerator<ChatEvent, void, undefined> {
     const log = new CommittedLog(request.resume)
     const events: ChatEvent[] = []
     let wake = () => {}
+    let onRead = () => {}
     const push = (event: ChatEvent) => {
       log.take(event)
       events.push(event)
@@ -144,11 +156,14 @@ export class SharedRunner implements ModelRunner {
     const call = this.#begin(
       () => {
         const resume = log.committed
-        return { method: 'chat', source, request: resume ? { ...request, resume } : request }
+        return { method: 'chat', source, request: resume ? { ...request, resume } : request, manners }
       },
       (answer) => {
         if (answer.kind === 'event') push(answer.event)
         else if (answer.kind === 'result') refuse(answer.result)
+        // What is computed for others is not computed far ahead of who reads it, as long as the engine is of this tab.
+        const ahead = manners?.courteous && answer.kind === 'event' && answer.event.kind !== 'end'
+        return ahead ? new Promise((read) => (onRead = read)) : undefined
       },
       (sent) => {
         if (sent > OWNERS_PER_ANSWER_MAX)
@@ -164,10 +179,12 @@ export class SharedRunner implements ModelRunner {
         const event = events.shift()
         if (event) yield event
         if (event?.kind === 'end') return
+        if (events.length === 0) onRead()
         if (events.length === 0) await new Promise<void>((resolve) => (wake = resolve))
       }
     } finally {
       signal.removeEventListener('abort', abort)
+      onRead()
       // Where the reader left early, the owner must not go on for nobody.
       if (this.#open.delete(call.id)) this.#tellAbort(call)
     }
@@ -190,14 +207,15 @@ export class SharedRunner implements ModelRunner {
       // What kills one tab must not be handed on until it has killed them all.
       const onResend = (sent: number) => {
         const lost = fail('worker-lost', `${OWNERS_PER_CALL_MAX} tabs were lost over it.`)
-        if (sent > OWNERS_PER_CALL_MAX) call.take({ kind: 'result', result: lost })
+        if (sent > OWNERS_PER_CALL_MAX) void call.take({ kind: 'result', result: lost })
       }
-      const take = (answer: TabAnswer) => {
+      const take: Say = (answer) => {
         if (answer.kind === 'progress') onProgress(answer.progress)
-        if (answer.kind !== 'result') return
+        if (answer.kind !== 'result') return undefined
         signal?.removeEventListener('abort', abort)
         this.#open.delete(call.id)
         resolve(answer.result as Result<T>)
+        return undefined
       }
       const call = this.#begin(make, take, onResend)
       signal?.addEventListener('abort', abort, { once: true })
@@ -219,7 +237,7 @@ export class SharedRunner implements ModelRunner {
     const { tab, channel } = this.#parts
     if (!this.#open.has(call.id) || this.#owner === null || call.owner === this.#owner) return
     if (call.aborted) {
-      call.take({ kind: 'result', result: fail('aborted', '') })
+      void call.take({ kind: 'result', result: fail('aborted', '') })
       return
     }
     call.owner = this.#owner
@@ -231,16 +249,16 @@ export class SharedRunner implements ModelRunner {
     else channel.postMessage({ kind: 'call', from: tab, to: this.#owner, id, call: call.make() } satisfies TabMessage)
   }
 
-  #take(from: string, id: number, answer: TabAnswer): void {
+  #take(from: string, id: number, answer: TabAnswer): Promise<void> | undefined {
     const call = this.#open.get(id)
     // A tab that was stepped over may still speak when it thaws.
-    if (call?.owner === from) call.take(answer)
+    return call?.owner === from ? call.take(answer) : undefined
   }
 
   #abort(call: OpenCall): void {
     if (!this.#open.has(call.id)) return
     call.aborted = true
-    if (call.owner === null) call.take({ kind: 'result', result: fail('aborted', '') })
+    if (call.owner === null) void call.take({ kind: 'result', result: fail('aborted', '') })
     else this.#tellAbort(call)
   }
 
@@ -309,8 +327,10 @@ export class SharedRunner implements ModelRunner {
       case 'call': {
         if (!this.isOwner) return
         const { id, call } = message
-        const say = (answer: TabAnswer) =>
+        const say: Say = (answer) => {
           channel.postMessage({ kind: 'answer', from: tab, to: from, id, answer } satisfies TabMessage)
+          return undefined
+        }
         void this.#host.run(from, id, call, say)
         return
       }
@@ -318,7 +338,7 @@ export class SharedRunner implements ModelRunner {
         this.#host.abort(from, message.id)
         return
       case 'answer':
-        this.#take(from, message.id, message.answer)
+        void this.#take(from, message.id, message.answer)
         return
       default:
         message satisfies never

@@ -82,13 +82,13 @@ export class StageChat implements EngineDoor {
   async *chat(request: ChatRequest, signal: AbortSignal): AsyncGenerator<ChatEvent, void, undefined> {
     const { loaded, now } = this
     if (!loaded) return yield new UsageClock(now).end('error', fail('not-loaded', ''))
-    const encode: TalkParts['encode'] = (messages, begun) => this.encode(messages, begun)
+    const encode: TalkParts['encode'] = (begun) => this.encode(request.messages, begun, request.raw)
     yield* talk({ session: loaded.session, vocabulary: loaded.model.vocabulary, encode, now }, request, signal)
   }
 
-  async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+  async count(messages: readonly ChatMessage[], signal: AbortSignal, raw = false): Promise<Result<number>> {
     if (!this.loaded) return fail('not-loaded', '')
-    const prompt = await this.encode(messages, '')
+    const prompt = await this.encode(messages, '', raw)
     if (signal.aborted) return fail('aborted', '')
     return prompt.ok ? ok(prompt.value.length) : prompt
   }
@@ -100,8 +100,8 @@ export class StageChat implements EngineDoor {
       : fail('not-loaded', '')
   }
 
-  private encode(messages: readonly ChatMessage[], begun: string): Promise<Result<readonly number[]>> {
-    return this.gguf.door.call((api) => api.encodeChat(messages, begun) as Promise<Result<readonly number[]>>)
+  private encode(messages: readonly ChatMessage[], begun: string, raw = false): Promise<Result<readonly number[]>> {
+    return this.gguf.door.call((api) => api.encodeChat(messages, begun, raw) as Promise<Result<readonly number[]>>)
   }
 
   /** The stage in the worker as a hop. */

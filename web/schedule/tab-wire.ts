@@ -5,10 +5,10 @@
  */
 import type { ChatEvent, ChatMessage, ChatRequest, LoadProgress } from '../wire/chat.ts'
 import type { Result } from '../wire/result.ts'
-import type { ModelSource } from './engine-door.ts'
+import type { Manners, ModelSource } from './engine-door.ts'
 
-/** History: 1, first version. 2, `count`. 3, `release` and `selfTest`. */
-const VERSION = 3
+/** History: 1, first version. 2, `count`. 3, `release` and `selfTest`. 4, raw prompts and `manners`. */
+const VERSION = 4
 export const TABS_CHANNEL = `weft-engine/${VERSION}`
 /** Held by the owner for as long as it is one. */
 export const OWNER_LOCK = `weft-engine-owner/${VERSION}`
@@ -20,9 +20,24 @@ export type TabCall =
   | { readonly method: 'cached' }
   | { readonly method: 'inspect'; readonly source: ModelSource }
   | { readonly method: 'load'; readonly source: ModelSource; readonly onlyIfIdle: boolean }
-  | { readonly method: 'chat'; readonly source: ModelSource; readonly request: ChatRequest }
-  | { readonly method: 'embed'; readonly source: ModelSource; readonly texts: readonly string[] }
-  | { readonly method: 'count'; readonly source: ModelSource; readonly messages: readonly ChatMessage[] }
+  | {
+      readonly method: 'chat'
+      readonly source: ModelSource
+      readonly request: ChatRequest
+      readonly manners: Manners | undefined
+    }
+  | {
+      readonly method: 'embed'
+      readonly source: ModelSource
+      readonly texts: readonly string[]
+      readonly manners: Manners | undefined
+    }
+  | {
+      readonly method: 'count'
+      readonly source: ModelSource
+      readonly messages: readonly ChatMessage[]
+      readonly raw: boolean
+    }
   | { readonly method: 'release'; readonly source: ModelSource }
   | { readonly method: 'selfTest' }
 

@@ -5,17 +5,17 @@
 
 import { tokensLeft } from '../rules/committed.ts'
 import type { VocabularyBytes } from '../tokens/codec.ts'
-import type { ChatEvent, ChatMessage, ChatRequest } from '../wire/chat.ts'
+import type { ChatEvent, ChatRequest } from '../wire/chat.ts'
 import type { Result } from '../wire/result.ts'
 import { AnswerText } from './answer-text.ts'
 import type { Session } from './session.ts'
 import { UsageClock } from './usage-clock.ts'
 
 export interface TalkParts {
-  readonly session: Session
+  readonly session: Pick<Session, 'generate'>
   readonly vocabulary: VocabularyBytes
-  /** `begun`: the answer so far, where one goes on from its text; else empty. */
-  readonly encode: (messages: readonly ChatMessage[], begun: string) => Promise<Result<readonly number[]>>
+  /** The request's prompt. `begun`: the answer so far, where one goes on from its text; else empty. */
+  readonly encode: (begun: string) => Promise<Result<readonly number[]>>
   readonly now: () => number
 }
 
@@ -27,10 +27,10 @@ export async function* talk(
   const clock = new UsageClock(now)
   const begun = request.resume ?? null
   const byText = begun !== null && begun.tokens.length === 0
-  const prompt = await encode(request.messages, byText ? begun.text : '')
+  const prompt = await encode(byText ? begun.text : '')
   if (!prompt.ok) return yield clock.end('error', prompt)
   clock.prompt(prompt.value.length)
-  const text = new AnswerText(vocabulary, request.stop, byText)
+  const text = new AnswerText(vocabulary, request.stop, byText || request.raw === true)
   if (byText) yield { kind: 'notice', code: 'resumed-from-text', detail: '' }
   else if (begun) {
     const shown = text.restore(begun)

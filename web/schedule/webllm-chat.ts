@@ -153,14 +153,14 @@ export class WebLlmChat implements EngineDoor {
     if (signal.aborted) return yield clock.end('abort')
     const begun = request.resume?.text ?? ''
     if (begun !== '') yield { kind: 'notice', code: 'resumed-from-text', detail: '' }
-    const { messages, sampling } = request
+    const { messages, raw = false, sampling } = request
     const queue = new EventQueue<string>()
     const stop = () => this.#worker.tell((api) => api.stop())
     signal.addEventListener('abort', stop)
     const ended = this.#worker
       .call((api) =>
         api.chat(
-          { messages, sampling, maxTokens: tokensLeft(request), begun },
+          { messages, raw, sampling, maxTokens: tokensLeft(request), begun },
           Comlink.proxy((text: string) => queue.push(text)),
         ),
       )
@@ -206,8 +206,8 @@ export class WebLlmChat implements EngineDoor {
     return failure.code === 'device-lost' ? fail('worker-lost', `The GPU was lost: ${failure.detail}`) : failure
   }
 
-  async count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
-    return this.#loaded ? this.#worker.callUntil(signal, (api) => api.count(messages)) : fail('not-loaded', '')
+  async count(messages: readonly ChatMessage[], signal: AbortSignal, raw = false): Promise<Result<number>> {
+    return this.#loaded ? this.#worker.callUntil(signal, (api) => api.count(messages, raw)) : fail('not-loaded', '')
   }
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>> {

@@ -7,7 +7,14 @@ import type { GivingLimits, Hours } from '../rules/giving.ts'
 import { ENGINE_NAMES, type EngineName } from '../wire/chat.ts'
 import type { ConversationSettings } from '../wire/conversation.ts'
 import { parseSettings } from '../wire/conversation-file.ts'
-import { DAY_MINUTES, DRAFTS_CHARACTERS_MAX, DRAFTS_KEPT_MAX, DUTIES } from '../wire/limits.ts'
+import {
+  DAY_MINUTES,
+  DRAFTS_CHARACTERS_MAX,
+  DRAFTS_KEPT_MAX,
+  DUTIES,
+  NAME_CHARACTERS_MAX,
+  REDACTED_NAMES_MAX,
+} from '../wire/limits.ts'
 import { isRoomId, type RoomId } from '../wire/rooms.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const
@@ -21,10 +28,21 @@ export interface Preferences {
   readonly modelKey: string | null
   readonly engine: EngineName | null
   /** Who is to answer where a conversation allows others; null lets the rule decide. */
-  readonly mode: 'local' | 'layers' | null
+  readonly mode: 'local' | 'job' | 'layers' | null
   /** Of new conversations; null for the app's own. */
   readonly settings: ConversationSettings | null
   readonly mesh: MeshPreferences
+  readonly redaction: RedactionPreferences
+  /** Answers at temperature 0 are kept and given again. */
+  readonly keepAnswers: boolean
+}
+
+/** What is replaced before a prompt leaves this device, by scope. What stays here is never touched. */
+export interface RedactionPreferences {
+  readonly anyone: boolean
+  readonly room: boolean
+  /** Replaced beside what is found by its form. */
+  readonly names: readonly string[]
 }
 
 /** What a person has agreed to and allowed of the mesh. As `MeshSettings` of the app's view says it. */
@@ -58,6 +76,7 @@ const NO_MESH: MeshPreferences = {
   keepAwake: false,
   screenOn: false,
 }
+const DEFAULT_REDACTION: RedactionPreferences = { anyone: true, room: false, names: [] }
 const NONE: Preferences = {
   theme: 'system',
   sidebar: true,
@@ -66,6 +85,8 @@ const NONE: Preferences = {
   mode: null,
   settings: null,
   mesh: NO_MESH,
+  redaction: DEFAULT_REDACTION,
+  keepAnswers: false,
 }
 
 /** The part of `localStorage` that is used here; null where the browser refuses it. */
@@ -88,6 +109,8 @@ export class PreferenceStore {
 
   set(change: Partial<Preferences>): void {
     this.#value = { ...this.#value, ...change }
+    const { redaction } = this.#value
+    this.#value = { ...this.#value, redaction: { ...redaction, names: namesFrom(redaction.names) } }
     this.#write(KEY, this.#value)
   }
 
@@ -127,17 +150,38 @@ export class PreferenceStore {
 
 function parsePreferences(value: unknown): Preferences {
   if (value === null || typeof value !== 'object') return NONE
-  const { theme, sidebar, modelKey, engine, mode, settings, mesh } = value as Record<string, unknown>
+  const { theme, sidebar, modelKey, engine, mode, settings, mesh, redaction, keepAnswers } = value as Record<
+    string,
+    unknown
+  >
   const kept = settings === null || settings === undefined ? null : parseSettings(settings)
   return {
     theme: THEMES.find((name) => name === theme) ?? NONE.theme,
     sidebar: typeof sidebar === 'boolean' ? sidebar : NONE.sidebar,
     modelKey: typeof modelKey === 'string' ? modelKey : null,
     engine: ENGINE_NAMES.find((name) => name === engine) ?? null,
-    mode: mode === 'local' || mode === 'layers' ? mode : null,
+    mode: mode === 'local' || mode === 'job' || mode === 'layers' ? mode : null,
     settings: kept?.ok ? kept.value : null,
     mesh: parseMesh(mesh),
+    redaction: parseRedaction(redaction),
+    keepAnswers: keepAnswers === true,
   }
+}
+
+function parseRedaction(value: unknown): RedactionPreferences {
+  if (value === null || typeof value !== 'object') return DEFAULT_REDACTION
+  const { anyone, room, names } = value as Record<string, unknown>
+  return {
+    anyone: typeof anyone === 'boolean' ? anyone : DEFAULT_REDACTION.anyone,
+    room: typeof room === 'boolean' ? room : DEFAULT_REDACTION.room,
+    names: namesFrom(Array.isArray(names) ? names : []),
+  }
+}
+
+/** Trimmed, each once, as many as are allowed. */
+function namesFrom(values: readonly unknown[]): readonly string[] {
+  const names = values.filter((one) => typeof one === 'string').map((name) => name.trim().slice(0, NAME_CHARACTERS_MAX))
+  return [...new Set(names)].filter((name) => name !== '').slice(0, REDACTED_NAMES_MAX)
 }
 
 function parseMesh(value: unknown): MeshPreferences {

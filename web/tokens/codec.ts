@@ -3,6 +3,7 @@
  * goes through `VocabularyBytes`, a flat table that can be transferred between threads: token id -> raw bytes. A token
  * may hold half a UTF-8 character; only `detokenizer.ts` turns bytes into text.
  */
+import { rawText } from '../rules/raw-prompt.ts'
 import type { ChatMessage } from '../wire/chat.ts'
 import { ok, type Result } from '../wire/result.ts'
 
@@ -35,7 +36,9 @@ export interface TokenCodec {
   encodeChat(messages: readonly ChatMessage[]): Result<readonly number[]>
   /** What `encodeChat` gives ids of, begin token included, for an engine that tokenises by itself. Same refusals. */
   renderChat(messages: readonly ChatMessage[]): Result<readonly ChatSpan[]>
-  /** The ids of `renderChat`'s spans: those of `encodeChat`. */
+  /** A text to write on after: the begin token where the model file asks for one, then the text and nothing but text. */
+  renderRaw(text: string): readonly ChatSpan[]
+  /** The ids of `renderChat`'s spans: those of `encodeChat`. Also of `renderRaw`'s. */
   encodeSpans(spans: readonly ChatSpan[]): readonly number[]
 }
 
@@ -51,4 +54,14 @@ export function encodeBegun(
   const chat = codec.encodeChat(messages)
   if (!chat.ok || begun === '') return chat
   return ok([...chat.value, ...codec.encode(begun, { special: false, bos: false })])
+}
+
+/** A raw prompt; what was written after it so far is one text with it. Refusals: those of `rawText`. */
+export function encodeRaw(
+  codec: TokenCodec,
+  messages: readonly ChatMessage[],
+  begun: string,
+): Result<readonly number[]> {
+  const text = rawText(messages)
+  return text.ok ? ok(codec.encodeSpans(codec.renderRaw(text.value + begun))) : text
 }

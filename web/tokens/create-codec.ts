@@ -101,10 +101,11 @@ export function createCodec(metadata: Directory['metadata'], now: () => Date = (
     const bos = missingBos(ids[0])
     return bos === null ? ids : [bos, ...ids]
   }
+  const begunBy = (bos: number | null, spans: readonly ChatSpan[]): readonly ChatSpan[] =>
+    bos === null ? spans : [{ kind: 'mark', id: bos, text: facts.tokens[bos] ?? '' }, ...spans]
   const renderChat = chatRenderer(facts, now, (rendered, restore) => {
     const spans = spansOf(rendered, restore)
-    const bos = missingBos(encodeSpans(spans.slice(0, 1))[0])
-    return bos === null ? spans : [{ kind: 'mark', id: bos, text: facts.tokens[bos] ?? '' }, ...spans]
+    return begunBy(missingBos(encodeSpans(spans.slice(0, 1))[0]), spans)
   })
 
   return ok({
@@ -120,6 +121,8 @@ export function createCodec(metadata: Directory['metadata'], now: () => Date = (
       return spans.ok ? ok(encodeSpans(spans.value)) : spans
     },
     renderChat,
+    renderRaw: (text) =>
+      begunBy(missingBos(undefined), [{ kind: 'plain', text: text.replace(LONE_SURROGATE, '\ufffd') }]),
     encodeSpans,
   })
 }

@@ -52,7 +52,7 @@ export class ChatWays {
 
   /** Others would answer now. */
   get over(): boolean {
-    return this.#choice.ok && this.#choice.value.mode === 'layers'
+    return this.#choice.ok && this.#choice.value.mode !== 'local'
   }
 
   /** Why the last scope was not taken. */

@@ -13,6 +13,7 @@ import { type Failure, fail } from '../wire/result.ts'
 import { Announcer } from './announcer.svelte.ts'
 import { ChatWays } from './chat-ways.svelte.ts'
 import { formatCount } from './format.ts'
+import { LeavingPrompt } from './leaving.svelte.ts'
 import { Router } from './route.svelte.ts'
 import { TokenCount } from './token-count.svelte.ts'
 
@@ -24,6 +25,7 @@ export class Chat {
   readonly router: Router
   readonly tokens: TokenCount
   readonly ways: ChatWays
+  readonly leaving: LeavingPrompt
   readonly #app: App
   #draft = $state('')
   #attachments = $state.raw<readonly Attachment[]>([])
@@ -46,6 +48,7 @@ export class Chat {
       if (route.screen === 'chat') void this.#follow(route.conversationId)
     })
     this.ways = new ChatWays(app)
+    this.leaving = new LeavingPrompt((messages) => app.ways.leaves(messages, this.ways.scope))
     this.tokens = new TokenCount((messages, signal) => app.ways.count(messages, signal, this.ways.scope))
     app.subscribe((view) => {
       this.#view = view
@@ -311,7 +314,9 @@ export class Chat {
 
   /** The prompt has changed, or would with the draft. */
   recount(): void {
-    this.tokens.follow(() => this.#app.conversations.prompt(this.#draft.trim(), this.#attachments))
+    const prompt = () => this.#app.conversations.prompt(this.#draft.trim(), this.#attachments)
+    this.tokens.follow(prompt)
+    this.leaving.follow(prompt)
   }
 
   /** Another conversation is shown. */

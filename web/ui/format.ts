@@ -10,6 +10,7 @@ const STEPS = [
 ] as const
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const date = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric' })
 const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1, minimumFractionDigits: 1 })
 
 /** `94 MB`, `1.1 GB`: one decimal under 10, none above. */
@@ -47,6 +48,11 @@ export function formatSeconds(ms: number): string {
 export function formatTimeLeft(bytesLeft: number, bytesPerSecond: number): string {
   const seconds = Math.ceil(bytesLeft / bytesPerSecond)
   return seconds < 90 ? `${seconds} s left` : `${Math.ceil(seconds / 60)} min left`
+}
+
+/** `22 November 2026`. */
+export function formatDate(ms: number): string {
+  return date.format(ms)
 }
 
 export function formatCount(count: number): string {

@@ -1,6 +1,9 @@
 /** Sentences about who answers, and why. Pure; no state, no markup. */
-import type { AnsweredStage, ModeReason } from '../wire/chat.ts'
+import type { Mode, ModeCandidate } from '../app-view.ts'
+import type { AnsweredStage, AnsweredWorker, Answerer, ModeReason } from '../wire/chat.ts'
+import { CODES } from '../wire/codes.ts'
 import type { Scope } from '../wire/conversation.ts'
+import { formatCount, formatDate, formatSeconds } from './format.ts'
 import { saySpan } from './mesh/mesh-words.ts'
 
 export const SCOPE_WORDS: Readonly<Record<Scope, string>> = {
@@ -13,9 +16,9 @@ export const SCOPE_WORDS: Readonly<Record<Scope, string>> = {
 export function sayScope(scope: Scope, room: string | null): string {
   const hints: Readonly<Record<Scope, string>> = {
     device: '',
-    room: `Tabs of ${room ?? 'your room'} that answer can read this conversation.`,
+    room: `Tabs of ${room ?? 'your room'} that answer can read this conversation. One that answers it whole reads your prompt.`,
     anyone:
-      'Strangers whose tabs answer can read this conversation: the first and the last see its words, those between see numbers that give some of them away.',
+      'Strangers whose tabs answer can read this conversation. Where one tab answers it whole, that tab reads your prompt; of several with layers, the first and the last see its words, those between see numbers that give some of them away.',
   }
   return hints[scope]
 }
@@ -24,23 +27,87 @@ export function sayOver(stages: readonly AnsweredStage[]): string {
   return `Layers over ${stages.length === 1 ? '1 tab' : `${stages.length} tabs`}`
 }
 
-export function sayStage({ span, peer, relayed }: AnsweredStage): string {
-  const link = relayed === null ? '' : relayed ? ', relayed' : ', direct'
-  return `${saySpan(span)} by ${peer}${link}`
+/** One tab that answered all of it, and therefore read all of it. */
+export function sayWorker({ peer, relayed }: AnsweredWorker): string {
+  return `Answered by a tab of somebody else, whole: ${peer}${sayLink(relayed)}`
 }
 
-export function sayWhy(why: ModeReason, over: boolean): string {
+export function sayStage({ span, peer, relayed }: AnsweredStage): string {
+  return `${saySpan(span)} by ${peer}${sayLink(relayed)}`
+}
+
+function sayLink(relayed: boolean | null): string {
+  if (relayed === null) return ''
+  return relayed ? ', relayed' : ', direct'
+}
+
+/** The model that was asked for could not answer. */
+export function sayInstead(insteadOf: string, model: string): string {
+  return `No one has ${insteadOf}: answered with ${model}, which is smaller`
+}
+
+export function sayKept(keptMs: number): string {
+  return `Kept answer of ${formatDate(keptMs)}`
+}
+
+/** `ahead`: jobs before it; `waitMs`: null while nobody offers the model. */
+export function sayQueue(ahead: number, waitMs: number | null): string {
+  const before = ahead === 0 ? 'you are next' : `${formatCount(ahead)} before you`
+  return `Waiting: ${before}${waitMs === null ? ', nobody has the model yet' : `, about ${formatSeconds(waitMs)}`}`
+}
+
+export function sayReplaced(count: number): string {
+  return count === 1 ? '1 value was replaced' : `${formatCount(count)} values were replaced`
+}
+
+/** Before it is sent. */
+export function sayWillReplace(count: number): string {
+  return count === 1 ? '1 value will be replaced' : `${formatCount(count)} values will be replaced`
+}
+
+/** How a mode is called where its predicted time stands. */
+const MODE_WORDS: Readonly<Record<Mode, string>> = {
+  local: 'This device',
+  job: 'Another tab, whole',
+  layers: 'Layers over several tabs',
+}
+
+/** What to expect of one way, or why it cannot answer. */
+export function sayCandidate({ mode, expectedMs, refusal }: ModeCandidate): string {
+  const fact = refusal
+    ? `${CODES[refusal.code][0]} (${refusal.code})`
+    : expectedMs === null
+      ? 'not measured yet'
+      : `about ${formatSeconds(expectedMs)} for 128 tokens`
+  return `${MODE_WORDS[mode]}: ${fact}`
+}
+
+type Place = 'here' | 'worker' | 'layers'
+
+export function placeOf({ stages, worker }: Answerer): Place {
+  if (worker) return 'worker'
+  return stages ? 'layers' : 'here'
+}
+
+/** Each step down is named: a smaller model is told by `sayInstead`. */
+export function sayWhy(why: ModeReason, place: Place): string {
   const here: Readonly<Record<ModeReason, string>> = {
     picked: 'here by your choice',
     only: 'here, as nobody else can',
     'fast-enough': 'here, as this device is fast enough',
     fastest: 'here, as this is fastest',
+    'no-whole-holder': 'here, as nobody else can',
+    smaller: 'here, with a smaller model',
+    queued: 'here, after a wait',
   }
   const there: Readonly<Record<ModeReason, string>> = {
     picked: 'by your choice',
     only: 'as this device cannot run it',
-    'fast-enough': 'as they are fast enough',
-    fastest: 'as they are faster than this device',
+    'fast-enough': place === 'worker' ? 'as it is fast enough' : 'as they are fast enough',
+    fastest: place === 'worker' ? 'as it is faster than this device' : 'as they are faster than this device',
+    'no-whole-holder': 'as neither this device nor another tab has it whole',
+    smaller: 'with a smaller model',
+    queued: 'after a wait, as all who have it were busy',
   }
-  return (over ? there : here)[why]
+  return (place === 'here' ? here : there)[why]
 }

@@ -90,12 +90,13 @@ export function sayEnding(state: AnswerState): string {
 }
 
 /** What the model did not read of the conversation; empty where it read all. */
-export function sayWindow({ fromId, summary }: ReadWindow, leftOut: number): string {
+export function sayWindow({ fromId, summary, pinnedIds = [] }: ReadWindow, leftOut: number): string {
   if (fromId === null) return ''
+  const files = pinnedIds.length > 0 ? ' Their files were read.' : ''
   const oldest = leftOut === 1 ? 'The oldest message' : `The oldest ${formatCount(leftOut)} messages`
   return summary === null
-    ? `${oldest} did not fit the model's context and were not read.`
-    : `${oldest} did not fit the model's context; it read a summary of them.`
+    ? `${oldest} did not fit the model's context and were not read.${files}`
+    : `${oldest} did not fit the model's context; it read a summary of them.${files}`
 }
 
 /** Speed, first token, counts: only what was measured. */

@@ -3,7 +3,9 @@
  * by the model's own template, the head of the reply, and what was said so far. WebLLM's chat interface cannot begin a
  * reply. Character for character what its chat interface would render. Pure.
  */
+import { SpecialTokens } from '../tokens/special-tokens.ts'
 import type { ChatMessage } from '../wire/chat.ts'
+import { SPECIAL_TOKENS_MAX } from '../wire/limits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ConversationTemplate } from './chat-settings.ts'
 
@@ -39,6 +41,20 @@ export function prefixText(template: ConversationTemplate, tokenizerJson: unknow
     return typeof content === 'string' ? content : ''
   }
   return template.system_prefix_token_ids.map(textOf).join('')
+}
+
+/**
+ * What the tokenizer takes for a token of its own wherever it stands, as `tokenizer.json` lists it. Chat cannot keep it out
+ * of messages (docs/WEBLLM.md); a raw prompt goes through here whole, so it can.
+ */
+export function marksOf(tokenizerJson: unknown): SpecialTokens {
+  const added = (tokenizerJson as { added_tokens?: unknown } | null)?.added_tokens
+  const marks: [number, string][] = []
+  for (const entry of Array.isArray(added) ? (added as unknown[]).slice(0, SPECIAL_TOKENS_MAX) : []) {
+    const { id, content, special } = (entry ?? {}) as { id?: unknown; content?: unknown; special?: unknown }
+    if (special === true && typeof id === 'number' && typeof content === 'string') marks.push([id, content])
+  }
+  return new SpecialTokens(marks)
 }
 
 /**

@@ -4,10 +4,13 @@
  */
 import type { ChatCompletionRequestStreaming, MLCEngine } from '@mlc-ai/web-llm'
 import { refuseOversize } from '../rules/prompt-limits.ts'
+import { rawText } from '../rules/raw-prompt.ts'
+import { breakMarks } from '../tokens/control-marks.ts'
+import type { SpecialTokens } from '../tokens/special-tokens.ts'
 import type { MlcFiles } from '../weights/mlc-files.ts'
 import type { ChatMessage, Sampling } from '../wire/chat.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
-import { begunPrompt, prefixText, promptParts, shieldDollars } from './begun-prompt.ts'
+import { begunPrompt, marksOf, prefixText, promptParts, shieldDollars } from './begun-prompt.ts'
 import type { ChatSettings } from './chat-settings.ts'
 import { failureOf } from './failure-of.ts'
 import type { watchGpu } from './gpu-watch.ts'
@@ -29,6 +32,12 @@ interface Held {
   readonly messages: readonly ChatMessage[]
   readonly answer: string
   readonly tokens: number
+}
+
+/** What the completions interface leaves to its caller. */
+interface Begins {
+  readonly prefix: string
+  readonly marks: SpecialTokens
 }
 
 const NO_CHAT = fail('engine-mismatch', 'This model makes embeddings and does not chat.')
@@ -60,7 +69,7 @@ export class EngineSession {
   readonly #settings: ChatSettings
   readonly #watch: Watch
   #held: Held | null = null
-  #prefix: string | null = null
+  #begins: Begins | null = null
 
   constructor(engine: MLCEngine, files: MlcFiles, settings: ChatSettings, watch: Watch) {
     this.#engine = engine
@@ -90,7 +99,7 @@ export class EngineSession {
       const prefillTokens = usage?.prompt_tokens ?? 0
       const completionTokens = usage?.completion_tokens ?? 0
       // Only then: WebLLM rebuilds a conversation that was cut, because its last token is not in the KV.
-      if (reason === 'stop' && request.begun === '')
+      if (reason === 'stop' && request.begun === '' && !request.raw)
         this.#held = { messages: request.messages, answer, tokens: reusedTokens + prefillTokens + completionTokens }
       return ok({ reason, prefillTokens, reusedTokens, completionTokens })
     } catch (error) {
@@ -108,18 +117,18 @@ export class EngineSession {
   }
 
   /** What the next `chat` of these messages would report as computed and reused together. */
-  count(messages: readonly ChatMessage[]): Result<number> {
+  async count(messages: readonly ChatMessage[], raw = false): Promise<Result<number>> {
     const { template } = this.#settings
     if (!template) return NO_CHAT
     const oversize = refuseOversize(messages)
     if (oversize) return oversize
-    const parts = promptParts(template, messages)
+    const parts = raw ? await this.#rawPrompt(messages, '') : promptParts(template, messages)
     if (!parts.ok) return parts
     const tokenize = tokenizeOf(this.#engine)
     if (!tokenize) return fail('tokenizer-unsupported', 'WebLLM does not give its tokenizer.')
-    const held = this.#reusable({ messages, begun: '' })
+    const held = this.#reusable({ messages, raw, begun: '' })
     // Of a conversation that goes on, WebLLM tokenises the last message and the head of the reply.
-    const read = held === 0 ? parts.value : parts.value.slice(-2)
+    const read = typeof parts.value === 'string' ? [parts.value] : held === 0 ? parts.value : parts.value.slice(-2)
     return ok(read.reduce((sum, part) => sum + tokenize(part).length, held))
   }
 
@@ -127,7 +136,7 @@ export class EngineSession {
     await this.#engine.interruptGenerate()
   }
 
-  async #begin({ messages, sampling, maxTokens, begun }: WebLlmRequest): Promise<Result<AsyncIterable<Chunk>>> {
+  async #begin({ messages, raw, sampling, maxTokens, begun }: WebLlmRequest): Promise<Result<AsyncIterable<Chunk>>> {
     const { template } = this.#settings
     if (!template) return NO_CHAT
     const shared = {
@@ -136,8 +145,10 @@ export class EngineSession {
       stream: true,
       stream_options: { include_usage: true },
     } as const
-    if (begun !== '') {
-      const prompt = begunPrompt(template, messages, begun, await this.#prefixOf())
+    if (raw || begun !== '') {
+      const prompt = raw
+        ? await this.#rawPrompt(messages, begun)
+        : begunPrompt(template, messages, begun, (await this.#beginsOf()).prefix)
       return prompt.ok ? ok(await this.#engine.completions.create({ ...shared, prompt: prompt.value })) : prompt
     }
     // Its type wants literal roles one by one; ours are the same three.
@@ -151,9 +162,9 @@ export class EngineSession {
   }
 
   /** Tokens of KV that WebLLM will not compute again, by its own rule: the same conversation, one turn longer. */
-  #reusable({ messages, begun }: Pick<WebLlmRequest, 'messages' | 'begun'>): number {
+  #reusable({ messages, raw, begun }: Pick<WebLlmRequest, 'messages' | 'raw' | 'begun'>): number {
     const held = this.#held
-    if (!held || begun !== '') return 0
+    if (!held || raw || begun !== '') return 0
     const expected = [...held.messages, { role: 'assistant', content: held.answer }]
     const same = expected.every(
       ({ role, content }, index) => messages[index]?.role === role && messages[index].content === content,
@@ -161,14 +172,22 @@ export class EngineSession {
     return same && messages.length === expected.length + 1 ? held.tokens : 0
   }
 
-  async #prefixOf(): Promise<string> {
-    if (this.#prefix !== null) return this.#prefix
-    const { template } = this.#settings
-    const needed = template !== null && template.system_prefix_token_ids.length > 0
-    const bytes = needed ? await this.#files.read('tokenizer.json') : null
+  /** As text for the completions interface. Its one text goes to the tokenizer as it is. */
+  async #rawPrompt(messages: readonly ChatMessage[], begun: string): Promise<Result<string>> {
+    const text = rawText(messages)
+    if (!text.ok) return text
+    const { prefix, marks } = await this.#beginsOf()
+    return ok(prefix + breakMarks(text.value + begun, marks))
+  }
+
+  async #beginsOf(): Promise<Begins> {
+    if (this.#begins) return this.#begins
+    const bytes = await this.#files.read('tokenizer.json')
     // Without a tokenizer.json there is no text for the begin token; the model then goes on without it.
-    this.#prefix = template && bytes?.ok ? prefixText(template, JSON.parse(new TextDecoder().decode(bytes.value))) : ''
-    return this.#prefix
+    const tokenizer: unknown = bytes.ok ? JSON.parse(new TextDecoder().decode(bytes.value)) : null
+    const { template } = this.#settings
+    this.#begins = { prefix: template ? prefixText(template, tokenizer) : '', marks: marksOf(tokenizer) }
+    return this.#begins
   }
 }
 

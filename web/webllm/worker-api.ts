@@ -23,6 +23,8 @@ export interface WebLlmModel {
 
 export interface WebLlmRequest {
   readonly messages: readonly ChatMessage[]
+  /** As that of a `ChatRequest`. */
+  readonly raw: boolean
   readonly sampling: Sampling
   readonly maxTokens: number
   /** The answer so far, where one goes on from its text; else empty. */
@@ -55,7 +57,7 @@ export interface WebLlmWorkerApi {
   chat(request: WebLlmRequest, onText: OnText): Promise<Result<WebLlmAnswer>>
   embed(texts: readonly string[]): Promise<Result<WebLlmEmbeddings>>
   /** At any time, also while an answer runs. */
-  count(messages: readonly ChatMessage[]): Promise<Result<number>>
+  count(messages: readonly ChatMessage[], raw: boolean): Promise<Result<number>>
   /** Ends the load or the answer that runs, as soon as it can. */
   stop(): Promise<void>
 }

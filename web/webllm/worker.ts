@@ -122,8 +122,8 @@ class WebLlmWorker implements WebLlmWorkerApi {
     return this.#session?.embed(texts) ?? NOT_LOADED
   }
 
-  async count(messages: readonly ChatMessage[]): Promise<Result<number>> {
-    return this.#session?.count(messages) ?? NOT_LOADED
+  async count(messages: readonly ChatMessage[], raw: boolean): Promise<Result<number>> {
+    return this.#session?.count(messages, raw) ?? NOT_LOADED
   }
 
   async stop(): Promise<void> {

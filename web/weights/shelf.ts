@@ -11,6 +11,7 @@ import { type HubGguf, summariseHubGguf } from './hub-gguf.ts'
 import { type HubManifest, summariseHub } from './hub-manifest.ts'
 import { type AnyManifest, checkKept } from './manifest.ts'
 import { canWriteHere, openOpfsCache, storageFailure, type UnprovedCache } from './opfs-cache.ts'
+import { inTime, patient, STORAGE_SILENT } from './patience.ts'
 import { type Home, openWeightsDatabase, type WeightsDatabase } from './weights-database.ts'
 
 const FOLDER = 'weft-models'
@@ -112,7 +113,8 @@ function makeShelf(root: FileSystemDirectoryHandle, database: WeightsDatabase): 
     try {
       await database.keepManifest(id, wanted)
       const folder = (await database.home(id))?.folder ?? id
-      return ok(await openOpfsCache(await root.getDirectoryHandle(folder, { create: true }), database, id))
+      const cache = await openOpfsCache(await root.getDirectoryHandle(folder, { create: true }), database, id)
+      return ok(patient(cache))
     } catch (error) {
       return storageFailure(error)
     }
@@ -182,6 +184,10 @@ export async function openShelf(): Promise<Result<Shelf>> {
   // Absent outside secure contexts, whatever the type says.
   if (!('storage' in navigator) || !('indexedDB' in globalThis))
     return fail('storage-denied', 'This page is not secure.')
+  return inTime(openNow(), STORAGE_SILENT)
+}
+
+async function openNow(): Promise<Result<Shelf>> {
   try {
     const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
     const database = await openWeightsDatabase()

@@ -18,6 +18,14 @@ export interface CensusModel {
   readonly modelId: string
   /** By where they begin. */
   readonly ranges: readonly CensusRange[]
+  /** Tabs that answer whole requests with it, and their mean speed; null where none does. */
+  readonly whole: CensusWhole | null
+}
+
+export interface CensusWhole {
+  readonly offers: number
+  /** Of those that have measured it; as the server assumes it where none has. */
+  readonly tokensPerSecond: number
 }
 
 export interface Census {
@@ -31,6 +39,7 @@ export interface Census {
 
 const { attempt, record, refuse, list, number, whole, orNull, span, modelId, run } = peerReaderOf('event-invalid')
 const MS_PER_LAYER_MAX = 60_000
+const TOKENS_PER_SECOND_MAX = 1e6
 
 export function parseLook(value: unknown): Result<boolean | RoomId> {
   return attempt(() =>
@@ -52,7 +61,13 @@ export function parseCensus(value: unknown): Result<Census> {
 function readModel(value: unknown): CensusModel {
   const fields = record(value, 'A model of a census')
   const ranges = list(fields['ranges'], '`ranges`', CENSUS_RANGES_MAX).map(readRange)
-  return { modelId: modelId(fields, 'modelId'), ranges }
+  return { modelId: modelId(fields, 'modelId'), ranges, whole: orNull(fields, 'whole', readWhole) }
+}
+
+function readWhole(value: unknown): CensusWhole {
+  const fields = record(value, '`whole`')
+  const offers = whole(fields, 'offers', CENSUS_PEERS_MAX)
+  return { offers, tokensPerSecond: number(fields, 'tokensPerSecond', 0, TOKENS_PER_SECOND_MAX) }
 }
 
 function readRange(value: unknown): CensusRange {

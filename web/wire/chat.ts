@@ -29,6 +29,8 @@ export interface Sampling {
 
 export interface ChatRequest {
   readonly messages: readonly ChatMessage[]
+  /** The one message, of the user, is a text after which the model writes on: no template, special tokens in it are text. */
+  readonly raw?: true
   readonly sampling: Sampling
   readonly maxTokens: number
   /** The answer ends before the first of these; it never shows one. */
@@ -51,6 +53,8 @@ export interface Committed {
   readonly spent: number
   /** Which positions of the prompt were computed in which frame; answer tokens ran one by one. Empty with `tokens`. */
   readonly schedule: readonly ScheduledFrame[]
+  /** What the engine wrote and the tokens say, where that is not what was shown. No engine is told of it. */
+  readonly raw?: string
 }
 
 export interface Usage {
@@ -77,7 +81,16 @@ export const NO_USAGE: Usage = {
 export type EndReason = 'stop' | 'length' | 'abort' | 'error'
 
 /** Why an answer was made where it was: the rule is `rules/mode-choice.ts`. */
-export const MODE_REASONS = ['picked', 'only', 'fast-enough', 'fastest'] as const
+export const MODE_REASONS = [
+  'picked',
+  'only',
+  'fast-enough',
+  'fastest',
+  // Steps down: nobody holds the whole model; a smaller one answers; it waits until somebody is free.
+  'no-whole-holder',
+  'smaller',
+  'queued',
+] as const
 export type ModeReason = (typeof MODE_REASONS)[number]
 
 /** Layers that another tab computed for an answer. */
@@ -86,6 +99,14 @@ export interface AnsweredStage {
   /** The short name of who stands there now: enough to tell the tabs of one answer apart, too little to know them again. */
   readonly peer: string
   /** Null where the link does not say. */
+  readonly relayed: boolean | null
+}
+
+/** The tab that answered a whole job. */
+export interface AnsweredWorker {
+  /** As of a stage. */
+  readonly peer: string
+  readonly engine: EngineName
   readonly relayed: boolean | null
 }
 
@@ -99,6 +120,14 @@ export interface Answerer {
   readonly why?: ModeReason
   /** Layers on other tabs, first to last; absent where this device answered. */
   readonly stages?: readonly AnsweredStage[]
+  /** Another tab, of a whole job; absent where this device or layers answered. */
+  readonly worker?: AnsweredWorker
+  /** The name of the model that was asked for, where a smaller one answered. */
+  readonly insteadOf?: string
+  /** Values that were replaced by placeholders before the prompt left this device. */
+  readonly replaced?: number
+  /** When the answer was computed, where it is one that this browser kept. */
+  readonly keptMs?: number
 }
 
 /**
@@ -109,8 +138,16 @@ export interface Answerer {
 export type ChatEvent =
   | { readonly kind: 'prefill'; readonly done: number; readonly total: number }
   | ({ readonly kind: 'answerer' } & Answerer)
+  /** It waits at the server. `ahead`: jobs before it. `waitMs`: an estimate; null while nobody offers the model. */
+  | { readonly kind: 'queued'; readonly ahead: number; readonly waitMs: number | null }
   | { readonly kind: 'schedule'; readonly frames: readonly ScheduledFrame[] }
-  | { readonly kind: 'text'; readonly text: string; readonly tokens?: readonly number[] }
+  | {
+      readonly kind: 'text'
+      readonly text: string
+      readonly tokens?: readonly number[]
+      /** All that the engine has written of this answer, where that is not what is shown: it has placeholders. */
+      readonly raw?: string
+    }
   | { readonly kind: 'notice'; readonly code: Code; readonly detail: string }
   | {
       readonly kind: 'end'
@@ -169,9 +206,9 @@ export interface ChatEngine<Source> {
    * Tokens of the prompt that `chat` would make of these messages, all that the template adds included: what it would report
    * as `usage.promptTokens`. Computes nothing on the model, and a prompt longer than the context is counted too. Refusals:
    * `not-loaded`, `aborted`, those of the template; `context-full` past `PROMPT_CHARACTERS_MAX`; `tokenizer-unsupported`
-   * where only the model's runtime knows the tokenizer and does not tell.
+   * where only the model's runtime knows the tokenizer and does not tell. `raw`: as that of a request.
    */
-  count(messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>>
+  count(messages: readonly ChatMessage[], signal: AbortSignal, raw?: boolean): Promise<Result<number>>
   /** Refusals: `embeddings-unsupported` where the model or the engine has none, `context-full`, `not-loaded`, `aborted`. */
   embed(texts: readonly string[], signal: AbortSignal): Promise<Result<Embeddings>>
   unload(): Promise<void>

@@ -2,7 +2,15 @@
  * Reads conversations from outside: export files (`weft-conversations/1`) and records that an older version of the app
  * kept. Every field is checked, unknown ones are dropped, and nothing is guessed. Pure.
  */
-import { type AnsweredStage, type Answerer, ENGINE_NAMES, MODE_REASONS, type Sampling, type Usage } from './chat.ts'
+import {
+  type AnsweredStage,
+  type AnsweredWorker,
+  type Answerer,
+  ENGINE_NAMES,
+  MODE_REASONS,
+  type Sampling,
+  type Usage,
+} from './chat.ts'
 import { CODES, type Code } from './codes.ts'
 import {
   ANSWER_STATES,
@@ -87,6 +95,10 @@ export function parsePreset(value: unknown): Result<Preset> {
   })
 }
 
+export function parseAnswerer(value: unknown): Result<Answerer> {
+  return attempt(() => readAnswerer(value))
+}
+
 export function parseSettings(value: unknown): Result<ConversationSettings> {
   return attempt(() => readSettings(value))
 }
@@ -163,7 +175,12 @@ function readAnswer(
   fields: Fields,
 ): Omit<Answer, 'id' | 'conversationId' | 'parentId' | 'createdMs' | 'role' | 'text'> {
   const window = record(fields['window'], '`window`')
+  const raw = orNull(fields, 'raw', () => words(fields, 'raw', TEXT_MAX))
+  const pinnedIds = orNull(window, 'pinnedIds', (all) =>
+    list(all, '`pinnedIds`', MESSAGES_KEPT_MAX).map((one) => id({ one }, 'one')),
+  )
   return {
+    ...(raw === null ? {} : { raw }),
     state: oneOf(fields, 'state', ANSWER_STATES),
     failure: orNull(fields, 'failure', readNotice),
     notices: list(fields['notices'], '`notices`', MESSAGES_KEPT_MAX).map(readNotice),
@@ -172,6 +189,7 @@ function readAnswer(
     window: {
       fromId: idOrNull(window, 'fromId'),
       summary: orNull(window, 'summary', () => words(window, 'summary', TEXT_MAX)),
+      ...(pinnedIds ? { pinnedIds } : {}),
     },
     committed: orNull(fields, 'committed', readCommitted),
   }
@@ -181,6 +199,10 @@ function readAnswerer(value: unknown): Answerer {
   const fields = record(value, '`answerer`')
   const why = orNull(fields, 'why', () => oneOf(fields, 'why', MODE_REASONS))
   const stages = orNull(fields, 'stages', (all) => list(all, '`stages`', LAYERS_MAX).map(readStage))
+  const worker = orNull(fields, 'worker', readWorker)
+  const insteadOf = orNull(fields, 'insteadOf', () => words(fields, 'insteadOf', NAME_CHARACTERS_MAX))
+  const replaced = orNull(fields, 'replaced', () => whole(fields, 'replaced', PROMPT_CHARACTERS_MAX))
+  const keptMs = orNull(fields, 'keptMs', () => number(fields, 'keptMs', 0, TIME_MS_MAX))
   return {
     engine: oneOf(fields, 'engine', ENGINE_NAMES),
     adapter: words(fields, 'adapter', NAME_CHARACTERS_MAX),
@@ -188,6 +210,19 @@ function readAnswerer(value: unknown): Answerer {
     model: words(fields, 'model', NAME_CHARACTERS_MAX),
     ...(why ? { why } : {}),
     ...(stages ? { stages } : {}),
+    ...(worker ? { worker } : {}),
+    ...(insteadOf === null ? {} : { insteadOf }),
+    ...(replaced === null ? {} : { replaced }),
+    ...(keptMs === null ? {} : { keptMs }),
+  }
+}
+
+function readWorker(value: unknown): AnsweredWorker {
+  const fields = record(value, '`worker`')
+  return {
+    peer: words(fields, 'peer', NAME_CHARACTERS_MAX),
+    engine: oneOf(fields, 'engine', ENGINE_NAMES),
+    relayed: orNull(fields, 'relayed', () => flag(fields, 'relayed')),
   }
 }
 

@@ -93,6 +93,8 @@ export interface ReadWindow {
   readonly fromId: string | null
   /** Sent in place of what came before `fromId`; null where it was left out. */
   readonly summary: string | null
+  /** Questions before `fromId` whose files were sent all the same. */
+  readonly pinnedIds?: readonly string[]
 }
 
 export interface Notice {
@@ -103,6 +105,8 @@ export interface Notice {
 export interface Answer extends Node {
   readonly role: 'assistant'
   readonly text: string
+  /** What the engine wrote, with placeholders, of an answer that is not whole; absent where that is the text. */
+  readonly raw?: string
   readonly state: AnswerState
   /** Why it failed; null unless `failed`. */
   readonly failure: Notice | null

@@ -40,6 +40,8 @@ export const ID_CHARACTERS_MAX = 64
 
 /** A source that has not answered by then is skipped for the next one. */
 export const SOURCE_ANSWER_MS_MAX = 10_000
+/** What the browser's storage has not answered by then counts as refused: the model is loaded without being kept. */
+export const STORAGE_ANSWER_MS_MAX = 20_000
 /** How often a fetch of one chunk is tried before the load fails. */
 export const CHUNK_TRIES_MAX = 4
 /** Damaged arrivals of one chunk before the load fails: a second one is the source's fault, not the line's. */
@@ -126,6 +128,11 @@ export const ANSWER_KEPT_EVERY_MS = 500
 export const KEEP_RETRY_MS = 5_000
 /** A deleted conversation can be brought back for this long, also after a reload. */
 export const DELETED_KEPT_MS = 30_000
+/** Names that a person lists to be replaced in what leaves the device: each is looked for in every text. */
+export const REDACTED_NAMES_MAX = 200
+/** Answers that are kept to be given again, and what they take together. */
+export const RESULTS_KEPT_MAX = 500
+export const RESULTS_BYTES_MAX = 8 * MIB
 /** Tokens of a summary that stands for the older part of a conversation. */
 export const SUMMARY_TOKENS_MAX = 400
 /** Requests that wait for the one engine of a page. More than a person or a sane script has open at once. */
@@ -389,6 +396,54 @@ export const RECONNECT_MS_MAX = 10_000
 export const CONNECT_MS_MAX = 20_000
 /** A peer of a route that is not linked is waited for so long once its standby is. */
 export const CONNECT_LATE_MS = 3_000
+/** A worker of a job has so long to go on with it, as the server and the asker see it; each progress begins it anew. */
+export const JOB_LEASE_MS = 15_000
+/** An asker tells the server this often that its job goes on. */
+export const JOB_NEWS_MS = 5_000
+/** Workers that the server names for a job, best first; the asker measures how far each is. */
+export const JOB_WORKERS_MAX = 3
+/** Jobs that one tab takes at once: one is computed, the rest wait there. */
+export const JOB_PARALLEL_MAX = 8
+/** Of these, those of one asker. */
+export const JOBS_PER_ASKER_MAX = 4
+/** Jobs that wait at the server for somebody to be free, and those of one asker among all that it knows. */
+export const JOBS_QUEUED_MAX = 10_000
+export const JOBS_OPEN_PER_ASKER_MAX = 64
+/** One that waits longer ends; what changes in its line is told this often at most. */
+export const JOB_QUEUED_MS_MAX = 60 * 60_000
+export const JOB_TOLD_MS = 1_000
+/** Of so many turns in a line one is a batch job's where one waits: no flow of interactive ones starves it. */
+export const JOB_BATCH_TURNS = 4
+/** Ended jobs stay known for so long, so that one that comes again is not done twice. */
+export const JOB_REMEMBERED_MS = 10 * 60_000
+export const JOBS_REMEMBERED_MAX = 20_000
+/** The request of a job, as it lies on the wire: the longest prompt in four-byte characters fits. */
+export const JOB_INPUT_BYTES_MAX = 8 * MIB
+/** One piece of an answer: some text, or vectors. */
+export const JOB_PART_BYTES_MAX = MIB
+/** Pieces that a worker sends past the newest that was read, and how many are read before it is said. */
+export const JOB_PARTS_AHEAD_MAX = 32
+export const JOB_ACK_PARTS = 16
+/** Workers that one job is given to before it fails; the first rest between two, the longest; each is up to half longer. */
+export const JOB_TRIES_MAX = 8
+export const JOB_RETRY_MS = 250
+export const JOB_RETRY_MS_MAX = 4_000
+/** Once one of the named workers is linked and measured, the others have so long to be nearer. */
+export const JOB_PROBE_MS = 150
+/** A worker answers an open within this; its ticket and its asker's membership are looked at meanwhile. */
+export const JOB_OPEN_MS_MAX = 5_000
+/** An answer that nobody reads on gives the engine to a job that waits after this; it goes on when it is read. */
+export const JOB_UNREAD_MS = 1_000
+/** Requests that came before their word was heard, of all askers together; the oldest goes. */
+export const JOB_EARLY_BYTES_MAX = 2 * JOB_INPUT_BYTES_MAX
+/** Interactive jobs that a worker takes before one that nobody waits for. */
+export const JOB_TURNS_BEFORE_BATCH = 3
+/** Texts of an embedding that are computed between two looks at who else waits. */
+export const JOB_TEXTS_AT_ONCE = 16
+/** Inputs of one request that is spread over workers, and jobs of it that are open at once. */
+export const FAN_OUT_INPUTS_MAX = EMBEDDING_TEXTS_MAX
+export const FAN_OUT_JOBS_MAX = 12
+
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
 export const MESSAGES_JOINING_MAX = 8
 /** All of them together: so many of the largest. */
@@ -407,6 +462,10 @@ assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at lea
 assert(ROOM_REMOVED_MAX * 192 < CONTROL_BYTES_MAX, 'a list of removed devices fits a word, at 192 bytes for each')
 assert(CONNECT_LATE_MS < CONNECT_MS_MAX, 'a late peer is left out before it is given up')
 assert(MUTE_MS_MIN > ALIVE_MS_MAX, 'who says nothing is dead before who does nothing')
+assert(JOB_ACK_PARTS * 2 <= JOB_PARTS_AHEAD_MAX, 'an answer is read on before the worker has to wait')
+assert(JOB_NEWS_MS * 3 <= JOB_LEASE_MS, 'an asker may miss two news of its job')
+assert(FAN_OUT_JOBS_MAX < JOBS_OPEN_PER_ASKER_MAX, 'a request of many inputs leaves room for a question')
+assert(JOB_INPUT_BYTES_MAX <= PEER_FRAME_BYTES_MAX, 'a request is one frame')
 assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
 assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
 assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')

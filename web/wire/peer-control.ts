@@ -5,6 +5,7 @@
 
 import { CODES, type Code } from './codes.ts'
 import type { Fields } from './fields.ts'
+import { JOB_ASKER_SAYS, JOB_WORKER_SAYS, type JobAskerSays, type JobWorkerSays, readJobSays } from './job-words.ts'
 import {
   CONTEXT_POSITIONS_MAX,
   CONTROL_BYTES_MAX,
@@ -108,7 +109,7 @@ export interface LinkSays {
   readonly id: number
 }
 
-export type PeerSays = AskerSays | StageSays | MemberSays
+export type PeerSays = AskerSays | StageSays | MemberSays | JobAskerSays | JobWorkerSays
 /** All that can lie on the channel. */
 export type ControlSays = PeerSays | LinkSays
 
@@ -127,6 +128,8 @@ const SAYS = [
   'ping',
   'pong',
   'member',
+  ...JOB_ASKER_SAYS,
+  ...JOB_WORKER_SAYS,
 ] as const
 const EPOCH_MAX = 0xffff_ffff
 const FRAME_MS_MAX = 600_000
@@ -163,6 +166,12 @@ export function readPeerSays(text: string): Result<ControlSays> {
         }
       case 'close':
         return { says, request: requestId(fields, 'request') }
+      case 'job-open':
+      case 'job-ack':
+      case 'job-cancel':
+      case 'job-held':
+      case 'job-begun':
+        return readJobSays(says, fields)
       case 'opened':
       case 'truncated':
         return { says, ...aboutOf(fields) }

@@ -7,10 +7,17 @@
  *     1  u8   type                28  u32  rows
  *     2  u8   flags               32  u32  values in a row; 0 unless hidden states follow
  *     3  u8   0                   36  u32  payload bytes
- *     4  u32  epoch               40  payload: u32 ids, or f32 rows
+ *     4  u32  epoch               40  payload: u32 ids, f32 rows, or bytes of a part
  *     8  16 bytes of request id
  */
-import { DECODE_ROWS_MAX, HIDDEN_WIDTH_MAX, PEER_FRAME_BYTES_MAX, POSITION_MAX, PREFILL_ROWS_MAX } from './limits.ts'
+import {
+  DECODE_ROWS_MAX,
+  HIDDEN_WIDTH_MAX,
+  JOB_INPUT_BYTES_MAX,
+  PEER_FRAME_BYTES_MAX,
+  POSITION_MAX,
+  PREFILL_ROWS_MAX,
+} from './limits.ts'
 import { assert, type Failure, fail, ok, type Result } from './result.ts'
 
 const PEER_FRAME_VERSION = 1
@@ -40,7 +47,8 @@ interface Rows extends Addressed {
 /**
  * `tokens`: asker to first stage. `chained`: the same for the token that the tail will draw, whose id the tail sends to the
  * first stage itself. `hidden`: stage to stage, `[count, width]`. `ids`: asker to tail, the ids of rows that come as hidden
- * states, which no stage in the middle sees. `token`: tail to asker and first stage; `position` is where it will stand.
+ * states, which no stage in the middle sees. `token`: tail to asker and first stage; `position` is where it will stand. `part`: a piece of a job, its
+ * request or its answer (`job-parts.ts`); `position` numbers the pieces of each way from 0.
  */
 export type PeerFrame =
   | (Rows & { readonly type: 'tokens'; readonly ids: Uint32Array })
@@ -48,8 +56,14 @@ export type PeerFrame =
   | (Rows & { readonly type: 'hidden'; readonly width: number; readonly rows: Float32Array })
   | (Addressed & { readonly type: 'ids'; readonly ids: Uint32Array })
   | (Addressed & { readonly type: 'token'; readonly id: number })
+  | (Addressed & { readonly type: 'part'; readonly bytes: Uint8Array })
 
-const TYPES = ['tokens', 'chained', 'hidden', 'ids', 'token'] as const
+/** A piece of a job. */
+export type PartFrame = Extract<PeerFrame, { readonly type: 'part' }>
+/** What stages of a route send. */
+export type StageFrame = Exclude<PeerFrame, PartFrame>
+
+const TYPES = ['tokens', 'chained', 'hidden', 'ids', 'token', 'part'] as const
 const PREFILL = 1
 const SAMPLE = 2
 const REBUILD = 4
@@ -96,10 +110,13 @@ export function decodePeerFrame(bytes: Uint8Array): Result<PeerFrame> {
   const rowsMax = ROWS_TYPES.includes(type) && mode === 'decode' ? DECODE_ROWS_MAX : PREFILL_ROWS_MAX
   if (count < 1 || count > rowsMax) return invalid(`it has ${count} rows`)
   if (position + count > POSITION_MAX) return invalid(`it ends at position ${position + count}`)
-  if ((type === 'token' || type === 'chained') && count !== 1) return invalid(`it has ${count} rows`)
+  if ((type === 'token' || type === 'chained' || type === 'part') && count !== 1) return invalid(`it has ${count} rows`)
   if (type === 'hidden' ? width < 1 || width > HIDDEN_WIDTH_MAX : width !== 0)
     return invalid(`a row has ${width} values`)
-  const wanted = 4 * (type === 'hidden' ? count * width : type === 'chained' ? 0 : count)
+  const isPart = type === 'part'
+  if (isPart && (payloadBytes < 1 || payloadBytes > JOB_INPUT_BYTES_MAX))
+    return invalid(`a part has ${payloadBytes} bytes`)
+  const wanted = isPart ? payloadBytes : 4 * (type === 'hidden' ? count * width : type === 'chained' ? 0 : count)
   if (payloadBytes !== wanted || bytes.length !== PEER_FRAME_HEADER_BYTES + wanted) {
     return invalid(`its payload has ${payloadBytes} bytes of ${wanted}`)
   }
@@ -121,6 +138,8 @@ export function decodePeerFrame(bytes: Uint8Array): Result<PeerFrame> {
       return ok({ ...at, type, ids: words(bytes) })
     case 'token':
       return ok({ ...at, type, id: view.getUint32(PEER_FRAME_HEADER_BYTES, true) })
+    case 'part':
+      return ok({ ...at, type, bytes: bytes.subarray(PEER_FRAME_HEADER_BYTES) })
     default:
       return type satisfies never
   }
@@ -132,7 +151,7 @@ function invalid(what: string): Failure {
 
 function countOf(frame: PeerFrame): number {
   if (frame.type === 'ids') return frame.ids.length
-  return frame.type === 'token' ? 1 : frame.count
+  return frame.type === 'token' || frame.type === 'part' ? 1 : frame.count
 }
 
 function payloadOf(frame: PeerFrame): Uint8Array {
@@ -146,6 +165,8 @@ function payloadOf(frame: PeerFrame): Uint8Array {
       return bytesOf(frame.rows)
     case 'token':
       return bytesOf(Uint32Array.of(frame.id))
+    case 'part':
+      return frame.bytes
     default:
       return frame satisfies never
   }

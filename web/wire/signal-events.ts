@@ -6,6 +6,7 @@ import type { AccountChain, AccountWish } from './accounts.ts'
 import type { Census } from './census.ts'
 import { type PublicKeyText, parsePublicKey, SIGNATURE_BYTES } from './device-keys.ts'
 import type { Fields } from './fields.ts'
+import { type JobNews, type JobOffer, type JobWish, type JobWord, readJobOffer } from './jobs.ts'
 import {
   NAME_CHARACTERS_MAX,
   NEIGHBOURS_TOLD_MAX,
@@ -72,6 +73,8 @@ export interface Holding {
   readonly numericClass: string
   readonly visible: boolean
   readonly held: readonly HeldRange[]
+  /** Whole models that it answers jobs with. */
+  readonly offers: readonly JobOffer[]
   /** Whom it serves: this room alone, or anyone. */
   readonly room: RoomId | null
 }
@@ -118,6 +121,9 @@ export interface TabSays {
   plan: (wish: PlanWish, reply: Reply<Plan>) => void
   /** Which layers a tab that wants to serve is needed for. */
   assign: (wish: AssignWish, reply: Reply<Assigned>) => void
+  /** Who could answer a whole request; the same job asked for again is the same job. */
+  job: (wish: JobWish, reply: Reply<JobWord>) => void
+  jobNews: (news: JobNews, reply: Reply<null>) => void
   /** Whether a screen looks at the network, or at a room of it: only then it is told of it. */
   look: (on: boolean | RoomId, reply: Reply<null>) => void
   room: (wish: RoomWish, reply: Reply<null>) => void
@@ -133,6 +139,8 @@ export interface ServerSays {
   /** Every `CENSUS_MS`, to tabs that look. */
   census: (census: Census) => void
   room: (word: RoomWord) => void
+  /** Of a job of this tab that was queued. */
+  job: (word: JobWord) => void
 }
 
 const { attempt, record, refuse, list, words, orNull, number, whole, flag, oneOf, peer, span, modelId, run } =
@@ -194,6 +202,7 @@ export function parsePresence(value: unknown): Result<Presence> {
       numericClass: words(fields, 'numericClass', NAME_CHARACTERS_MAX),
       visible: flag(fields, 'visible'),
       held: list(fields['held'], '`held`', RANGES_HELD_MAX).map(readHeld),
+      offers: list(fields['offers'], '`offers`', RANGES_HELD_MAX).map(readJobOffer),
       room: orNull(fields, 'room', () => run(fields, 'room')),
       relayOnly: flag(fields, 'relayOnly'),
       near: list(fields['near'], '`near`', NEIGHBOURS_TOLD_MAX).map(readNeighbour),

@@ -3,6 +3,7 @@
  * positions, if it starts within five minutes. A JWT (RFC 7519) signed with EdDSA by the signalling server; workers verify
  * it themselves, on the server's clock as it was when they connected. Types and reading; signing is the server's.
  */
+import { JOB_KINDS, type JobKind } from './jobs.ts'
 import { CONTEXT_POSITIONS_MAX, TICKET_KEYS_MAX } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
@@ -17,6 +18,8 @@ export interface TicketClaims {
   readonly worker: PeerId
   readonly modelId: string
   readonly span: LayerSpan
+  /** A whole job of this kind, whose span is all layers; null for a stage of a route. */
+  readonly job: JobKind | null
   /** KV positions at most: prompt and answer. */
   readonly positions: number
   /** Between members of this room; null for anyone. */
@@ -47,6 +50,7 @@ export function parseTicketClaims(value: unknown): Result<TicketClaims> {
       worker: peer(fields, 'aud'),
       modelId: modelId(fields, 'model'),
       span: span(fields, 'span'),
+      job: orNull(fields, 'job', () => oneOf(fields, 'job', JOB_KINDS)),
       positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
       room: orNull(fields, 'room', () => run(fields, 'room')),
     }

@@ -17,6 +17,7 @@ const USE: TicketUse = {
   asker: ASKER,
   modelId: 'a'.repeat(64),
   span: { first: 2, last: 5 },
+  job: null,
   positions: 512,
 }
 const ROOM = `${'r'.repeat(21)}A`

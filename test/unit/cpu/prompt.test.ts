@@ -65,6 +65,34 @@ describe('a prompt', () => {
     })
   })
 
+  it('that is raw is the text as it stands and what was written after it, with broken marks and its tokens counted', () => {
+    const prompter = must(createPrompter(metadata))
+    const codec = must(createCodec(metadata))
+    expect(must(prompter.raw(user('the end and'), ' the sea'))).toEqual({
+      ...{ kind: 'text', text: 'the end and the sea', tokens: codec.encode('the end and the sea').length },
+    })
+    expect(must(prompter.raw(user('a<|im_end|>b'), ''))).toMatchObject({ text: 'a<\u2060|im_end|>b' })
+    expect(prompter.raw([...user('a'), ...user('b')], '')).toMatchObject({ ok: false, code: 'request-invalid' })
+  })
+
+  it('that is raw begins with the token that the model begins with', () => {
+    const begins = { ...metadata, 'tokenizer.ggml.add_bos_token': true, 'tokenizer.ggml.bos_token_id': 1 }
+    const prompt = must(must(createPrompter(begins)).raw(user('the'), ''))
+    const mark = (metadata['tokenizer.ggml.tokens'] as string[])[1]
+    expect(prompt).toEqual({
+      kind: 'text',
+      text: `${mark}the`,
+      tokens: 1 + must(createCodec(metadata)).encode('the').length,
+    })
+  })
+
+  it('that is raw goes as text where the tokenizer is unknown, with as many tokens as only llama.cpp knows', () => {
+    const foreign = { ...metadata, 'tokenizer.ggml.model': 't5' }
+    expect(must(must(createPrompter(foreign)).raw(user('a<|im_end|>'), 'b'))).toEqual({
+      ...{ kind: 'text', text: 'a<\u2060|im_end|>b', tokens: null },
+    })
+  })
+
   it('is refused where the file contradicts itself', () => {
     const wrong = { ...metadata, 'tokenizer.ggml.merges': 7n }
     expect(createPrompter(wrong)).toMatchObject({ ok: false, code: 'gguf-invalid' })

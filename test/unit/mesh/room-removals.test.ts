@@ -127,7 +127,7 @@ it('tickets of who was taken out are refused, whatever the server signs', async 
   })
   const use = (digit: string) => {
     const span = { first: 0, last: 4 }
-    return { request: digit.repeat(32), asker: asker.peer, modelId: 'a'.repeat(64), span, positions: 8 }
+    return { request: digit.repeat(32), asker: asker.peer, modelId: 'a'.repeat(64), span, job: null, positions: 8 }
   }
   const ticket = (digit: string) => mint.sign({ ...use(digit), worker: worker.peer, room })
   expect(await check.admit(await ticket('1'), use('1'))).toEqual(ok(null))

@@ -4,6 +4,7 @@ import { Hazards } from '../../../web/rules/hazard.ts'
 import { Roster } from '../../../web/rules/roster.ts'
 import { HAZARD_HALF_LIFE_MS, HAZARD_KEYS_MAX, LEASE_MS } from '../../../web/wire/limits.ts'
 import type { Presence } from '../../../web/wire/signal-events.ts'
+import { jobOffer } from '../../support/job-tabs.ts'
 
 describe('a hazard', () => {
   it('grows with every lease that ended without a word, and shrinks with every other', () => {
@@ -34,7 +35,7 @@ describe('a roster', () => {
   const KEY = `ed25519:${'A'.repeat(43)}`
   const held = [{ modelId: 'a'.repeat(64), span: { first: 0, last: 4 }, msPerLayer: 1, freePositions: 64, queued: 0 }]
   const saying = (more: Partial<Presence>): Presence => {
-    return { numericClass: 'a', visible: true, held, relayOnly: false, near: [], room: null, ...more }
+    return { numericClass: 'a', visible: true, held, offers: [], relayOnly: false, near: [], room: null, ...more }
   }
   /** One run of a device: says this, and ends so. */
   const run = (roster: Roster, name: string, said: readonly Presence[], leaves: boolean) => {
@@ -51,6 +52,11 @@ describe('a roster', () => {
     expect(run(roster, 'one', [saying({})], false)).toBeCloseTo(1 / 3, 3)
     expect(run(roster, 'two', [saying({})], true)).toBeCloseTo(1 / 4, 3)
     expect(run(roster, 'three', [saying({}), saying({ held: [] })], false)).toBeCloseTo(1 / 5, 3)
+  })
+
+  it('counts who answered whole jobs and was gone', () => {
+    expect(run(new Roster(), 'one', [saying({ held: [], offers: [jobOffer()] })], false)).toBeCloseTo(1 / 3, 3)
+    expect(run(new Roster(), 'one', [saying({ offers: [jobOffer()] }), saying({ held: [] })], false)).toBe(0)
   })
 
   it('counts nobody who only asked', () => {

@@ -3,7 +3,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TOKENS_PER_SECOND_ENOUGH } from '../../../web/rules/engine-choice.ts'
 import { expectedRoute } from '../../../web/rules/expected-route.ts'
-import { chooseMode, type ModeFacts, type ModeQuestion } from '../../../web/rules/mode-choice.ts'
+import {
+  chooseMode,
+  MODES,
+  type ModeFacts,
+  type ModelFacts,
+  type ModeQuestion,
+} from '../../../web/rules/mode-choice.ts'
 import type { CensusRange } from '../../../web/wire/census.ts'
 import { SCOPES } from '../../../web/wire/conversation.ts'
 import { fail } from '../../../web/wire/result.ts'
@@ -13,22 +19,46 @@ const alone = fail('no-holder', '')
 const at = (tokensPerSecond: number | null): ModeFacts => ({ refusal: null, tokensPerSecond })
 const over = (tokensPerSecond: number | null, stages = 2) => ({ ...at(tokensPerSecond), stages })
 
+const job = (tokensPerSecond: number | null, firstMs: number | null = 0) => ({ ...at(tokensPerSecond), firstMs })
+const noJob = { ...job(null, null), refusal: alone }
+const noQueue = { refusal: alone, waitMs: null }
+
 function questionOf(more: Partial<ModeQuestion> = {}): ModeQuestion {
-  return { scope: 'anyone', inRoom: false, local: at(20), layers: over(10), wish: null, ...more }
+  const nothing = { smaller: [], queue: noQueue, wish: null }
+  return { scope: 'anyone', inRoom: false, local: at(20), job: noJob, layers: over(10), ...nothing, ...more }
 }
 
 const speed = fc.option(fc.double({ min: 0.1, max: 100, noNaN: true }))
-const anyQuestion: fc.Arbitrary<ModeQuestion> = fc.record({
-  scope: fc.constantFrom(...SCOPES),
-  inRoom: fc.boolean(),
+const facts = {
   local: fc.record({ refusal: fc.constantFrom(null, tight), tokensPerSecond: speed }),
+  job: fc.record({
+    refusal: fc.constantFrom(null, alone, fail('no-capacity', '')),
+    tokensPerSecond: speed,
+    firstMs: fc.option(fc.integer({ min: 0, max: 30_000 })),
+  }),
   layers: fc.record({
     refusal: fc.constantFrom(null, alone),
     tokensPerSecond: speed,
     stages: fc.constantFrom(null, 1, 3),
   }),
-  wish: fc.constantFrom(null, 'local' as const, 'layers' as const),
+}
+const anyQuestion: fc.Arbitrary<ModeQuestion> = fc.record({
+  ...facts,
+  scope: fc.constantFrom(...SCOPES),
+  inRoom: fc.boolean(),
+  wish: fc.constantFrom(null, ...MODES),
+  smaller: fc.array(fc.record({ key: fc.constantFrom('s', 't'), name: fc.constant('Small'), ...facts }), {
+    maxLength: 2,
+  }),
+  queue: fc.record({ refusal: fc.constantFrom(null, alone), waitMs: fc.option(fc.integer({ min: 0, max: 60_000 })) }),
 })
+
+/** By hand: what the rule predicts for 128 tokens. */
+const msOf = ({ tokensPerSecond, firstMs = 0 }: ModeFacts & { readonly firstMs?: number | null }) =>
+  tokensPerSecond === null ? null : (firstMs ?? 0) + 128_000 / tokensPerSecond
+const reachesOthers = ({ scope, inRoom }: ModeQuestion) => scope === 'anyone' || (scope === 'room' && inRoom)
+const canAnswer = (question: ModeQuestion, { local, job: whole, layers }: ModelFacts) =>
+  local.refusal === null || (reachesOthers(question) && (whole.refusal === null || layers.refusal === null))
 
 describe('the rule of modes', () => {
   it('keeps the scope, and names nobody who cannot', () => {
@@ -36,21 +66,72 @@ describe('the rule of modes', () => {
       fc.property(anyQuestion, (question) => {
         const choice = chooseMode(question)
         if (!choice.ok) return
-        const { mode } = choice.value
-        expect(question[mode].refusal).toBe(null)
-        if (question.scope === 'device') expect(mode).toBe('local')
-        if (question.scope === 'room' && !question.inRoom) expect(mode).toBe('local')
+        const { mode, instead } = choice.value
+        const about = question.smaller.find(({ key }) => key === instead?.key) ?? question
+        if (mode !== 'queue' && instead === null) expect(about[mode].refusal).toBe(null)
+        if (question.scope === 'device' || !reachesOthers(question)) expect(mode).toBe('local')
       }),
     )
   })
 
-  it('finds somebody wherever anybody can', () => {
+  it('finds somebody wherever anybody can: this model, then a smaller one, then the queue', () => {
+    const seen = new Set<string>()
+    fc.assert(
+      fc.property(anyQuestion, (asked) => {
+        const question = { ...asked, wish: null }
+        const choice = chooseMode(question)
+        const here = canAnswer(question, question)
+        const smaller = question.smaller.find((other) => canAnswer(question, other))
+        const waits = reachesOthers(question) && question.queue.refusal === null
+        expect(choice.ok).toBe(here || smaller !== undefined || waits)
+        if (!choice.ok) {
+          seen.add(choice.code)
+          return
+        }
+        const { mode, reason, instead } = choice.value
+        seen.add(reason)
+        expect(instead).toEqual(!here && smaller ? { key: smaller.key, name: 'Small' } : null)
+        expect(reason === 'smaller').toBe(instead !== null)
+        expect([mode === 'queue', reason === 'queued']).toEqual(Array(2).fill(!here && !smaller))
+      }),
+      { numRuns: 2_000 },
+    )
+    // Every step was gone, and every reason to stop given.
+    const reasons = ['fast-enough', 'fastest', 'only', 'no-whole-holder', 'smaller', 'queued']
+    for (const one of [...reasons, 'no-holder', 'room-missing', 'gpu-too-small']) expect(seen).toContain(one)
+  })
+
+  it('never takes layers where a whole holder is faster, and by itself only where nobody else holds it whole', () => {
+    let layers = 0
+    fc.assert(
+      fc.property(anyQuestion, (asked) => {
+        const choice = chooseMode({ ...asked, wish: null })
+        if (!choice.ok || choice.value.mode !== 'layers' || choice.value.instead !== null) return
+        layers += 1
+        expect(asked.job.refusal).not.toBe(null)
+        const taken = msOf(asked.layers)
+        for (const holder of [asked.local, asked.job]) {
+          if (holder.refusal === null) expect(msOf(holder) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(taken ?? 0)
+        }
+      }),
+      { numRuns: 2_000 },
+    )
+    expect(layers).toBeGreaterThan(50)
+  })
+
+  it('tells of each way that is allowed what to expect of it, or why it cannot', () => {
     fc.assert(
       fc.property(anyQuestion, (question) => {
-        const { local, layers, scope, inRoom } = question
-        const others = scope === 'anyone' || (scope === 'room' && inRoom)
-        const can = local.refusal === null || (others && layers.refusal === null)
-        expect(chooseMode({ ...question, wish: null }).ok).toBe(can)
+        const choice = chooseMode(question)
+        if (!choice.ok) return
+        const { candidates } = choice.value
+        expect(candidates.map(({ mode }) => mode)).toEqual(question.scope === 'device' ? ['local'] : MODES)
+        for (const { mode, expectedMs, refusal } of candidates) {
+          const out = mode !== 'local' && !reachesOthers(question)
+          const why = out ? 'room-missing' : (question[mode].refusal?.code ?? null)
+          expect(refusal?.code ?? null).toBe(why)
+          expect(expectedMs).toBe(why === null ? msOf(question[mode]) : null)
+        }
       }),
     )
   })
@@ -68,13 +149,47 @@ describe('the rule of modes', () => {
     )
   })
 
+  it('asks one tab that holds it whole before layers, and says how long until it would begin', () => {
+    const slow = questionOf({ local: at(2), job: job(16, 2_000), layers: over(64) })
+    expect(chooseMode(slow)).toMatchObject({ value: { mode: 'job', reason: 'fastest', expectedMs: 10_000 } })
+    expect(chooseMode({ ...slow, job: job(16, 60_000) })).toMatchObject({ value: { mode: 'local', reason: 'fastest' } })
+    const without = { ...slow, local: { ...at(null), refusal: tight } }
+    expect(chooseMode({ ...without, job: job(null) })).toMatchObject({ value: { mode: 'job', reason: 'only' } })
+    expect(chooseMode({ ...without, job: noJob })).toMatchObject({
+      value: {
+        mode: 'layers',
+        reason: 'no-whole-holder',
+        candidates: [{ refusal: tight }, { refusal: alone }, { expectedMs: 2_000 }],
+      },
+    })
+    expect(chooseMode({ ...slow, wish: 'job' })).toMatchObject({ value: { mode: 'job', reason: 'picked' } })
+  })
+
+  it('names the smaller model, then the queue', () => {
+    const gone = { refusal: alone }
+    const nobody = { local: { ...at(null), refusal: tight }, job: noJob, layers: { ...over(null), ...gone } }
+    const small = { key: 's', name: 'Small', ...nobody, job: job(32) }
+    const question = questionOf({
+      ...nobody,
+      smaller: [{ ...small, ...nobody }, small],
+      queue: { refusal: null, waitMs: 9 },
+    })
+    expect(chooseMode(question)).toMatchObject({
+      value: { mode: 'job', reason: 'smaller', instead: { key: 's', name: 'Small' }, expectedMs: 4_000 },
+    })
+    expect(chooseMode({ ...question, smaller: [] })).toMatchObject({
+      value: { mode: 'queue', reason: 'queued', instead: null, expectedMs: 9 },
+    })
+    expect(chooseMode({ ...question, smaller: [], scope: 'device' })).toMatchObject({ code: 'gpu-too-small' })
+  })
+
   it('takes the others where this device is slow and they are faster, and says what to expect', () => {
     const slow = questionOf({ local: at(2), layers: over(6.4) })
     expect(chooseMode(slow)).toMatchObject({ value: { mode: 'layers', reason: 'fastest', expectedMs: 20_000 } })
     expect(chooseMode({ ...slow, layers: over(1) })).toMatchObject({ value: { mode: 'local', reason: 'fastest' } })
     expect(chooseMode({ ...slow, layers: over(null) })).toMatchObject({ value: { mode: 'local' } })
     expect(chooseMode({ ...slow, local: { ...at(null), refusal: tight } })).toMatchObject({
-      value: { mode: 'layers', reason: 'only' },
+      value: { mode: 'layers', reason: 'no-whole-holder' },
     })
   })
 

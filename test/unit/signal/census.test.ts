@@ -21,7 +21,7 @@ const NEXT = { timeout: 10_000 }
 
 function holding(modelId: string, first: number, last: number, msPerLayer = 1): Presence {
   const held = { modelId, span: { first, last }, msPerLayer, freePositions: 4_096, queued: 0 }
-  return { numericClass: 'a', visible: true, held: [held], room: null, relayOnly: false, near: [] }
+  return { numericClass: 'a', visible: true, held: [held], offers: [], room: null, relayOnly: false, near: [] }
 }
 
 describe('over real sockets', () => {
@@ -79,10 +79,12 @@ describe('over real sockets', () => {
     client.look(true)
     await vi.waitFor(() => expect(heard).toHaveLength(1), NEXT)
     const range = { span: { first: 0, last: 2 }, holders: 1, msPerLayer: 1 }
-    expect(heard[0]).toEqual({ room: null, peers: 2, models: [{ modelId: A, ranges: [range] }] })
+    expect(heard[0]).toEqual({ room: null, peers: 2, models: [{ modelId: A, ranges: [range], whole: null }] })
     const second = await tab(holding(A, 0, 2, 3))
     await vi.waitFor(() => expect(heard.at(-1)?.peers).toBe(3), NEXT)
-    expect(heard.at(-1)?.models).toEqual([{ modelId: A, ranges: [{ ...range, holders: 2, msPerLayer: 2 }] }])
+    expect(heard.at(-1)?.models).toEqual([
+      { modelId: A, ranges: [{ ...range, holders: 2, msPerLayer: 2 }], whole: null },
+    ])
     await second.client.leave()
     await vi.waitFor(() => expect(heard.at(-1)?.peers).toBe(2), NEXT)
   })

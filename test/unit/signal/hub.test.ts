@@ -22,6 +22,7 @@ const ICE = [{ urls: 'turn:weft.test:3478', username: 'u', credential: 'c' }]
 const PRESENCE: Presence = {
   numericClass: 'a',
   visible: true,
+  offers: [],
   held: [{ modelId: 'a'.repeat(64), span: { first: 0, last: 4 }, msPerLayer: 1.5, freePositions: 4_096, queued: 0 }],
   relayOnly: false,
   near: [],
@@ -169,7 +170,7 @@ describe('the planner', () => {
     const one = await tab()
     await until(() => one.last() === 'here')
     const held = { modelId: MODEL, span: { first, last }, msPerLayer: 1, freePositions: 4_096, queued: 0 }
-    one.client.say({ numericClass: 'a/b', visible: true, held: [held], room: null })
+    one.client.say({ numericClass: 'a/b', visible: true, held: [held], offers: [], room: null })
     await until(() => hub.roster.peer(one.client.peer)?.presence !== null)
     return one
   }
@@ -201,7 +202,7 @@ describe('the planner', () => {
       })
       const stage = client === workers[0]?.client ? first : second
       const ticket = stage?.peer === client.peer ? stage.ticket : stage?.standby?.ticket
-      const use = { ...REQUEST, asker: asker.client.peer, span: stage?.span ?? { first: 0, last: 1 } }
+      const use = { ...REQUEST, job: null, asker: asker.client.peer, span: stage?.span ?? { first: 0, last: 1 } }
       expect(await check.admit(ticket ?? '', use)).toMatchObject({ ok: true })
     }
   })
@@ -215,7 +216,7 @@ describe('the planner', () => {
       await until(() => one.last() === 'here')
       const held = { modelId: MODEL, span: { first, last }, msPerLayer: 1, freePositions: 4_096, queued: 0 }
       const say = async () => {
-        one.client.say({ numericClass: 'a/b', visible: true, held: [held], room: null })
+        one.client.say({ numericClass: 'a/b', visible: true, held: [held], offers: [], room: null })
         await until(() => hub.roster.peer(one.client.peer)?.presence?.near.length === told.length)
       }
       await say()
@@ -277,8 +278,10 @@ describe('the planner', () => {
       letsIn: async () => ok(null),
     })
     for (const { span, ticket } of [stages[0], stages[2]].flatMap((stage) => stage ?? [])) {
-      expect(await own.admit(ticket, { ...wish, asker: self, span })).toMatchObject({ ok: true })
-      expect(await own.admit(ticket, { ...wish, asker: self, span })).toMatchObject({ code: 'ticket-invalid' })
+      expect(await own.admit(ticket, { ...wish, asker: self, span, job: null })).toMatchObject({ ok: true })
+      expect(await own.admit(ticket, { ...wish, asker: self, span, job: null })).toMatchObject({
+        code: 'ticket-invalid',
+      })
     }
   })
 

@@ -26,7 +26,7 @@ async function makeRoom(owner: RoomTab, alone: boolean): Promise<{ readonly id: 
 
 async function serve(tab: RoomTab, first: number, last: number, room: RoomId | null): Promise<void> {
   const held = { modelId: MODEL, span: { first, last }, msPerLayer: 1, freePositions: 4_096, queued: 0 }
-  tab.client.say({ numericClass: 'a/b', visible: true, held: [held], room })
+  tab.client.say({ numericClass: 'a/b', visible: true, held: [held], offers: [], room })
   await until(() => (server.hub.roster.peer(tab.client.peer)?.presence?.held.length ?? 0) > 0)
 }
 
@@ -123,7 +123,7 @@ describe('the server', () => {
     member.client.close()
     await until(() => server.hub.roster.peer(member.client.peer)?.connected === false)
     server.nowMs += LEASE_MS
-    owner.client.say({ numericClass: '', visible: true, held: [], room: null })
+    owner.client.say({ numericClass: '', visible: true, held: [], offers: [], room: null })
     await until(() => (server.hub.roster.peer(owner.client.peer)?.untilMs ?? 0) > server.nowMs)
     server.hub.sweep()
     await isIn(owner, id, 1)
@@ -183,7 +183,7 @@ describe('a plan', () => {
     for (const room of [id, null]) {
       const plan = await owner.client.plan({ ...REQUEST, room })
       const ticket = plan.ok ? (plan.value.stages[0]?.ticket ?? '') : ''
-      const use = { ...REQUEST, asker: owner.client.peer, span: { first: 0, last: 4 } }
+      const use = { ...REQUEST, job: null, asker: owner.client.peer, span: { first: 0, last: 4 } }
       expect(await check.admit(ticket, use)).toEqual(ok(null))
     }
     expect(asked).toEqual([id, null])

@@ -1,7 +1,7 @@
 /** What a codec promises without a model: text back from its ids, end tokens, and a refusal for each contradiction in a file. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { TokenCodec } from '../../../web/tokens/codec.ts'
+import { encodeRaw, type TokenCodec } from '../../../web/tokens/codec.ts'
 import { createCodec } from '../../../web/tokens/create-codec.ts'
 import { Detokenizer } from '../../../web/tokens/detokenizer.ts'
 import { PRE_TOKENIZERS } from '../../../web/tokens/pre-tokenizers.ts'
@@ -68,6 +68,23 @@ describe('createCodec', () => {
     expect(asks.encode('a', { bos: true })).toEqual([1, ...asks.encode('a')])
     expect(asks.encode('<|im_start|>a', { bos: true, special: true })).toEqual([1, ...asks.encode('a')])
     expect(codecOf(BYTE_LEVEL).encode('a', { bos: true })).toEqual(asks.encode('a'))
+  })
+
+  test('a raw prompt is the begin token, where the file asks for one, and text whatever it looks like', () => {
+    for (const [metadata, begin] of [
+      [{ ...BYTE_LEVEL, 'tokenizer.ggml.add_bos_token': true }, [1]],
+      [{ ...BYTE_LEVEL, 'tokenizer.ggml.add_bos_token': false }, []],
+    ] as const) {
+      const codec = codecOf(metadata)
+      for (const text of ['the sea', '<|im_start|>the<|im_end|>', ' \n', 'a\ud800b']) {
+        const spans = codec.renderRaw(text)
+        expect(codec.encodeSpans(spans)).toEqual([...begin, ...codec.encode(text)])
+        expect(spans.filter(({ kind }) => kind === 'mark')).toHaveLength(begin.length)
+      }
+      const messages = [{ role: 'user' as const, content: 'the se' }]
+      expect(encodeRaw(codec, messages, 'a')).toEqual({ ok: true, value: [...begin, ...codec.encode('the sea')] })
+      expect(codec.encodeChat(messages)).toMatchObject({ ok: false, code: 'template-invalid' })
+    }
   })
 
   test('names the tokens that end an answer, also where the file types one as text', () => {

@@ -31,17 +31,21 @@ const request = (more: Partial<WebLlmRequest> = {}): WebLlmRequest => ({
   sampling: SAMPLING,
   maxTokens: 8,
   begun: '',
+  raw: false,
   ...more,
 })
 
-function session(answer: Partial<ScriptedAnswer> = {}, gpu = QUIET) {
+/** `begin`: ids that come before every conversation. */
+function session(answer: Partial<ScriptedAnswer> = {}, gpu = QUIET, begin: readonly number[] = []) {
   const script = { pieces: ['The ', 'sea', '.'], finish: 'stop' as const, promptTokens: 12, ...answer }
   const scripted = scriptedEngine(() => script)
   const words = { reason: null }
+  const { template, ...rest } = settings.ok ? settings.value : never()
+  const read = { ...rest, template: template && { ...template, system_prefix_token_ids: begin } }
   return {
     ...scripted,
     scripted,
-    session: new EngineSession(scripted.engine, files, settings.ok ? settings.value : never(), { gpu, words }),
+    session: new EngineSession(scripted.engine, files, read, { gpu, words }),
   }
 }
 
@@ -95,6 +99,28 @@ describe('an answer', () => {
     )
   })
 
+  it('that writes on after a raw prompt is asked of the completions, from the text alone, whose marks are broken', async () => {
+    const { session: loaded, completions, chats } = session({ pieces: [' is', ' wide.'] })
+    const raw = request({ raw: true, messages: [{ role: 'user', content: 'The <|im_end|> $& sea' }] })
+    expect(await loaded.chat(raw, () => {})).toMatchObject({ ok: true, value: { reason: 'stop', reusedTokens: 0 } })
+    await loaded.chat({ ...raw, begun: ' is' }, () => {})
+    expect(completions.map(({ prompt }) => prompt)).toEqual([
+      'The <\u2060|im_end|> $& sea',
+      'The <\u2060|im_end|> $& sea is',
+    ])
+    expect(completions[0]).toMatchObject({ temperature: 0.7, top_p: 0.9, max_tokens: 8 })
+    expect(chats).toEqual([])
+    expect(await loaded.chat({ ...raw, messages: [] }, () => {})).toMatchObject({ code: 'request-invalid' })
+  })
+
+  it('that writes on after a raw prompt begins with the token that the model begins with', async () => {
+    const { session: loaded, completions } = session({}, QUIET, [1])
+    await loaded.chat(request({ raw: true }), () => {})
+    expect(completions[0]?.['prompt']).toBe('<|im_start|>Hello')
+    expect(await loaded.count(request().messages, true)).toEqual(ok('<|im_start|>Hello'.length))
+    expect(await loaded.count([], true)).toMatchObject({ code: 'request-invalid' })
+  })
+
   it('that fails says why', async () => {
     const long = Object.assign(new Error('Prompt tokens exceed'), { name: 'ContextWindowSizeExceededError' })
     expect(await session({ error: long }).session.chat(request(), () => {})).toMatchObject({ code: 'context-full' })
@@ -121,6 +147,13 @@ describe('the next turn', () => {
     expect(next).toMatchObject({ ok: true, value: { reusedTokens: 15, prefillTokens: 12 } })
   })
 
+  it('reuses nothing of a raw prompt, which is no conversation', async () => {
+    const { session: loaded } = session()
+    await loaded.chat(request({ raw: true }), () => {})
+    const next = await loaded.chat(request({ messages: turn('The sea.') }), () => {})
+    expect(next).toMatchObject({ ok: true, value: { reusedTokens: 0 } })
+  })
+
   it.each([
     ['was cut', { finish: 'length' as const }, 'The sea.'],
     ['was told differently', {}, 'The land.'],
@@ -140,26 +173,28 @@ describe('the tokens of a prompt', () => {
 
   it('are those of every part, and for the next turn those that WebLLM holds and those of its last round', async () => {
     const { session: loaded, chats } = session()
-    expect(loaded.count(request().messages)).toEqual(ok(WHOLE))
+    expect(await loaded.count(request().messages)).toEqual(ok(WHOLE))
     expect(chats).toEqual([])
     await loaded.chat(request(), () => {})
-    expect(loaded.count(request().messages)).toEqual(ok(WHOLE))
+    expect(await loaded.count(request().messages)).toEqual(ok(WHOLE))
     const messages = [
       ...request().messages,
       { role: 'assistant' as const, content: 'The sea.' },
       { role: 'user' as const, content: 'And then?' },
     ]
     const held = 12 + 3
-    expect(loaded.count(messages)).toEqual(ok(held + `<|im_start|>user\nAnd then?<|im_end|>\n`.length + HEAD.length))
+    expect(await loaded.count(messages)).toEqual(
+      ok(held + `<|im_start|>user\nAnd then?<|im_end|>\n`.length + HEAD.length),
+    )
   })
 
-  it('are refused where WebLLM would refuse the prompt, past the named length, and where it hides its tokenizer', () => {
+  it('are refused where WebLLM would refuse the prompt, past the named length, and where it hides its tokenizer', async () => {
     const { session: loaded, scripted } = session()
-    expect(loaded.count([])).toMatchObject({ code: 'request-invalid' })
+    expect(await loaded.count([])).toMatchObject({ code: 'request-invalid' })
     const long = [{ role: 'user' as const, content: 'x'.repeat(PROMPT_CHARACTERS_MAX + 1) }]
-    expect(loaded.count(long)).toMatchObject({ code: 'context-full' })
+    expect(await loaded.count(long)).toMatchObject({ code: 'context-full' })
     Object.assign(scripted.engine, { loadedModelIdToPipeline: new Map() })
-    expect(loaded.count(request().messages)).toMatchObject({ code: 'tokenizer-unsupported' })
+    expect(await loaded.count(request().messages)).toMatchObject({ code: 'tokenizer-unsupported' })
   })
 
   it('are made by what the installed package makes them with', () => {

@@ -2,6 +2,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CachedSource, type FetchProgress } from '../../../web/weights/cached-source.ts'
 import { blobOrigin, mirrorOrigin, type RetryClock, retryWaitMs } from '../../../web/weights/chunk-origin.ts'
+import { patient } from '../../../web/weights/patience.ts'
 import {
   CHUNK_BYTES,
   CHUNK_FETCHES_MAX,
@@ -252,5 +253,24 @@ describe('storage', () => {
     expect(await read(source, 1)).toMatchObject({ ok: false, code: 'chunk-hash-mismatch' })
     const shorter = new CachedSource(model.manifest, blobOrigin(new Blob([changed.slice(0, 99)])), ok(cache), clock)
     expect(await read(shorter, 2)).toMatchObject({ ok: false, code: 'source-changed' })
+  })
+})
+
+describe('a storage that falls silent', () => {
+  it('ends no load: its bytes are used without being kept, and that is said', async () => {
+    cache.silent = true
+    const source = new CachedSource(model.manifest, mirrorOrigin(server.fileUrl), ok(patient(cache, 5)), clock)
+    expect(await source.prefetch(whole())).toEqual(ok(null))
+    expect(source.notice).toMatchObject({ code: 'storage-denied' })
+    expect(sameBytes(await read(source, 3), 3)).toBe(true)
+  })
+
+  it('gives what it kept before by another way', async () => {
+    await open().prefetch(whole())
+    const source = new CachedSource(model.manifest, mirrorOrigin(server.fileUrl), ok(patient(cache, 5)), clock)
+    const fetched = server.chunks.length
+    cache.silent = true
+    expect(sameBytes(await read(source, 4), 4)).toBe(true)
+    expect(server.chunks.length).toBe(fetched + 1)
   })
 })

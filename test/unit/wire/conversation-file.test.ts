@@ -26,12 +26,17 @@ const whole: WholeConversation = {
       usage,
       answerer,
       notices: [{ code: 'device-lost', detail: '' }],
-      window: { fromId: 'q', summary: 'S' },
+      window: { fromId: 'q', summary: 'S', pinnedIds: ['q'] },
     }),
     answerOf('d', 'q', {
+      raw: 'To [email-1]',
       answerer: {
         ...answerer,
-        why: 'only',
+        why: 'smaller',
+        worker: { peer: 'mara', engine: 'cpu', relayed: true },
+        insteadOf: 'Large',
+        replaced: 2,
+        keptMs: 7,
         stages: [{ span: { first: 0, last: 4 }, peer: 'ab3d', relayed: null }],
       },
       committed: {

@@ -37,6 +37,9 @@ const frames: fc.Arbitrary<PeerFrame> = fc.oneof(
   ),
   fc.record({ ...at, ids }).map((frame) => ({ ...frame, type: 'ids' as const })),
   fc.record({ ...at, id: word }).map((frame) => ({ ...frame, type: 'token' as const })),
+  fc
+    .record({ ...at, bytes: fc.uint8Array({ minLength: 1, maxLength: 64 }) })
+    .map((frame) => ({ ...frame, type: 'part' as const })),
 )
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -131,7 +134,9 @@ describe('the vectors', () => {
     expect(decoded.ok && hex(encodePeerFrame(decoded.value))).toBe(bytes)
     const plain = JSON.parse(
       JSON.stringify(decoded.ok && decoded.value, (_, value: unknown) =>
-        value instanceof Uint32Array || value instanceof Float32Array ? [...value] : value,
+        value instanceof Uint32Array || value instanceof Float32Array || value instanceof Uint8Array
+          ? [...value]
+          : value,
       ),
     )
     expect(plain).toEqual(frame)

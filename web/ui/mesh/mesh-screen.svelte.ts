@@ -193,6 +193,6 @@ export class MeshScreen {
 
   layersOf({ modelId, ranges }: CensusModel): number {
     const known = this.#view.entries.find(({ model }) => model.id === modelId)?.model.layers
-    return known ?? Math.max(...ranges.map(({ span }) => span.last))
+    return known ?? Math.max(0, ...ranges.map(({ span }) => span.last))
   }
 }

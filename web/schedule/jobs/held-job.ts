@@ -1,0 +1,207 @@
+/**
+ * One job at its worker: waits for its request, computes when it is told to, and sends what comes as numbered parts, no
+ * further ahead of its reader than it may. Decides neither who is let in nor whose turn it is.
+ */
+import type { Link } from '../../mesh/link.ts'
+import { NO_USAGE, type Usage } from '../../wire/chat.ts'
+import { type JobEnd, type JobEvent, writeJobEvent } from '../../wire/job-parts.ts'
+import type { JobAskerSays } from '../../wire/job-words.ts'
+import type { JobOffer } from '../../wire/jobs.ts'
+import { JOB_INPUT_BYTES_MAX, JOB_PART_BYTES_MAX, JOB_PARTS_AHEAD_MAX, POSITION_MAX } from '../../wire/limits.ts'
+import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
+import type { ModelSource } from '../engine-door.ts'
+import type { JobRunner, JobWork } from './job-work.ts'
+import { KINDS } from './kinds.ts'
+import { bytesOfPart, textOfPart } from './part-bytes.ts'
+
+export type JobOpen = Extract<JobAskerSays, { readonly says: 'job-open' }>
+
+/** A whole model that is ready. The speeds are those known before its first job. */
+export interface ServedModel extends Omit<JobOffer, 'held' | 'heldTokens'> {
+  readonly source: ModelSource
+  readonly layers: number
+}
+
+export interface HeldJobParts {
+  readonly link: Link
+  readonly open: JobOpen
+  /** As it was offered when the job came. */
+  readonly model: ServedModel
+  /** The lesser came first. */
+  readonly order: number
+  readonly nowMs: () => number
+}
+
+/** `asked`: the ticket is looked at. `opened`: its request is on its way. */
+type JobState = 'asked' | 'opened' | 'waiting' | 'running' | 'over'
+
+/** Why a job stopped computing. `owner`, `unread`: it goes on from there at its next turn. */
+export interface RunEnd {
+  readonly why: 'over' | 'owner' | 'unread'
+  readonly usage: Usage | null
+  /** Its end is with its reader, who may be slow: the engine is free before. */
+  readonly told: Promise<unknown>
+}
+
+const TOLD = Promise.resolve()
+
+export class HeldJob {
+  readonly link: Link
+  readonly open: JobOpen
+  readonly model: ServedModel
+  readonly order: number
+  state: JobState = 'asked'
+  /** Since when nothing has come that it waits for: its request, or its reader's word. */
+  waitsSinceMs: number
+  /** What its asker was told last. */
+  told = ''
+  /** Its turn was last given to the worker's own person. */
+  owner = false
+  #work: JobWork | null = null
+  #part: Uint8Array | null = null
+  #sent = 0
+  #read = 0
+  #wake: () => void = () => {}
+  readonly #cancel = new AbortController()
+  #pause = new AbortController()
+  readonly #nowMs: () => number
+
+  constructor({ link, open, model, order, nowMs }: HeldJobParts) {
+    this.link = link
+    this.open = open
+    this.model = model
+    this.order = order
+    this.#nowMs = nowMs
+    this.waitsSinceMs = nowMs()
+  }
+
+  /** As `TurnWish`. */
+  get asker(): string {
+    return this.link.peer
+  }
+
+  get class(): JobOpen['class'] {
+    return this.open.class
+  }
+
+  get tokens(): number {
+    return this.#work?.tokensLeft ?? 0
+  }
+
+  /** Answer tokens that it has made. */
+  get made(): number {
+    return this.#work?.tokens ?? 0
+  }
+
+  /** Its reader has not read what was sent: computing on would help nobody. */
+  get unread(): boolean {
+    return this.#sent - this.#read >= JOB_PARTS_AHEAD_MAX
+  }
+
+  /** Its request. It is read once the job is let in. Refusals: `frame-invalid`, `position-mismatch`, `request-invalid`. */
+  take(position: number, bytes: Uint8Array): Result<null> {
+    if (position !== 0) return fail('position-mismatch', 'A request has one part.')
+    if (this.#part || this.#work) return ok(null)
+    if (bytes.length !== this.open.inputBytes) {
+      return fail('frame-invalid', `The request has ${bytes.length} bytes of ${this.open.inputBytes}.`)
+    }
+    this.#part = bytes
+    return this.state === 'opened' ? this.#parse() : ok(null)
+  }
+
+  /** Its ticket is good. Refusals: as `take`. */
+  letIn(): Result<null> {
+    this.state = 'opened'
+    return this.#part ? this.#parse() : ok(null)
+  }
+
+  /** Parts before this one were read. False where so many were not sent. */
+  ack(parts: number): boolean {
+    if (parts > this.#sent) return false
+    if (parts > this.#read) {
+      this.#read = parts
+      this.waitsSinceMs = this.#nowMs()
+      this.#wake()
+    }
+    return true
+  }
+
+  /** Gives its turn away; what it has made is kept. */
+  pause(): void {
+    this.#pause.abort()
+    this.#wake()
+  }
+
+  /** The engine stops within the tokens in flight. Idempotent. */
+  end(): void {
+    this.state = 'over'
+    this.#cancel.abort()
+    this.#wake()
+  }
+
+  async run(runner: JobRunner, onBegun: () => void): Promise<RunEnd> {
+    const work = this.#work
+    if (!work) return { why: 'over', usage: null, told: TOLD }
+    this.state = 'running'
+    this.#pause = new AbortController()
+    const { signal } = this.#pause
+    const either = AbortSignal.any([this.#cancel.signal, signal])
+    let begun = false
+    for await (const event of work.run(runner, this.model.source, either)) {
+      if (!begun) onBegun()
+      begun = true
+      if (event.kind === 'end') return this.#ended(event, signal)
+      // What the engine had in flight is made again by whoever goes on.
+      if (either.aborted) continue
+      const wrong = this.#whyWrong(event)
+      if (wrong) {
+        const { code, detail } = wrong
+        const told = this.#send({ kind: 'end', reason: 'error', usage: NO_USAGE, code, detail })
+        return { why: 'over', usage: null, told }
+      }
+      work.take(event)
+      if (!(await this.#send(event))) return { why: 'over', usage: null, told: TOLD }
+      while (this.unread && !either.aborted) await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+    return { why: 'over', usage: null, told: TOLD }
+  }
+
+  #ended(event: JobEnd, paused: AbortSignal): RunEnd {
+    const { usage } = event
+    if (this.#cancel.signal.aborted) return { why: 'over', usage, told: TOLD }
+    const gaveWay = event.reason === 'abort'
+    if (gaveWay && event.code === 'owner-first') return { why: 'owner', usage, told: TOLD }
+    if (gaveWay && paused.aborted) return { why: 'unread', usage, told: TOLD }
+    return { why: 'over', usage, told: this.#send(event) }
+  }
+
+  /** The ticket is for so many positions, and the prompt is counted only here. */
+  #whyWrong(event: JobEvent): Failure | null {
+    if (event.kind !== 'prefill' || event.total <= this.open.positions) return null
+    return fail('context-full', `The job was let in for ${this.open.positions} tokens.`)
+  }
+
+  async #send(event: JobEvent): Promise<boolean> {
+    while (this.unread && this.state !== 'over') await new Promise<void>((resolve) => (this.#wake = resolve))
+    const bytes = bytesOfPart(writeJobEvent(event), JOB_PART_BYTES_MAX)
+    if (this.state === 'over' || !bytes.ok || this.#sent >= POSITION_MAX) return false
+    const { request, epoch } = this.open
+    this.#sent += 1
+    this.waitsSinceMs = this.#nowMs()
+    const frame = { type: 'part', request, epoch, position: this.#sent - 1, bytes: bytes.value } as const
+    return (await this.link.send(frame, 'now')).ok
+  }
+
+  #parse(): Result<null> {
+    const text = textOfPart(this.#part ?? new Uint8Array(), JOB_INPUT_BYTES_MAX)
+    this.#part = null
+    const work = text.ok ? KINDS[this.open.kind].read(text.value) : text
+    if (!work.ok) return work
+    if (work.value.tokensLeft > this.open.positions) {
+      return fail('request-invalid', `It asks for more than the ${this.open.positions} tokens of its ticket.`)
+    }
+    this.#work = work.value
+    this.state = 'waiting'
+    return ok(null)
+  }
+}

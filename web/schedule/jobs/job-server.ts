@@ -1,0 +1,322 @@
+/**
+ * Does whole jobs for other tabs: lets in what has a ticket and room, gives each its turn at the one engine, and tells
+ * askers where they stand. What one job says and sends is `HeldJob`; who the person at this device is, the runner knows.
+ */
+import type { Link } from '../../mesh/link.ts'
+import { tokensAtStart, turnOrder, turnTaken } from '../../rules/job-turns.ts'
+import type { Usage } from '../../wire/chat.ts'
+import type { JobAskerSays } from '../../wire/job-words.ts'
+import type { JobOffer } from '../../wire/jobs.ts'
+import {
+  ALIVE_MS,
+  JOB_LEASE_MS,
+  JOB_NEWS_MS,
+  JOB_PARALLEL_MAX,
+  JOB_REMEMBERED_MS,
+  JOB_UNREAD_MS,
+  JOBS_PER_ASKER_MAX,
+  JOBS_REMEMBERED_MAX,
+  SPEED_TOKENS_MIN,
+} from '../../wire/limits.ts'
+import type { PartFrame, RequestId } from '../../wire/peer-frame.ts'
+import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
+import type { JobDoor } from '../exchange.ts'
+import { EarlyParts } from './early-parts.ts'
+import { HeldJob, type JobOpen, type ServedModel } from './held-job.ts'
+import type { JobRunner } from './job-work.ts'
+
+export interface JobServerParts {
+  readonly runner: JobRunner
+  readonly nowMs: () => number
+  /** Calls again and again until told to stop; also while the tab is hidden. */
+  readonly every: (ms: number, run: () => void) => () => void
+  /** Whether the ticket allows this asker exactly this. */
+  readonly admit: (asker: string, open: JobOpen) => Promise<Result<null>>
+  /** Jobs came or went, or a speed was measured: `offers` are others now. */
+  readonly onChange: () => void
+}
+
+interface Ended {
+  readonly asker: string
+  readonly epoch: number
+  readonly ticket: string
+  readonly atMs: number
+}
+
+type Speeds = Pick<JobOffer, 'tokensPerSecond' | 'prefillTokensPerSecond'>
+
+export class JobServer implements JobDoor {
+  readonly #parts: JobServerParts
+  readonly #jobs = new Map<RequestId, HeldJob>()
+  readonly #early = new EarlyParts()
+  /** Ended tries by job; the oldest first. */
+  readonly #ended = new Map<RequestId, Ended>()
+  /** Tokens that each asker had lately; the oldest first. */
+  readonly #served = new Map<string, number>()
+  readonly #speeds = new Map<string, Speeds>()
+  readonly #rest: () => void
+  #models: readonly ServedModel[] = []
+  #running: HeldJob | null = null
+  /** What the asker whose job runs, or ran last, had had before it. */
+  #newestHad = 0
+  /** Interactive jobs in a row, while others waited. */
+  #inARow = 0
+  #orders = 0
+  #beats = 0
+
+  constructor(parts: JobServerParts) {
+    this.#parts = parts
+    this.#rest = parts.every(ALIVE_MS, () => this.#beat())
+  }
+
+  /** From now on. Jobs of other models go on to their ends. */
+  serve(models: readonly ServedModel[]): void {
+    this.#models = models
+    this.#parts.onChange()
+  }
+
+  get held(): number {
+    return this.#jobs.size
+  }
+
+  get offers(): readonly JobOffer[] {
+    const heldTokens = [...this.#jobs.values()].reduce((sum, { tokens }) => sum + tokens, 0)
+    return this.#models.map(({ source: _, layers: __, ...model }) => {
+      return { ...model, ...this.#speeds.get(model.modelId), held: this.held, heldTokens }
+    })
+  }
+
+  /** Tells all askers that this tab is leaving, while it still can. */
+  drain(): void {
+    for (const link of this.#links()) void link.say({ says: 'draining' })
+  }
+
+  /** Offers nothing any more and ends what is open; those who asked go elsewhere. */
+  stop(): void {
+    this.drain()
+    for (const job of [...this.#jobs.values()]) this.#end(job)
+    this.serve([])
+  }
+
+  /** For good. */
+  close(): void {
+    this.stop()
+    this.#rest()
+  }
+
+  hear(from: Link, message: JobAskerSays): void {
+    if (message.says === 'job-open') {
+      void this.#open(from, message)
+      return
+    }
+    const job = this.#jobs.get(message.request)
+    if (!job || job.link !== from || job.open.epoch !== message.epoch) return
+    if (message.says === 'job-cancel') this.#end(job)
+    else if (!job.ack(message.parts)) this.#refuse(job, fail('position-mismatch', 'It has read what was not sent.'))
+    else this.#next()
+  }
+
+  take(from: Link, part: PartFrame): void {
+    const job = this.#jobs.get(part.request)
+    if (!job || (job.link === from && part.epoch > job.open.epoch)) this.#early.keep(from.peer, part)
+    else if (job.link === from && part.epoch === job.open.epoch) this.#request(job, part)
+  }
+
+  gone(peer: string, _reason: Failure): void {
+    this.#early.gone(peer)
+    for (const job of [...this.#jobs.values()]) if (job.asker === peer) this.#end(job)
+  }
+
+  async #open(from: Link, open: JobOpen): Promise<void> {
+    const { request, epoch } = open
+    const known = this.#jobs.get(request)
+    if (known && known.asker !== from.peer) return refuse(from, open, fail('session-exists', 'Somebody has this job.'))
+    if (known && epoch < known.open.epoch) return refuse(from, open, fail('epoch-stale', ''))
+    if (known?.link === from && epoch === known.open.epoch) return this.#tell(known, true)
+    const letIn = known && known.state !== 'asked' ? known.open : null
+    if (known) this.#end(known)
+    const ended = this.#ended.get(request)
+    if (ended?.asker === from.peer && epoch <= ended.epoch) return refuse(from, open, fail('job-ended', ''))
+    const model = this.#modelFor(from.peer, open)
+    if (!model.ok) return refuse(from, open, model)
+    const { admit, nowMs } = this.#parts
+    this.#orders += 1
+    const job = new HeldJob({ link: from, open, model: model.value, order: this.#orders, nowMs })
+    // Its place is taken while its ticket is looked at, so that no more come than there is room for.
+    this.#jobs.set(request, job)
+    // The same job of the same asker may come back, for what is missing, with the ticket that it has used up.
+    const back = letIn ?? (ended?.asker === from.peer ? ended : null)
+    const admitted = back?.ticket === open.ticket ? ok(null) : await admit(from.peer, open)
+    if (this.#jobs.get(request) !== job) return
+    if (!admitted.ok) {
+      this.#jobs.delete(request)
+      job.end()
+      return refuse(from, open, admitted)
+    }
+    this.#parts.onChange()
+    this.#arrive(job)
+    const early = this.#early.take(from.peer, request, epoch)
+    const put = early ? job.take(early.position, early.bytes) : ok(null)
+    const begun = put.ok ? job.letIn() : put
+    if (begun.ok) this.#next()
+    else this.#refuse(job, begun)
+  }
+
+  #request(job: HeldJob, part: PartFrame): void {
+    const taken = job.take(part.position, part.bytes)
+    if (!taken.ok) this.#refuse(job, taken)
+    else if (job.state === 'waiting') this.#next()
+  }
+
+  #modelFor(asker: string, { modelId, layers, kind, positions }: JobOpen): Result<ServedModel> {
+    const model = this.#models.find((served) => served.modelId === modelId && served.layers === layers)
+    if (!model) return fail('not-loaded', 'This model is not offered.')
+    if (!model.kinds.includes(kind)) {
+      return fail(kind === 'embedding' ? 'embeddings-unsupported' : 'chat-unsupported', '')
+    }
+    if (positions > model.positions) return fail('context-full', `It takes ${model.positions} tokens.`)
+    const own = [...this.#jobs.values()].filter((job) => job.asker === asker).length
+    if (own >= JOBS_PER_ASKER_MAX) return fail('requests-full', `It takes ${JOBS_PER_ASKER_MAX}.`)
+    const most = Math.min(model.parallel, JOB_PARALLEL_MAX)
+    return this.held >= most ? fail('no-capacity', `${this.held} jobs are here.`) : ok(model)
+  }
+
+  /** Lets the next compute where nobody does, and tells everybody where they stand. */
+  #next(): void {
+    const line = this.#line()
+    const job = line.find(({ unread }) => !unread)
+    if (!this.#running && job) {
+      this.#running = job
+      void this.#run(job)
+    }
+    for (const waiting of this.#jobs.values()) if (waiting.state === 'waiting') this.#tell(waiting)
+  }
+
+  #line(): readonly HeldJob[] {
+    const waiting = [...this.#jobs.values()].filter(({ state }) => state === 'waiting')
+    return turnOrder(waiting, { served: this.#served, inARow: this.#inARow })
+  }
+
+  async #run(job: HeldJob): Promise<void> {
+    const { runner, onChange } = this.#parts
+    const before = job.made
+    const others = this.#line().filter((waiting) => waiting !== job)
+    this.#inARow = turnTaken(this.#inARow, job.class, others)
+    this.#newestHad = this.#served.get(job.asker) ?? 0
+    const { why, usage, told } = await job.run(runner, () => this.#begun(job))
+    this.#running = null
+    const tokens = (usage?.prefillTokens ?? 0) + job.made - before
+    this.#note(job.asker, (this.#served.get(job.asker) ?? 0) + tokens)
+    if (usage) this.#measure(job.model, usage)
+    if (job.state !== 'over' && why === 'over') void told.then(() => this.#end(job))
+    else if (job.state !== 'over') {
+      job.state = 'waiting'
+      job.owner = why === 'owner'
+      if (job.owner) this.#tell(job)
+    }
+    onChange()
+    this.#next()
+  }
+
+  #arrive({ asker }: HeldJob): void {
+    const more = [...this.#jobs.values()].filter((job) => job.asker === asker).length > 1
+    if (!more) this.#note(asker, tokensAtStart(this.#served.get(asker), this.#newestHad))
+  }
+
+  #note(asker: string, tokens: number): void {
+    this.#served.delete(asker)
+    this.#served.set(asker, tokens)
+    const [oldest] = this.#served.keys()
+    if (oldest !== undefined && this.#served.size > JOBS_REMEMBERED_MAX) this.#served.delete(oldest)
+  }
+
+  #begun(job: HeldJob): void {
+    job.owner = false
+    job.told = 'begun'
+    const { request, epoch } = job.open
+    void job.link.say({ says: 'job-begun', request, epoch })
+  }
+
+  /** Where it stands, if that is not what it was told last. */
+  #tell(job: HeldJob, again = false): void {
+    const { request, epoch } = job.open
+    if (job.state === 'running' && job.told === 'begun') {
+      if (again) void job.link.say({ says: 'job-begun', request, epoch })
+      return
+    }
+    const line = this.#line()
+    const before = line.slice(0, Math.max(0, line.indexOf(job)))
+    const running = this.#running && this.#running !== job ? [this.#running] : []
+    const ahead = before.length + running.length
+    // Nobody stands before it and nothing comes: the engine is its owner's.
+    const owner = job.owner || this.#running?.owner === true || job.state === 'running'
+    const told = `${ahead} ${owner}`
+    if (told === job.told && !again) return
+    job.told = told
+    const speed = (this.#speeds.get(job.open.modelId) ?? job.model).tokensPerSecond
+    const tokens = [...running, ...before].reduce((sum, other) => sum + other.tokens, 0)
+    const waitMs = speed ? (1000 * tokens) / speed : null
+    void job.link.say({ says: 'job-held', request, epoch, ahead, waitMs, owner })
+  }
+
+  #measure({ modelId, tokensPerSecond, prefillTokensPerSecond }: ServedModel, usage: Usage): void {
+    const known = this.#speeds.get(modelId) ?? { tokensPerSecond, prefillTokensPerSecond }
+    const { prefillTokens, firstTokenMs, completionTokens } = usage
+    const prefill = prefillTokens >= SPEED_TOKENS_MIN && firstTokenMs ? (1000 * prefillTokens) / firstTokenMs : null
+    const decode = completionTokens >= SPEED_TOKENS_MIN ? usage.tokensPerSecond : null
+    this.#speeds.set(modelId, {
+      tokensPerSecond: decode ?? known.tokensPerSecond,
+      prefillTokensPerSecond: prefill ?? known.prefillTokensPerSecond,
+    })
+  }
+
+  #beat(): void {
+    this.#beats += 1
+    for (const link of this.#links()) void link.say({ says: 'alive' })
+    const nowMs = this.#parts.nowMs()
+    const again = this.#beats % Math.round(JOB_NEWS_MS / ALIVE_MS) === 0
+    for (const job of [...this.#jobs.values()]) {
+      const waitedMs = nowMs - job.waitsSinceMs
+      if ((job.state === 'opened' || job.unread) && waitedMs > JOB_LEASE_MS) {
+        this.#refuse(job, fail('link-congested', 'Its asker sends or reads nothing.'))
+      } else if (job === this.#running && job.unread && waitedMs > JOB_UNREAD_MS && this.#othersWait()) job.pause()
+      else if (again && job.state !== 'asked' && job.told !== 'begun') this.#tell(job, true)
+    }
+    for (const [request, { atMs }] of this.#ended) {
+      if (nowMs - atMs < JOB_REMEMBERED_MS && this.#ended.size <= JOBS_REMEMBERED_MAX) break
+      this.#ended.delete(request)
+    }
+  }
+
+  #othersWait(): boolean {
+    return [...this.#jobs.values()].some(({ state, unread }) => state === 'waiting' && !unread)
+  }
+
+  #links(): ReadonlySet<Link> {
+    const admitted = [...this.#jobs.values()].filter(({ state }) => state !== 'asked')
+    return new Set(admitted.map(({ link }) => link))
+  }
+
+  #refuse(job: HeldJob, failure: Failure): void {
+    void refuse(job.link, job.open, failure)
+    this.#end(job)
+  }
+
+  #end(job: HeldJob): void {
+    const { request, epoch, ticket } = job.open
+    if (this.#jobs.get(request) !== job) return
+    this.#jobs.delete(request)
+    // A try that was never let in leaves no trace.
+    if (job.state !== 'asked') {
+      this.#ended.delete(request)
+      this.#ended.set(request, { asker: job.asker, epoch, ticket, atMs: this.#parts.nowMs() })
+    }
+    job.end()
+    this.#parts.onChange()
+    this.#next()
+  }
+}
+
+async function refuse(to: Link, { request, epoch }: JobOpen, { code, detail }: Failure): Promise<void> {
+  await to.say({ says: 'refused', request, epoch, by: null, code, detail })
+}
