@@ -30,6 +30,8 @@ class TabShelf implements RoomShelf {
   readonly #kept: RoomShelf
   readonly #tabs: Set<TabShelf>
   readonly #listeners = new Set<() => void>()
+  /** News of other tabs have not come yet. */
+  isDeaf = false
 
   constructor(kept: RoomShelf = new MemoryRoomShelf(), tabs = new Set<TabShelf>()) {
     this.#kept = kept
@@ -42,6 +44,7 @@ class TabShelf implements RoomShelf {
 
   all: RoomShelf['all'] = () => this.#kept.all()
   put: RoomShelf['put'] = (room) => this.#kept.put(room).then(() => this.#tell())
+  change: RoomShelf['change'] = (id, change) => this.#kept.change(id, change).then(() => this.#tell())
   drop: RoomShelf['drop'] = (id) => this.#kept.drop(id).then(() => this.#tell())
 
   hear(listener: () => void): () => void {
@@ -50,7 +53,7 @@ class TabShelf implements RoomShelf {
   }
 
   #tell(): void {
-    for (const tab of this.#tabs) if (tab !== this) for (const listener of tab.#listeners) listener()
+    for (const tab of this.#tabs) if (tab !== this && !tab.isDeaf) for (const listener of tab.#listeners) listener()
   }
 }
 

@@ -15,7 +15,7 @@ import { EMPTY_ROOM, type HeldRoom, heldRoom } from './held-room.ts'
 import { checkRemovals, standsIn } from './removals.ts'
 import { checkMembership, ownerHashOf, proveInvite, type RoomCrypto } from './room.ts'
 import { RoomOwner } from './room-owner.ts'
-import type { KeptRoom, RoomShelf } from './room-shelf.ts'
+import type { KeptRoom, RoomChange, RoomShelf } from './room-shelf.ts'
 import { type RoomView, viewOfRoom } from './room-view.ts'
 
 export interface MyRoomsParts {
@@ -38,13 +38,15 @@ export class MyRooms {
   /** Writes of this tab, begun and under way: what is read between them is not all there is. */
   #writes = 0
   #writing = 0
+  /** One reading after the other: an older one never has the last word. */
+  #reading: Promise<void> = Promise.resolve()
 
   private constructor(parts: MyRoomsParts) {
     this.#parts = parts
     this.#owner = new RoomOwner({
       ...parts,
-      keep: (room, kept) => this.#keep(room, kept),
-      know: (room, removals) => this.#know(room, removals),
+      keep: (room, change) => this.#keep(room, change),
+      know: (room, removals, change) => this.#know(room, removals, change),
       onChange: () => this.#changed(),
     })
   }
@@ -52,7 +54,9 @@ export class MyRooms {
   static async open(parts: MyRoomsParts): Promise<MyRooms> {
     const rooms = new MyRooms(parts)
     for (const kept of await parts.shelf.all()) rooms.#rooms.set(kept.id, heldRoom(kept))
-    parts.shelf.hear(() => void rooms.#readAgain())
+    parts.shelf.hear(() => {
+      rooms.#reading = rooms.#reading.then(() => rooms.#readAgain())
+    })
     rooms.#changed()
     return rooms
   }
@@ -198,14 +202,15 @@ export class MyRooms {
     }
     // A statement of anybody but the owner whom the invite names is no answer.
     if (!(await this.#checkStatement(room, this.#parts.key.name, membership)).ok) return
-    await this.#keep(room, { ...room.kept, membership, knock: null })
+    await this.#keep(room, (kept) => ({ ...kept, membership, knock: null }))
     await this.#appear(room)
   }
 
   async #begin(kept: KeptRoom): Promise<Result<RoomId>> {
     const room = heldRoom(kept)
     this.#rooms.set(kept.id, room)
-    await this.#keep(room, kept)
+    this.#changed()
+    await this.#write(() => this.#parts.shelf.put(kept))
     const said = await this.#appear(room)
     return said.ok || said.code === 'signal-away' ? ok(kept.id) : said
   }
@@ -216,7 +221,7 @@ export class MyRooms {
     const { id, invite, knock } = room.kept
     if (invite && (room.kept.membership?.untilMs ?? 0) - nowMs() < MEMBERSHIP_MS / 2) {
       const membership = await this.#owner.sign(room, key.name)
-      await this.#keep(room, { ...room.kept, membership })
+      await this.#keep(room, (kept) => ({ ...kept, membership }))
     }
     const { membership, removals } = room.kept
     if (membership) {
@@ -231,8 +236,8 @@ export class MyRooms {
   }
 
   /** A list is kept before anybody is told of it: the number never falls, whatever happens next. */
-  async #know(room: HeldRoom, removals: Removals): Promise<void> {
-    await this.#keep(room, { ...room.kept, removals })
+  async #know(room: HeldRoom, removals: Removals, change: RoomChange = (kept) => kept): Promise<void> {
+    await this.#keep(room, (kept) => ({ ...change(kept), removals }))
     room.members = room.members.filter(({ membership }) => !isRemoved(membership, removals))
     this.#changed()
     this.#parts.onRemovals(room.kept.id)
@@ -252,10 +257,11 @@ export class MyRooms {
     return checkMembership(membership, { room: kept.id, ownerHash: kept.ownerHash, key, nowMs: nowMs() }, crypto)
   }
 
-  async #keep(room: HeldRoom, kept: KeptRoom): Promise<void> {
-    room.kept = kept
+  /** A change of what lies there, not what this tab believes to lie there: another tab may have changed something else. */
+  async #keep(room: HeldRoom, change: RoomChange): Promise<void> {
+    room.kept = change(room.kept)
     this.#changed()
-    await this.#write(() => this.#parts.shelf.put(kept))
+    await this.#write(() => this.#parts.shelf.change(room.kept.id, change))
   }
 
   async #write(work: () => Promise<void>): Promise<void> {
@@ -278,7 +284,11 @@ export class MyRooms {
       this.#rooms.delete(id)
       void this.#parts.say({ kind: 'quit', room: id })
     }
-    for (const kept of all) await this.#take(kept)
+    for (const kept of all) {
+      // This tab has written meanwhile: what was read is old.
+      if (writes !== this.#writes) return this.#readAgain()
+      await this.#take(kept)
+    }
     this.#changed()
   }
 

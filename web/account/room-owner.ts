@@ -14,7 +14,7 @@ import type { DeviceKey } from './device-key.ts'
 import type { HeldRoom } from './held-room.ts'
 import { signRemovals } from './removals.ts'
 import { proveInvite, type RoomCrypto, signMembership } from './room.ts'
-import type { KeptRoom } from './room-shelf.ts'
+import type { KeptRoom, RoomChange } from './room-shelf.ts'
 
 export interface RoomOwnerParts {
   readonly key: Pick<DeviceKey, 'name' | 'sign'>
@@ -22,9 +22,9 @@ export interface RoomOwnerParts {
   readonly random: (bytes: number) => Uint8Array
   readonly nowMs: () => number
   readonly say: (wish: RoomWish) => Promise<Result<null>>
-  readonly keep: (room: HeldRoom, kept: KeptRoom) => Promise<void>
-  /** Keeps a list of removed devices, and tells of it. */
-  readonly know: (room: HeldRoom, removals: Removals) => Promise<void>
+  readonly keep: (room: HeldRoom, change: RoomChange) => Promise<void>
+  /** Keeps a list of removed devices with what changes beside it, and tells of it. */
+  readonly know: (room: HeldRoom, removals: Removals, change: RoomChange) => Promise<void>
   readonly onChange: () => void
 }
 
@@ -42,7 +42,9 @@ export class RoomOwner {
 
   /** A new link; the one before lets nobody in any more. */
   async renewInvite(room: HeldRoom, alone: boolean): Promise<void> {
-    if (room.kept.invite) await this.#parts.keep(room, { ...room.kept, invite: this.newInvite(alone) })
+    if (!room.kept.invite) return
+    const invite = this.newInvite(alone)
+    await this.#parts.keep(room, (kept) => ({ ...kept, invite }))
   }
 
   /** The owner's word to who knocks. Refusals: `room-unknown`, and those of the server. */
@@ -63,9 +65,9 @@ export class RoomOwner {
     const removals = await this.signList(room.kept.id, list)
     // Another list has come while this one was signed: one number names one list.
     if (room.kept.removals !== known) return null
-    const invite = { ...room.kept.invite, secret: this.#secret() }
-    room.kept = { ...room.kept, invite, letIn: room.kept.letIn.filter((one) => one.key !== key) }
-    await this.#parts.know(room, removals)
+    const invite = this.newInvite(room.kept.invite.alone)
+    const without = ({ letIn }: KeptRoom) => letIn.filter((one) => one.key !== key)
+    await this.#parts.know(room, removals, (kept) => ({ ...kept, invite, letIn: without(kept) }))
     return ok(null)
   }
 
@@ -94,9 +96,11 @@ export class RoomOwner {
   /** Remembered, so that it can be taken out also while it is not here. */
   async #letIn(room: HeldRoom, key: PublicKeyText): Promise<Membership> {
     const membership = await this.sign(room, key)
-    const others = room.kept.letIn.filter((one) => one.key !== key && one.untilMs > this.#parts.nowMs())
-    const letIn = [...others, { key, untilMs: membership.untilMs }].slice(-ROOM_LET_IN_MAX)
-    await this.#parts.keep(room, { ...room.kept, letIn })
+    const nowMs = this.#parts.nowMs()
+    await this.#parts.keep(room, (kept) => {
+      const others = kept.letIn.filter((one) => one.key !== key && one.untilMs > nowMs)
+      return { ...kept, letIn: [...others, { key, untilMs: membership.untilMs }].slice(-ROOM_LET_IN_MAX) }
+    })
     return membership
   }
 

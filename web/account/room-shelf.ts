@@ -25,10 +25,18 @@ export interface KeptRoom {
   readonly letIn: readonly { readonly key: PublicKeyText; readonly untilMs: number }[]
 }
 
+/** What becomes of a room that lies there. May be called for more than one. */
+export type RoomChange = (kept: KeptRoom) => KeptRoom
+
 export interface RoomShelf {
   all(): Promise<readonly KeptRoom[]>
-  /** Of two tabs that put at once the later one stays, but a list never gives way to an older one. */
+  /** A list never gives way to an older one. */
   put(room: KeptRoom): Promise<void>
+  /**
+   * In one step, so that of two tabs that change at once neither undoes what the other did. Nothing where the room does not
+   * lie there any more. A list never gives way to an older one.
+   */
+  change(id: RoomId, change: RoomChange): Promise<void>
   drop(id: RoomId): Promise<void>
   /** Another tab has put or dropped. */
   hear(listener: () => void): () => void
@@ -54,6 +62,11 @@ export class MemoryRoomShelf implements RoomShelf {
 
   async put(room: KeptRoom): Promise<void> {
     this.#rooms.set(room.id, roomOver(this.#rooms.get(room.id), room))
+  }
+
+  async change(id: RoomId, change: RoomChange): Promise<void> {
+    const known = this.#rooms.get(id)
+    if (known) this.#rooms.set(id, roomOver(known, change(known)))
   }
 
   async drop(id: RoomId): Promise<void> {
@@ -84,6 +97,13 @@ export async function roomShelf(): Promise<RoomShelf> {
         await change.store.put(roomOver(await change.store.get(room.id), room))
         await change.done
         news.tell()
+      },
+      async change(id, change) {
+        const step = database.transaction('rooms', 'readwrite')
+        const known = await step.store.get(id)
+        if (known) await step.store.put(roomOver(known, change(known)))
+        await step.done
+        if (known) news.tell()
       },
       async drop(id) {
         await database.delete('rooms', id)

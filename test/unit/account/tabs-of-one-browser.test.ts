@@ -51,6 +51,37 @@ it('a list of removed devices is never put back by a tab that has not heard of i
   expect(await shelf.all()).toEqual([{ ...before, removals: after.removals }])
 })
 
+it('what one tab changes another one does not undo, which heard half of it from the server first', async () => {
+  const [owner, guest] = [await server.tab(), await server.tab()]
+  const beside = await server.tab(owner.key, owner.shelf)
+  const made = await owner.rooms.make('Studio', true)
+  if (!made.ok) throw new Error(made.code)
+  const id = made.value
+  await isIn(beside, id, 1)
+  const [before] = await owner.shelf.all()
+  // The list comes to it from the server, and the news of the shelf, with the new invite, only afterwards.
+  beside.shelf.isDeaf = true
+  await owner.rooms.remove(id, guest.key.name)
+  const removals = (await owner.shelf.all())[0]?.removals
+  if (!removals) throw new Error('No list was kept.')
+  await beside.rooms.learn(id, removals)
+  const [after] = await owner.shelf.all()
+  expect(after?.invite?.secret).not.toBe(before?.invite?.secret)
+  expect(`#/join/${owner.view(id)?.invite?.hash}`).toContain(after?.invite?.secret)
+})
+
+it('a room that one tab leaves does not come back by what another one hears of it', async () => {
+  const owner = await server.tab()
+  const beside = await server.tab(owner.key, owner.shelf)
+  const made = await owner.rooms.make('Studio', true)
+  if (!made.ok) throw new Error(made.code)
+  await isIn(beside, made.value, 1)
+  beside.shelf.isDeaf = true
+  await owner.rooms.leave(made.value)
+  await beside.rooms.renewInvite(made.value, false)
+  expect(await owner.shelf.all()).toEqual([])
+})
+
 it('a device that one tab adds, and the account that this browser joins, are known in its other tabs', async () => {
   /** One chain, as a database keeps it: tabs hear of each other's changes only. */
   function browser() {
