@@ -40,9 +40,10 @@ import {
   VOCABULARY_MAX,
 } from './limits.ts'
 import type { Result } from './result.ts'
+import { samplingWithoutSeed } from './sampling-fields.ts'
 
-const { attempt, refuse, parseJson, record, list, words, id, idOrNull, orNull, number, whole, flag, oneOf } =
-  readerOf('import-invalid')
+const reader = readerOf('import-invalid')
+const { attempt, refuse, parseJson, record, list, words, id, idOrNull, orNull, number, whole, flag, oneOf } = reader
 
 const CONVERSATION_FORMAT = 'weft-conversations/1'
 
@@ -140,13 +141,7 @@ function readSettings(value: unknown): ConversationSettings {
 
 function readSampling(value: unknown): Omit<Sampling, 'seed'> {
   const fields = record(value, '`sampling`')
-  return {
-    temperature: number(fields, 'temperature', 0, 2),
-    topK: whole(fields, 'topK', VOCABULARY_MAX),
-    topP: number(fields, 'topP', 0, 1),
-    minP: number(fields, 'minP', 0, 1),
-    repetitionPenalty: number(fields, 'repetitionPenalty', 0.1, 10),
-  }
+  return samplingWithoutSeed(reader, fields, 2)
 }
 
 function readMessage(fields: Fields): Message {

@@ -25,6 +25,7 @@ import {
 } from './limits.ts'
 import { allFinite } from './peer-frame.ts'
 import type { Result } from './result.ts'
+import { samplingWithoutSeed } from './sampling-fields.ts'
 
 /** `vectors`: of the next texts of an embedding, in their order. */
 export type JobEvent = ChatEvent | { readonly kind: 'vectors'; readonly vectors: readonly Float32Array[] }
@@ -34,7 +35,8 @@ const SEED = /^[0-9a-f]{16}$/
 const MS_MAX = 1e12
 const TOKENS_PER_SECOND_MAX = 1e6
 const KINDS = ['prefill', 'answerer', 'schedule', 'text', 'notice', 'end', 'vectors'] as const
-const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf } = readerOf('frame-invalid')
+const reader = readerOf('frame-invalid')
+const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf } = reader
 
 export function writeChatJob(request: ChatRequest): string {
   const { messages, raw, sampling, maxTokens, stop, resume } = request
@@ -180,11 +182,7 @@ function samplingOf(value: unknown): ChatRequest['sampling'] {
   const fields = record(value, '`sampling`')
   const seed = words(fields, 'seed', 16)
   return {
-    temperature: number(fields, 'temperature', 0, 100),
-    topK: whole(fields, 'topK', VOCABULARY_MAX),
-    topP: number(fields, 'topP', 0, 1),
-    minP: number(fields, 'minP', 0, 1),
-    repetitionPenalty: number(fields, 'repetitionPenalty', 0.1, 10),
+    ...samplingWithoutSeed(reader, fields, 100),
     seed: SEED.test(seed) ? BigInt(`0x${seed}`) : refuse('`seed`', 'is no seed'),
   }
 }

@@ -3,6 +3,7 @@
  * refuses, reports, and says goodbye. JSON, because it is rare and small; parsed once, where it arrives.
  */
 
+import type { Sampling } from './chat.ts'
 import { CODES, type Code } from './codes.ts'
 import type { Fields } from './fields.ts'
 import { JOB_ASKER_SAYS, JOB_WORKER_SAYS, type JobAskerSays, type JobWorkerSays, readJobSays } from './job-words.ts'
@@ -15,21 +16,16 @@ import {
   SERVED_PER_ASKER_MAX,
   SPARES_MAX,
   TICKET_CHARACTERS_MAX,
-  VOCABULARY_MAX,
 } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, peerReaderOf } from './peers.ts'
 import { type Removals, readRemovalsOfPeer } from './removals.ts'
 import { fail, type Result } from './result.ts'
 import { type Membership, type RoomId, readMembershipOfPeer } from './rooms.ts'
+import { samplingWithoutSeed } from './sampling-fields.ts'
 
 /** As `SamplerSpec`; the seed travels as 16 hexadecimal digits. */
-export interface SamplerWire {
-  readonly temperature: number
-  readonly topK: number
-  readonly topP: number
-  readonly minP: number
-  readonly repetitionPenalty: number
+export interface SamplerWire extends Omit<Sampling, 'seed'> {
   readonly seed: string
 }
 
@@ -133,8 +129,8 @@ const SAYS = [
 ] as const
 const EPOCH_MAX = 0xffff_ffff
 const FRAME_MS_MAX = 600_000
-const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf, span, requestId, run } =
-  peerReaderOf('control-invalid')
+const reader = peerReaderOf('control-invalid')
+const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf, span, requestId, run } = reader
 
 export function writePeerSays(message: ControlSays): string {
   return JSON.stringify(message)
@@ -251,11 +247,7 @@ function samplerOf(value: unknown): SamplerWire {
   const fields = record(value, '`sampler`')
   const seed = words(fields, 'seed', 16)
   return {
-    temperature: number(fields, 'temperature', 0, 100),
-    topK: whole(fields, 'topK', VOCABULARY_MAX),
-    topP: number(fields, 'topP', 0, 1),
-    minP: number(fields, 'minP', 0, 1),
-    repetitionPenalty: number(fields, 'repetitionPenalty', 0.1, 10),
+    ...samplingWithoutSeed(reader, fields, 100),
     seed: /^[0-9a-f]{16}$/.test(seed) ? seed : refuse('`seed`', 'is no seed'),
   }
 }
