@@ -38,6 +38,8 @@ export const PROGRESS_MS = 500
 export const RANGE_HEADER_CHARACTERS_MAX = 100
 /** Lines of the file of accounts that say nothing any more, before it is written anew. */
 export const ACCOUNT_LINES_LOST_MAX = 10_000
+/** Connections to a PostgreSQL server that the ledger keeps open. */
+export const DATABASE_CONNECTIONS_MAX = 8
 /** Text below this size is sent as it is. */
 export const COMPRESS_BYTES_MIN = KIB
 

@@ -37,6 +37,7 @@ import {
   NAME_CHARACTERS_MAX,
   OUTPUT_TOKENS_MAX,
   PROMPT_CHARACTERS_MAX,
+  TIME_MS_MAX,
   VOCABULARY_MAX,
 } from './limits.ts'
 import type { Result } from './result.ts'
@@ -105,7 +106,6 @@ export function parseSettings(value: unknown): Result<ConversationSettings> {
 }
 
 /** The end of JavaScript's calendar. */
-const TIME_MS_MAX = 8.64e15
 const TEXT_MAX = PROMPT_CHARACTERS_MAX
 
 function readConversation(fields: Fields): Conversation {

@@ -444,6 +444,15 @@ export const JOB_TEXTS_AT_ONCE = 16
 export const FAN_OUT_INPUTS_MAX = EMBEDDING_TEXTS_MAX
 export const FAN_OUT_JOBS_MAX = 12
 
+/** One amount of the ledger: a billion credits. Sums of 9,000 of these still fit the database's integers. */
+export const LEDGER_MICRO_MAX = 10n ** 15n
+/** A request, a device, an owner, as the ledger keeps them. */
+export const LEDGER_NAME_CHARACTERS_MAX = 256
+/** Receipts of one request: one a stage, and one more for each stage that was replaced. */
+export const LEDGER_PART_MAX = 4_095
+/** The last moment that a date can name. */
+export const TIME_MS_MAX = 8.64e15
+
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
 export const MESSAGES_JOINING_MAX = 8
 /** All of them together: so many of the largest. */

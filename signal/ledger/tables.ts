@@ -1,0 +1,24 @@
+/** The ledger's tables as kysely knows them. What they mean is said in `migrations/`. 64-bit integers are `bigint`. */
+import type { ColumnType, Generated } from 'kysely'
+
+type Kept<T> = ColumnType<T, T, never>
+
+export interface LedgerTables {
+  migration: { name: Kept<string>; sha256: Kept<string> }
+  event: { seq: Generated<bigint>; id: Kept<string>; type: Kept<string>; at_ms: Kept<bigint>; body: Kept<string> }
+  posting: {
+    seq: Generated<bigint>
+    event: Kept<bigint>
+    kind: Kept<string>
+    owner: Kept<string>
+    micro: Kept<bigint>
+  }
+  balance: {
+    owner: string
+    user_micro: bigint
+    hold_micro: bigint
+    escrow_micro: bigint
+    dispute_micro: bigint
+  }
+  treasury: { micro: bigint }
+}

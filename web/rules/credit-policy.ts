@@ -1,0 +1,88 @@
+/**
+ * What work costs, what is burned, given and kept back: all of it, in one place with a version. Receipts and postings name the
+ * version under which they were made. Pure. Explained to people in docs/CREDITS.md and in the app.
+ */
+import type { MicroCredits } from '../wire/ledger-events.ts'
+
+export const MICRO_PER_CREDIT = 1_000_000n
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+/** How many credits the treasury may have given out by when. */
+export interface IssuePolicy {
+  readonly epochZeroMs: number
+  readonly epochMs: number
+  readonly issueMicroPerEpoch: MicroCredits
+}
+
+export interface CreditPolicy extends IssuePolicy {
+  readonly version: number
+  /** For one token through a whole model with a billion active parameters. Reading is cheaper: many tokens share one pass. */
+  readonly promptMicroPerGiga: MicroCredits
+  readonly outputMicroPerGiga: MicroCredits
+  /** Of each settlement, of 1,000: who pays themselves by two devices ends poorer. */
+  readonly burnPerMille: bigint
+  /** To each device once, and how long it can be spent. */
+  readonly grantMicro: MicroCredits
+  readonly grantForMs: number
+  /** How long earnings stay in escrow. */
+  readonly escrowMs: number
+  /** How long a hold waits for receipts. */
+  readonly holdForMs: number
+}
+
+/** One credit is a thousand tokens of an answer by a model of a billion parameters. */
+export const CREDIT_POLICY: CreditPolicy = {
+  version: 1,
+  promptMicroPerGiga: 100n,
+  outputMicroPerGiga: 1_000n,
+  burnPerMille: 50n,
+  grantMicro: 40n * MICRO_PER_CREDIT,
+  grantForMs: 30 * DAY_MS,
+  escrowMs: DAY_MS,
+  holdForMs: 6 * HOUR_MS,
+  epochZeroMs: Date.UTC(2026, 10, 1),
+  epochMs: 7 * DAY_MS,
+  issueMicroPerEpoch: 100_000n * MICRO_PER_CREDIT,
+}
+
+/** What a worker did for one request, as the server can know it. */
+export interface Work {
+  /** Without those that were computed before. */
+  readonly promptTokens: number
+  readonly outputTokens: number
+  /** Of the whole model. */
+  readonly activeParameters: number
+  /** That this worker served, of all. */
+  readonly layers: number
+  readonly layersAll: number
+}
+
+const GIGA = 1_000_000_000n
+
+/** Rounded up: no work is free because it is small. */
+export function priceOf(policy: CreditPolicy, work: Work): MicroCredits {
+  const { promptTokens, outputTokens, activeParameters, layers, layersAll } = work
+  const { promptMicroPerGiga, outputMicroPerGiga } = policy
+  const tokens = BigInt(promptTokens) * promptMicroPerGiga + BigInt(outputTokens) * outputMicroPerGiga
+  return dividedUp(tokens * BigInt(activeParameters) * BigInt(layers), GIGA * BigInt(layersAll))
+}
+
+/** Of a settlement; rounded up. */
+export function burnOf({ burnPerMille }: CreditPolicy, micro: MicroCredits): MicroCredits {
+  return dividedUp(micro * burnPerMille, 1_000n)
+}
+
+/** The treasury may stand no lower: what was issued in all epochs so far. */
+export function treasuryFloorMicro(
+  { epochZeroMs, epochMs, issueMicroPerEpoch }: IssuePolicy,
+  atMs: number,
+): MicroCredits {
+  const epochs = Math.max(0, Math.floor((atMs - epochZeroMs) / epochMs) + 1)
+  return -issueMicroPerEpoch * BigInt(epochs)
+}
+
+function dividedUp(value: bigint, by: bigint): bigint {
+  return (value + by - 1n) / by
+}
