@@ -59,7 +59,10 @@ async function poolOf(place: LedgerPlace) {
       getTypeParser: ((id: number, format?: 'text' | 'binary') =>
         id === INT8 ? BigInt : pg.types.getTypeParser(id, format as 'text')) as typeof pg.types.getTypeParser,
     }
-    return new pg.Pool({ connectionString: place.url, max: DATABASE_CONNECTIONS_MAX, types })
+    const pool = new pg.Pool({ connectionString: place.url, max: DATABASE_CONNECTIONS_MAX, types })
+    // A connection that is lost while nobody uses it is replaced by the next one who asks.
+    pool.on('error', () => {})
+    return pool
   }
   const dataDir = place.kind === 'folder' ? join(place.dataDir, FOLDER) : 'memory://'
   return new PGlitePool(await PGlite.create({ dataDir, parsers: { [INT8]: (value: string) => BigInt(value) } }))

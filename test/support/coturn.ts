@@ -2,16 +2,13 @@
  * A real TURN server on this machine's loopback: Debian's coturn, with the credentials that the product's server makes. Ended
  * by `close`; installed first where it is not there.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { debianBinary, freePort, listening } from './debian-service.ts'
 
 const BINARIES = ['/usr/bin/turnserver', '/usr/local/bin/turnserver']
-const PACKAGES = 'apt-get'
-const START_MS_MAX = 10_000
 
 export interface Coturn {
   /** For `TURN_URL`, over UDP or TCP. */
@@ -20,24 +17,12 @@ export interface Coturn {
   close(): Promise<void>
 }
 
-/** Throws with what a person can do where it cannot be had. */
-function binary(): string {
-  const found = () => BINARIES.find(existsSync)
-  if (!found() && existsSync('/etc/debian_version') && process.getuid?.() === 0) {
-    for (const words of [['update'], ['install', '-y', 'coturn']])
-      spawnSync(PACKAGES, [...words, '-qq'], { stdio: 'ignore' })
-  }
-  const path = found()
-  if (path === undefined) throw new Error('No coturn. Install it (Debian: `apt-get install coturn`) and run again.')
-  return path
-}
-
 export async function startCoturn(): Promise<Coturn> {
   const folder = await mkdtemp(join(tmpdir(), 'weft-turn-'))
   const port = await freePort()
   const secret = 'secret-of-this-test'
   const child = spawn(
-    binary(),
+    debianBinary(BINARIES, 'coturn'),
     [
       '-n',
       `--listening-port=${port}`,
@@ -56,7 +41,7 @@ export async function startCoturn(): Promise<Coturn> {
     ],
     { stdio: 'ignore' },
   )
-  await listening(child, port)
+  await listening(child, port, 'coturn')
   return {
     url: (transport) => `turn:127.0.0.1:${port}?transport=${transport}`,
     secret,
@@ -67,29 +52,4 @@ export async function startCoturn(): Promise<Coturn> {
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
-}
-
-/** Its TCP port answers when it is up. */
-async function listening(child: ChildProcess, port: number): Promise<void> {
-  const until = Date.now() + START_MS_MAX
-  while (child.exitCode === null && Date.now() < until) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).once('error', () => resolve(false))
-      socket.once('connect', () => socket.destroy())
-    })
-    if (open) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  child.kill()
-  throw new Error(`coturn did not start (exit ${child.exitCode})`)
 }

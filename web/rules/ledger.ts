@@ -42,14 +42,12 @@ interface Settlement {
   readonly worker: LedgerOwner
   readonly micro: MicroCredits
   readonly vestMs: number
-  vested: boolean
 }
 
 interface Dispute {
   readonly worker: LedgerOwner
   readonly owner: LedgerOwner
   readonly micro: MicroCredits
-  ended: boolean
 }
 
 /** `again`: it has happened before, and nothing was done now. */
@@ -169,7 +167,7 @@ export class Books {
     hold.value.ended = hold.value.left === 0n
     const rest = final ? this.#close(hold.value) : 0n
     const earned = micro - burnMicro
-    this.#settlements.set(`${request}/${part}`, { worker, micro: earned, vestMs: atMs + escrowMs, vested: false })
+    this.#settlements.set(`${request}/${part}`, { worker, micro: earned, vestMs: atMs + escrowMs })
     const paid = [line('escrow', worker, earned), line('burn', '', burnMicro), line('user', owner, rest)]
     return ok([line('hold', owner, -micro - rest), ...paid])
   }
@@ -190,17 +188,15 @@ export class Books {
     const { owner } = hold.value
     hold.value.left -= micro
     hold.value.ended = hold.value.left === 0n
-    this.#disputes.set(`${request}/${part}`, { worker, owner, micro, ended: false })
+    this.#disputes.set(`${request}/${part}`, { worker, owner, micro })
     return ok([line('hold', owner, -micro), line('dispute', owner, micro)])
   }
 
   #judge({ request, part, workerMicro, burnMicro }: LedgerEvent & { type: 'judge' }): Result<readonly Posting[]> {
     const dispute = this.#disputes.get(`${request}/${part}`)
     if (!dispute) return refused('dispute-unknown')
-    if (dispute.ended) return refused('dispute-ended')
     const { worker, owner, micro } = dispute
     if (!isShare(workerMicro, micro) || !isShare(burnMicro, workerMicro)) return refused('amount-invalid')
-    dispute.ended = true
     this.#spend(owner, workerMicro)
     const shares = [line('user', worker, workerMicro - burnMicro), line('burn', '', burnMicro)]
     return ok([line('dispute', owner, -micro), ...shares, line('user', owner, micro - workerMicro)])
@@ -209,11 +205,9 @@ export class Books {
   #vest({ request, part, atMs }: LedgerEvent & { type: 'vest' }): Result<readonly Posting[]> {
     const settlement = this.#settlements.get(`${request}/${part}`)
     if (!settlement) return refused('settlement-unknown')
-    if (settlement.vested) return refused('settlement-vested')
     if (atMs < settlement.vestMs) return refused('escrow-live')
     const { worker, micro } = settlement
     if (micro === 0n) return refused('nothing-due')
-    settlement.vested = true
     return ok([line('escrow', worker, -micro), line('user', worker, micro)])
   }
 

@@ -258,7 +258,6 @@ begin
 
   if type = 'judge' then
     if disputed.request is null then return 'dispute-unknown'; end if;
-    if disputed.ended then return 'dispute-ended'; end if;
     if micro < 0 or micro > disputed.micro or burned < 0 or burned > micro then return 'amount-invalid'; end if;
     update dispute set ended = true where request = request_id and part = part_number;
     perform ledger_spend(disputed.owner, micro);
@@ -269,7 +268,6 @@ begin
 
   if type = 'vest' then
     if settled.request is null then return 'settlement-unknown'; end if;
-    if settled.vested then return 'settlement-vested'; end if;
     if at_ms < settled.vest_ms then return 'escrow-live'; end if;
     if settled.micro = 0 then return 'nothing-due'; end if;
     update settlement set vested = true where request = request_id and part = part_number;
