@@ -5,6 +5,7 @@
 import { resolve } from 'node:path'
 import { KIB, MIB, SOURCE_ANSWER_MS_MAX } from '../web/wire/limits.ts'
 import { assert, fail, ok, type Result } from '../web/wire/result.ts'
+import type { LedgerPlace } from './ledger/database.ts'
 import type { IceConfig } from './sockets/turn.ts'
 
 /** A source that stops sending for this long was cut; the fetch goes on where it stopped. */
@@ -38,6 +39,8 @@ export const PROGRESS_MS = 500
 export const RANGE_HEADER_CHARACTERS_MAX = 100
 /** Lines of the file of accounts that say nothing any more, before it is written anew. */
 export const ACCOUNT_LINES_LOST_MAX = 10_000
+/** Events of the ledger that are read at once where all of it is looked through. */
+export const LEDGER_PAGE_EVENTS = 1_000
 /** Connections to a PostgreSQL server that the ledger keeps open. */
 export const DATABASE_CONNECTIONS_MAX = 8
 /** Text below this size is sent as it is. */
@@ -59,6 +62,7 @@ export interface Config {
   /** Add the default model in the background when the mirror is empty. */
   readonly addDefault: boolean
   readonly ice: IceConfig
+  readonly ledger: LedgerPlace
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -73,8 +77,11 @@ export function readConfig(environment: Environment = process.env): Result<Confi
   const allowSoftwareAdapter = environment['WEFT_ALLOW_SOFTWARE_ADAPTER'] === '1'
   const ice = readIce(environment)
   if (!ice.ok) return ice
+  const ledger = readLedger(environment, dataDir)
+  if (!ledger.ok) return ledger
   return ok({
     ice: ice.value,
+    ledger: ledger.value,
     port,
     host: null,
     dataDir,
@@ -82,6 +89,15 @@ export function readConfig(environment: Environment = process.env): Result<Confi
     allowSoftwareAdapter,
     addDefault: true,
   })
+}
+
+/** `DATABASE_URL`, of a PostgreSQL server; without it the ledger lies in the data folder. */
+function readLedger(environment: Environment, dataDir: string): Result<LedgerPlace> {
+  const url = environment['DATABASE_URL'] || null
+  if (url === null) return ok({ kind: 'folder', dataDir })
+  // The address holds a password: it is not said again.
+  if (!/^postgres(ql)?:\/\//.test(url)) return fail('request-invalid', 'DATABASE_URL does not begin with postgres://.')
+  return ok({ kind: 'server', url })
 }
 
 /** `STUN_URL`, and `TURN_URL` with `TURN_SECRET`. */

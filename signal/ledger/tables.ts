@@ -21,4 +21,6 @@ export interface LedgerTables {
     dispute_micro: bigint
   }
   treasury: { micro: bigint }
+  grant_given: { device: string; owner: string; until_ms: bigint; left_micro: bigint }
+  hold: { request: string; owner: string; until_ms: bigint; left_micro: bigint; ended: boolean }
 }

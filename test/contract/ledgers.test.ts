@@ -1,14 +1,14 @@
 /** The rules in memory and the embedded database, held to the same tables; and that the tables reach every code of the rules. */
 import { readFileSync } from 'node:fs'
-import { sql } from 'kysely'
 import { afterAll, expect, it } from 'vitest'
-import { type LedgerDatabase, openLedger } from '../../signal/ledger/database.ts'
 import { Journal } from '../../signal/ledger/journal.ts'
-import { migrate } from '../../signal/ledger/migrate.ts'
 import { Books } from '../../web/rules/ledger.ts'
 import { readLedgerTable } from '../support/ledger-table.ts'
 import { LEDGER_TABLES, TABLE_POLICY } from '../support/ledger-tables.ts'
+import { closeLedger, emptiedLedger } from '../support/memory-ledger.ts'
 import { ledgerSuite } from './ledger.suite.ts'
+
+afterAll(closeLedger)
 
 ledgerSuite('as rules', async () => {
   const books = new Books(TABLE_POLICY)
@@ -20,24 +20,7 @@ ledgerSuite('as rules', async () => {
   }
 })
 
-let embedded: LedgerDatabase | null = null
-afterAll(() => embedded?.close())
-
-/** One database for all: a new one takes seconds to begin. */
-async function emptied(): Promise<LedgerDatabase> {
-  if (embedded) {
-    for (const words of ['drop schema public cascade', 'create schema public'])
-      await sql.raw(words).execute(embedded.kysely)
-    await migrate(embedded.kysely)
-    return embedded
-  }
-  const opened = await openLedger({ kind: 'memory' })
-  if (!opened.ok) throw new Error(opened.code)
-  embedded = opened.value
-  return embedded
-}
-
-ledgerSuite('in the embedded database', async () => new Journal(await emptied(), TABLE_POLICY))
+ledgerSuite('in the embedded database', async () => new Journal(await emptiedLedger(), TABLE_POLICY))
 
 it('every code that the rules know is reached by a line of the tables', () => {
   const rules = readFileSync(new URL('../../web/rules/ledger.ts', import.meta.url), 'utf8')

@@ -63,6 +63,7 @@ export async function startTestServer(settings: Partial<Config> = {}, parts: Ser
     appDir: join(root, 'dist'),
     allowSoftwareAdapter: true,
     addDefault: false,
+    ledger: { kind: 'memory' },
     ...settings,
   }
   const server = await startServer(config, parts)

@@ -68,6 +68,7 @@ export class Books {
   readonly #events = new Map<string, string>()
   readonly #balances = new Map<LedgerOwner, Balance>()
   readonly #grants = new Map<string, Grant>()
+  readonly #grantsOf = new Map<LedgerOwner, Grant[]>()
   readonly #holds = new Map<string, Hold>()
   readonly #settlements = new Map<string, Settlement>()
   readonly #disputes = new Map<string, Dispute>()
@@ -87,8 +88,18 @@ export class Books {
     return this.#burn
   }
 
-  get owners(): Iterable<LedgerOwner> {
-    return this.#balances.keys()
+  get balances(): ReadonlyMap<LedgerOwner, Balance> {
+    return this.#balances
+  }
+
+  /** What is left of each hold that is open, by request. */
+  get holds(): ReadonlyMap<string, MicroCredits> {
+    return new Map([...this.#holds].flatMap(([request, { left, ended }]) => (ended ? [] : [[request, left]])))
+  }
+
+  /** What is left of each grant that is not spent or gone back whole, by device. */
+  get grants(): ReadonlyMap<string, MicroCredits> {
+    return new Map([...this.#grants].flatMap(([device, { left }]) => (left > 0n ? [[device, left]] : [])))
   }
 
   balance(owner: LedgerOwner): Balance {
@@ -135,7 +146,11 @@ export class Books {
   #grant({ device, owner, micro, forMs, atMs }: LedgerEvent & { type: 'grant' }): Result<readonly Posting[]> {
     if (!isAmount(micro)) return refused('amount-invalid')
     if (this.#treasury - micro < treasuryFloorMicro(this.#policy, atMs)) return refused('treasury-empty')
-    this.#grants.set(device, { device, owner, untilMs: atMs + forMs, left: micro })
+    const grant = { device, owner, untilMs: atMs + forMs, left: micro }
+    this.#grants.set(device, grant)
+    const own = [...(this.#grantsOf.get(owner) ?? []), grant]
+    own.sort((a, b) => a.untilMs - b.untilMs || (a.device < b.device ? -1 : 1))
+    this.#grantsOf.set(owner, own)
     return ok([line('treasury', '', -micro), line('user', owner, micro)])
   }
 
@@ -230,9 +245,8 @@ export class Books {
 
   /** What was given is spent before what was earned, and that first which is lost soonest. */
   #spend(owner: LedgerOwner, micro: MicroCredits): void {
-    const live = [...this.#grants.values()].filter((grant) => grant.owner === owner && grant.left > 0n)
     let rest = micro
-    for (const grant of live.sort((a, b) => a.untilMs - b.untilMs || (a.device < b.device ? -1 : 1))) {
+    for (const grant of this.#grantsOf.get(owner) ?? []) {
       const taken = least(grant.left, rest)
       grant.left -= taken
       rest -= taken

@@ -1,0 +1,181 @@
+/**
+ * What the database itself refuses, whoever writes; and that a ledger which was tampered with is found out, with the first
+ * contradiction.
+ */
+import fc from 'fast-check'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { LedgerDatabase } from '../../signal/ledger/database.ts'
+import { fsck } from '../../signal/ledger/fsck.ts'
+import { Journal } from '../../signal/ledger/journal.ts'
+import { Books } from '../../web/rules/ledger.ts'
+import type { LedgerEvent } from '../../web/wire/ledger-events.ts'
+import { readLedgerTable } from '../support/ledger-table.ts'
+import { LEDGER_TABLES, TABLE_POLICY } from '../support/ledger-tables.ts'
+import { closeLedger, emptiedLedger, runSql } from '../support/memory-ledger.ts'
+
+afterAll(closeLedger)
+
+const STORY = `
+  grant d1 alice 1000 for 500 at 0 ok
+  hold r1 alice 400 for 50 ok
+  settle r1/0 bob 300 burn 15 escrow 20 final at 20 ok
+  hold r2 alice 200 for 50 ok
+  vest r1/0 at 40 ok
+`
+
+async function told(table: string): Promise<LedgerDatabase> {
+  const database = await emptiedLedger()
+  const journal = new Journal(database, TABLE_POLICY)
+  for (const line of readLedgerTable(table)) if (line.kind === 'event') await journal.post(line.event)
+  return database
+}
+
+describe('the database refuses', () => {
+  const posting = (kind: string, owner: string, micro: number) => `(1, '${kind}', '${owner}', ${micro})`
+  const insert = (...rows: string[]) => `insert into posting (event, kind, owner, micro) values ${rows.join(', ')}`
+  it.each([
+    ['postings that do not sum to zero', insert(posting('burn', '', 5), posting('escrow', 'bob', -4))],
+    ['one posting alone', insert(posting('burn', '', 5))],
+    ['more postings of an event that has its own', insert(posting('burn', '', 5), posting('escrow', 'bob', -5))],
+    ['a posting of nothing', insert(posting('burn', '', 0), posting('escrow', 'bob', 0))],
+    ['a posting of an event that is none', insert(`(99, 'burn', '', 5)`, `(99, 'escrow', 'bob', -5)`)],
+    ['a kind that is none', insert(posting('mint', '', 5), posting('escrow', 'bob', -5))],
+    ['credits of nobody', insert(posting('user', '', 5), posting('escrow', 'bob', -5))],
+    ['an event twice', `insert into event (id, type, at_ms, body) select id, type, at_ms, body from event limit 1`],
+    ['a changed posting', 'update posting set micro = micro + 1'],
+    ['a changed event', `update event set body = '{}'`],
+    ['a posting taken away', 'delete from posting where micro > 0'],
+    ['an event taken away', 'delete from event'],
+    ['an empty ledger', 'truncate event, posting cascade'],
+    ['a balance below nothing', `update balance set user_micro = -1 where owner = 'alice'`],
+    ['a treasury that has more than nothing', 'update treasury set micro = 1'],
+  ])('%s', async (_title, statement) => {
+    const database = await told(STORY)
+    await expect(runSql(database, statement)).rejects.toThrow()
+    expect(await fsck(database, TABLE_POLICY)).toMatchObject({ ok: true, value: { events: 5 } })
+  })
+})
+
+describe('a ledger that was looked through', () => {
+  it('is right after everything that the tables tell', async () => {
+    for (const table of Object.values(LEDGER_TABLES)) {
+      const database = await told(table)
+      const checked = await fsck(database, TABLE_POLICY)
+      expect(checked).toMatchObject({ ok: true })
+    }
+  })
+
+  const open = ['alter table posting disable trigger all', 'alter table event disable trigger all']
+  it.each([
+    [
+      'a changed amount',
+      [`update posting set micro = micro + 1 where kind = 'escrow' and micro > 0`],
+      /^Event 3 .*comes to/,
+    ],
+    ['a posting taken away', [`delete from posting where kind = 'burn'`], /^Event 3 /],
+    [
+      'a posting of no event',
+      [
+        'alter table posting drop constraint posting_event_fkey',
+        `insert into posting (event, kind, owner, micro) values (99, 'burn', '', 5), (99, 'escrow', 'bob', -5)`,
+      ],
+      /^There are postings of no event/,
+    ],
+    [
+      'an event taken away',
+      [
+        'delete from posting where event = 1',
+        'alter table posting drop constraint posting_event_fkey',
+        'delete from event where seq = 1',
+      ],
+      /^Event 2 .*credits-short/,
+    ],
+    [
+      'credits out of nothing',
+      [
+        `insert into event (id, type, at_ms, body) values ('grant/x', 'grant', 1, '{"device":"x","forMs":5,"micro":"99999","owner":"eve","type":"grant"}')`,
+      ],
+      /^Event 6 .*treasury-empty/,
+    ],
+    [
+      'an event under another name',
+      [`update event set id = 'hold/r9' where id = 'hold/r2'`],
+      /^Event 4 .*hold\/r2 by what it says/,
+    ],
+    ['an event that is none', [`update event set body = '{}' where seq = 2`], /^Event 2 /],
+    ['an event in the wrong order', ['update event set at_ms = 1 where seq = 5'], /^Event 5 .*escrow-live/],
+    [
+      'a balance that was raised',
+      [`update balance set user_micro = user_micro + 1 where owner = 'bob'`],
+      /^The balance of bob /,
+    ],
+    ['a balance taken away', [`delete from balance where owner = 'bob'`], /^The balance of bob /],
+    ['a hold that was lowered', ['update hold set left_micro = left_micro - 1 where not ended'], /^The hold of r2 /],
+    ['a grant that was raised', ['update grant_given set left_micro = left_micro + 1'], /^The grant of d1 /],
+    ['a treasury that was raised', ['update treasury set micro = micro + 1'], /^The treasury /],
+  ])('%s is found', async (_title, statements, says) => {
+    const database = await told(STORY)
+    await runSql(database, ...open, ...statements)
+    const checked = await fsck(database, TABLE_POLICY)
+    expect(checked).toMatchObject({ ok: false, code: 'ledger-damaged', detail: expect.stringMatching(says) })
+  })
+})
+
+it('whatever happens, the database and the rules say the same of it', async () => {
+  const [owner, device] = [fc.constantFrom('alice', 'bob', 'carol'), fc.constantFrom('d0', 'd1', 'd2', 'd3', 'd4')]
+  const request = fc.integer({ min: 0, max: 30 }).map((number) => `r${number}`)
+  const [part, micro] = [fc.integer({ min: 0, max: 2 }), fc.constantFrom(0n, 1n, 7n, 60n, 500n)]
+  const ms = fc.constantFrom(0, 10, 300)
+  const type = <T extends string>(name: T) => fc.constant(name)
+  const flag = fc.boolean()
+  const events = fc.oneof(
+    { weight: 1, arbitrary: fc.record({ type: type('grant'), device, owner, micro, forMs: ms }) },
+    { weight: 1, arbitrary: fc.record({ type: type('lapse'), device, count: fc.integer({ min: 0, max: 9 }) }) },
+    { weight: 4, arbitrary: fc.record({ type: type('hold'), request, owner, micro, forMs: ms }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        type: type('settle'),
+        request,
+        part,
+        worker: owner,
+        micro,
+        burnMicro: fc.constantFrom(0n, 1n, 7n),
+        escrowMs: ms,
+        final: flag,
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ type: type('release'), request, expired: flag }) },
+    { weight: 2, arbitrary: fc.record({ type: type('dispute'), request, part, worker: owner, micro }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        type: type('judge'),
+        request,
+        part,
+        workerMicro: micro,
+        burnMicro: fc.constantFrom(0n, 1n),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ type: type('vest'), request, part }) },
+  )
+  const seed = Math.trunc(Math.random() * 2 ** 31)
+  const database = await emptiedLedger()
+  const [journal, books] = [new Journal(database, TABLE_POLICY), new Books(TABLE_POLICY)]
+  const counts = new Map<string, number>()
+  for (const [index, one] of fc.sample(events, { numRuns: 1_500, seed }).entries()) {
+    const event: LedgerEvent = { ...one, atMs: index * 3 }
+    const [kept, ruled] = [await journal.post(event), books.post(event)]
+    const code = ruled.ok ? (ruled.value.again ? 'again' : event.type) : ruled.code
+    expect({ seed, index, event, ok: kept.ok, code: kept.ok ? null : kept.code }).toEqual({
+      ...{ seed, index, event, ok: ruled.ok, code: ruled.ok ? null : ruled.code },
+    })
+    counts.set(code, (counts.get(code) ?? 0) + 1)
+  }
+  // It has come to something of each kind.
+  for (const name of ['grant', 'lapse', 'hold', 'settle', 'release', 'dispute', 'judge', 'vest'])
+    expect({ seed, name, count: counts.get(name) ?? 0 }).toMatchObject({
+      count: expect.toSatisfy((n: number) => n > 0),
+    })
+  expect(await fsck(database, TABLE_POLICY)).toMatchObject({ ok: true })
+})
