@@ -5,7 +5,7 @@
 import { resolve } from 'node:path'
 import { KIB, MIB, SOURCE_ANSWER_MS_MAX } from '../web/wire/limits.ts'
 import { assert, fail, ok, type Result } from '../web/wire/result.ts'
-import type { LedgerPlace } from './ledger/database.ts'
+import type { LedgerPlace } from './ledger/place.ts'
 import type { IceConfig } from './sockets/turn.ts'
 
 /** A source that stops sending for this long was cut; the fetch goes on where it stopped. */

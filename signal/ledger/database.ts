@@ -12,6 +12,7 @@ import { DATABASE_CONNECTIONS_MAX } from '../config.ts'
 import { type Lock, takeLock } from '../models/lock.ts'
 import { migrate } from './migrate.ts'
 import { PGlitePool } from './pglite-pool.ts'
+import type { LedgerPlace } from './place.ts'
 import type { LedgerTables } from './tables.ts'
 
 export interface LedgerDatabase {
@@ -19,12 +20,6 @@ export interface LedgerDatabase {
   /** After all that was begun. Idempotent. */
   close(): Promise<void>
 }
-
-export type LedgerPlace =
-  | { readonly kind: 'server'; readonly url: string }
-  /** Not safe against a power cut: the embedded database never waits for the disk. */
-  | { readonly kind: 'folder'; readonly dataDir: string }
-  | { readonly kind: 'memory' }
 
 const FOLDER = 'ledger'
 /** PostgreSQL's type of 64-bit integers. */

@@ -5,13 +5,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openLedger } from '../../signal/ledger/database.ts'
 import { fsck } from '../../signal/ledger/fsck.ts'
 import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 
 const KILLS = 5
-const WRITER = join(import.meta.dirname, '../support/ledger-writer.ts')
+const WRITER = fileURLToPath(new URL('../support/ledger-writer.ts', import.meta.url))
 
 let dataDir: string
 let child: ChildProcess | null = null

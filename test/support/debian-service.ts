@@ -3,6 +3,7 @@ import { type ChildProcess, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 
+const PACKAGES = 'apt-get'
 const START_MS_MAX = 10_000
 
 /** The first of the paths that is there. Throws with what a person can do where it cannot be had. */
@@ -10,7 +11,7 @@ export function debianBinary(paths: readonly string[], name: string): string {
   const found = () => paths.find(existsSync)
   if (!found() && existsSync('/etc/debian_version') && process.getuid?.() === 0) {
     for (const words of [['update'], ['install', '-y', name]])
-      spawnSync('apt-get', [...words, '-qq'], { stdio: 'ignore' })
+      spawnSync(PACKAGES, [...words, '-qq'], { stdio: 'ignore' })
   }
   const path = found()
   if (path === undefined) throw new Error(`No ${name}. Install it (Debian: \`apt-get install ${name}\`) and run again.`)

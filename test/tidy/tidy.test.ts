@@ -53,6 +53,10 @@ describe('words that belong to one room', () => {
     expect(uses('navigator.gpu', sources, (file) => file.startsWith('web/engine/gpu/'))).toEqual([])
   })
 
+  it('SQL: signal/ledger/', () => {
+    expect(uses(/from 'kysely'|\bsql`/, sources, (file) => file.startsWith('signal/ledger/'))).toEqual([])
+  })
+
   it('WGSL: .wgsl files, never a string', () => {
     const shader = /@compute\s*@workgroup_size|@group\(\d\)\s*@binding|var<(storage|uniform|workgroup)/
     const code = files.filter((file) => /\.(ts|svelte)$/.test(file) && file !== 'test/tidy/tidy.test.ts')
