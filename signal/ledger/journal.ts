@@ -2,7 +2,7 @@
  * Posts events to the ledger and reads balances. What an event comes to is decided in the database, in one call, under the
  * locks of what it changes; the same rules stand in `web/rules/ledger.ts`.
  */
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { type IssuePolicy, treasuryFloorMicro } from '../../web/rules/credit-policy.ts'
 import { type Balance, EMPTY_BALANCE } from '../../web/rules/ledger.ts'
 import { CODES, type Code } from '../../web/wire/codes.ts'
@@ -16,6 +16,7 @@ import {
 import { LEDGER_MICRO_MAX } from '../../web/wire/limits.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
 import type { LedgerDatabase } from './database.ts'
+import type { LedgerTables } from './tables.ts'
 
 const UNIQUE_VIOLATION = '23505'
 
@@ -30,9 +31,10 @@ export class Journal {
 
   /** When this resolves well, a crash of the process does not lose it. `again`: it had happened before. Refusals: those of `Books.post`. */
   async post(event: LedgerEvent): Promise<Result<{ readonly again: boolean }>> {
-    const code = await this.#call(event).catch((error: unknown) => {
+    const call = () => callPost(this.#database.kysely, event, this.#policy)
+    const code = await call().catch((error: unknown) => {
       // Somebody else's event of the same id was posted meanwhile: now it is known.
-      if (codeOf(error) === UNIQUE_VIOLATION) return this.#call(event)
+      if (codeOf(error) === UNIQUE_VIOLATION) return call()
       throw error
     })
     if (code === 'ok' || code === 'again') return ok({ again: code === 'again' })
@@ -61,15 +63,16 @@ export class Journal {
     const row = await kysely.selectFrom('posting').select(sum).where('kind', '=', 'burn').executeTakeFirstOrThrow()
     return row.micro
   }
+}
 
-  async #call(event: LedgerEvent): Promise<string> {
-    const [id, body] = [ledgerIdOf(event), ledgerBodyOf(event)]
-    const floor = treasuryFloorMicro(this.#policy, event.atMs)
-    const { rows } = await sql<{ code: string }>`
-      select ledger_post(${id}, ${event.atMs}::bigint, ${body}, ${floor}::bigint, ${LEDGER_MICRO_MAX}::bigint) as code
-    `.execute(this.#database.kysely)
-    return rows[0]?.code ?? 'ledger-damaged'
-  }
+/** 'ok', 'again' or why it may not be: one call, in the transaction of who calls. */
+export async function callPost(kysely: Kysely<LedgerTables>, event: LedgerEvent, policy: IssuePolicy): Promise<string> {
+  const [id, body] = [ledgerIdOf(event), ledgerBodyOf(event)]
+  const floor = treasuryFloorMicro(policy, event.atMs)
+  const { rows } = await sql<{ code: string }>`
+    select ledger_post(${id}, ${event.atMs}::bigint, ${body}, ${floor}::bigint, ${LEDGER_MICRO_MAX}::bigint) as code
+  `.execute(kysely)
+  return rows[0]?.code ?? 'ledger-damaged'
 }
 
 function codeOf(error: unknown): unknown {

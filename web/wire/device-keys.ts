@@ -37,7 +37,16 @@ export function parsePublicKey(text: string): Result<PublicKey> {
 }
 
 /** What a signature is for. */
-export type Purpose = 'connect' | 'fingerprint' | 'member' | 'removals' | 'knock' | 'enrol'
+export type Purpose =
+  | 'connect'
+  | 'fingerprint'
+  | 'member'
+  | 'removals'
+  | 'knock'
+  | 'enrol'
+  | 'receipt'
+  | 'acknowledge'
+  | 'chain'
 
 /** `weft/1`, the purpose and the fields, each with its length before it: no two lists of fields give the same bytes. */
 export function signedBytes(purpose: Purpose, fields: readonly string[]): Uint8Array {
