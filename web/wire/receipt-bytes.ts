@@ -21,7 +21,7 @@ import type { Result } from './result.ts'
 /** A token id has 4 bytes, a frame's hash 32: what a chain is of says which. */
 export const CHAIN_BYTES = 32
 export const CHAIN_SALT_BYTES = 16
-export const NONCE_BYTES = 16
+const NONCE_BYTES = 16
 
 /** Base64url, all of them without padding. */
 type ChainHead = string
