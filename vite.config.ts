@@ -10,19 +10,13 @@ import { playwright } from '@vitest/browser-playwright'
 import type { Plugin } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
 import { configDefaults, defineConfig } from 'vitest/config'
-import { CHROMIUM_FLAGS, findChromium, swiftShaderDriver } from './test/support/chromium.ts'
+import { CHROMIUM_FLAGS, findChromium } from './test/support/chromium.ts'
 import { SHARED_DATA } from './test/support/prepare.ts'
 import { ENGINE_NAMES } from './web/wire/chat.ts'
 import { SHELL_FILE_BYTES_MAX } from './web/wire/limits.ts'
 
 const repository = import.meta.dirname
 const minutes = (count: number) => count * 60_000
-
-/** For Node: the shared mirror, and software Vulkan for the `webgpu` package, which must not find a real one. */
-function testEnvironment(): Record<string, string> {
-  const driver = swiftShaderDriver()
-  return driver === null ? { WEFT_DATA: SHARED_DATA } : { WEFT_DATA: SHARED_DATA, VK_ICD_FILENAMES: driver }
-}
 
 function browser() {
   const found = findChromium()
@@ -114,7 +108,7 @@ export default defineConfig(({ mode }) => {
     // A page whose GPU is software does in seconds what a test may ask for again and again.
     return { testTimeout: limit, hookTimeout: limit, expect: { poll: { timeout: minutes(1) } } }
   }
-  const node = { environment: 'node', env: testEnvironment() } as const
+  const node = { environment: 'node', env: { WEFT_DATA: SHARED_DATA } } as const
   const prepared = { ...node, fileParallelism: false, globalSetup: [`${repository}/test/support/prepare.ts`] }
 
   return {

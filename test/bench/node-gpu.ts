@@ -3,9 +3,8 @@
  * chosen by the environment before the process starts, so the software one needs a process of its own.
  */
 import { spawnSync } from 'node:child_process'
-import { dirname } from 'node:path'
 import { create, globals } from 'webgpu'
-import { swiftShaderDriver } from '../support/chromium.ts'
+import { softwareGpuEnvironment } from '../support/chromium.ts'
 import type { GpuClasses } from './gpu-meter.ts'
 
 export interface NodeGpu {
@@ -25,18 +24,11 @@ export function nodeGpu(): NodeGpu {
  */
 export function underSoftwareDriver(): void {
   if (process.env['WEFT_BENCH_DRIVER'] === 'software') return
-  const driver = swiftShaderDriver()
-  if (driver === null) throw new Error('no Chromium with a software driver was found; run without --gpu software')
+  const environment = softwareGpuEnvironment()
+  if (environment === null) throw new Error('no Chromium with a software driver was found; run without --gpu software')
   const { status } = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     stdio: 'inherit',
-    env: {
-      ...process.env,
-      WEFT_BENCH_DRIVER: 'software',
-      VK_ICD_FILENAMES: driver,
-      // A driver that is named here would win over the one above.
-      VK_DRIVER_FILES: driver,
-      LD_LIBRARY_PATH: [dirname(driver), process.env['LD_LIBRARY_PATH'] ?? ''].filter((path) => path !== '').join(':'),
-    },
+    env: { ...environment, WEFT_BENCH_DRIVER: 'software' },
   })
   process.exit(status ?? 1)
 }

@@ -85,11 +85,18 @@ export async function launchProfile(folder: string): Promise<BrowserContext> {
   })
 }
 
-/** SwiftShader's driver file beside the Chromium, for `VK_ICD_FILENAMES`; null where this Chromium ships none. */
-export function swiftShaderDriver(): string | null {
+/**
+ * For a process whose WebGPU is to be SwiftShader: the driver beside the Chromium, and the Vulkan loader there where the system
+ * has none. Both are read when a process starts. Null where this Chromium ships none.
+ */
+export function softwareGpuEnvironment(): NodeJS.ProcessEnv | null {
   const path = findChromium()
   if (path === null) return null
-  const real = realpathSync(path)
-  const folders = [dirname(real), '/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome']
-  return folders.map((folder) => join(folder, 'vk_swiftshader_icd.json')).find((file) => existsSync(file)) ?? null
+  const folders = [dirname(realpathSync(path)), '/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome']
+  const folder = folders.find((one) => existsSync(join(one, 'vk_swiftshader_icd.json')))
+  if (folder === undefined) return null
+  const driver = join(folder, 'vk_swiftshader_icd.json')
+  const libraries = [folder, process.env['LD_LIBRARY_PATH'] ?? ''].filter((one) => one !== '')
+  // A driver that is named for files would win over the other.
+  return { ...process.env, VK_ICD_FILENAMES: driver, VK_DRIVER_FILES: driver, LD_LIBRARY_PATH: libraries.join(':') }
 }
