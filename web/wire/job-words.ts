@@ -21,7 +21,8 @@ interface About {
 
 /**
  * Said by the asker. `job-open` is followed by one `part` frame, number 0, of `inputBytes`. `job-ack`: the answer's parts
- * before `parts` have been read; the worker sends no further than `JOB_PARTS_AHEAD_MAX` past the newest.
+ * before `parts` have been read; the worker sends no further than `JOB_PARTS_AHEAD_MAX` past the newest. Said of the end too:
+ * whoever has read all of a job has used up its ticket.
  */
 export type JobAskerSays =
   | (About & {

@@ -66,6 +66,19 @@ describe('many texts', () => {
     expect(got.filter(({ result }) => !result.ok)).toHaveLength(1)
   })
 
+  it('go on where a worker died, and lose the one that is refused for good', async () => {
+    const { rig, runners, ask } = spread(3)
+    const texts = Array.from({ length: 90 }, (_, at) => (at === 50 ? 'y'.repeat(2_000) : `text ${at}`))
+    let told = 0
+    const got = await all(rig, fanOutTexts(texts, ask, never), () => {
+      told += 1
+      if (told === 10) rig.mesh.kill('w0')
+    })
+    const expected = texts.map((text, at) => (at === 50 ? expect.objectContaining({ ok: false }) : ok(vectorOf(text))))
+    expect(got).toEqual(expected.map((result, index) => ({ index, result })))
+    expect(runners.filter(({ embedded }) => embedded > 0).length).toBeGreaterThan(1)
+  })
+
   it('more than there may be are refused', async () => {
     const { rig, ask, jobs } = spread()
     const texts = new Array<string>(FAN_OUT_INPUTS_MAX + 1).fill('a')
@@ -85,6 +98,21 @@ describe('many chats', () => {
     })
     expect(got.map(({ index }) => index)).toEqual(requests.map((_, index) => index))
     for (const { result } of got) expect(result).toMatchObject({ ok: true, value: { text: textOf(5) } })
+  })
+
+  it('lose the one that is refused for good, and no other, while a worker dies', async () => {
+    const { rig, ask } = spread(3)
+    // More than the ticket of any of them is for.
+    const requests = Array.from({ length: 20 }, (_, at) => chatOf(at === 7 ? 999 : 200))
+    let told = 0
+    const got = await all(rig, fanOutChats(requests, ask, never), () => {
+      told += 1
+      if (told === 3) rig.mesh.kill('w1')
+    })
+    expect(got.map(({ index }) => index)).toEqual(requests.map((_, index) => index))
+    expect(got[7]?.result).toMatchObject({ ok: false, code: 'request-invalid' })
+    const others = got.filter(({ index }) => index !== 7)
+    for (const { result } of others) expect(result).toMatchObject({ ok: true, value: { text: textOf(5) } })
   })
 
   it('end all at once when they are stopped', async () => {

@@ -10,6 +10,7 @@ import type { JobOffer } from '../../wire/jobs.ts'
 import { JOB_INPUT_BYTES_MAX, JOB_PART_BYTES_MAX, JOB_PARTS_AHEAD_MAX, POSITION_MAX } from '../../wire/limits.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
 import type { ModelSource } from '../engine-door.ts'
+import { JobReading } from './job-reading.ts'
 import type { JobRunner, JobWork } from './job-work.ts'
 import { KINDS } from './kinds.ts'
 import { bytesOfPart, textOfPart } from './part-bytes.ts'
@@ -22,6 +23,14 @@ export interface ServedModel extends Omit<JobOffer, 'held' | 'heldTokens'> {
   readonly layers: number
 }
 
+/** What earlier tries of a job have come to here. */
+export interface JobBefore {
+  /** The most that it may still ask for, as `JobWork.left` counts it. */
+  readonly left: number
+  /** Answer tokens that were made under its ticket. */
+  readonly made: number
+}
+
 export interface HeldJobParts {
   readonly link: Link
   readonly open: JobOpen
@@ -29,6 +38,7 @@ export interface HeldJobParts {
   readonly model: ServedModel
   /** The lesser came first. */
   readonly order: number
+  readonly before: JobBefore
   readonly nowMs: () => number
 }
 
@@ -57,20 +67,25 @@ export class HeldJob {
   told = ''
   /** Its turn was last given to the worker's own person. */
   owner = false
+  /** Of this try. */
+  readonly reading: JobReading
   #work: JobWork | null = null
   #part: Uint8Array | null = null
-  #sent = 0
-  #read = 0
+  /** Answer tokens that others had made of it when it came. */
+  #begun = 0
   #wake: () => void = () => {}
   readonly #cancel = new AbortController()
   #pause = new AbortController()
+  readonly #before: JobBefore
   readonly #nowMs: () => number
 
-  constructor({ link, open, model, order, nowMs }: HeldJobParts) {
+  constructor({ link, open, model, order, before, nowMs }: HeldJobParts) {
     this.link = link
     this.open = open
     this.model = model
     this.order = order
+    this.#before = before
+    this.reading = new JobReading(before.left)
     this.#nowMs = nowMs
     this.waitsSinceMs = nowMs()
   }
@@ -88,14 +103,14 @@ export class HeldJob {
     return this.#work?.tokensLeft ?? 0
   }
 
-  /** Answer tokens that it has made. */
+  /** Answer tokens that were made here under its ticket, in all its tries. */
   get made(): number {
-    return this.#work?.tokens ?? 0
+    return this.#before.made + (this.#work?.tokens ?? 0) - this.#begun
   }
 
   /** Its reader has not read what was sent: computing on would help nobody. */
   get unread(): boolean {
-    return this.#sent - this.#read >= JOB_PARTS_AHEAD_MAX
+    return this.reading.unread >= JOB_PARTS_AHEAD_MAX
   }
 
   /** Its request. It is read once the job is let in. Refusals: `frame-invalid`, `position-mismatch`, `request-invalid`. */
@@ -117,9 +132,9 @@ export class HeldJob {
 
   /** Parts before this one were read. False where so many were not sent. */
   ack(parts: number): boolean {
-    if (parts > this.#sent) return false
-    if (parts > this.#read) {
-      this.#read = parts
+    const unread = this.reading.unread
+    if (!this.reading.ack(parts)) return false
+    if (this.reading.unread < unread) {
       this.waitsSinceMs = this.#nowMs()
       this.#wake()
     }
@@ -184,11 +199,11 @@ export class HeldJob {
   async #send(event: JobEvent): Promise<boolean> {
     while (this.unread && this.state !== 'over') await new Promise<void>((resolve) => (this.#wake = resolve))
     const bytes = bytesOfPart(writeJobEvent(event), JOB_PART_BYTES_MAX)
-    if (this.state === 'over' || !bytes.ok || this.#sent >= POSITION_MAX) return false
+    if (this.state === 'over' || !bytes.ok || this.reading.sent >= POSITION_MAX) return false
     const { request, epoch } = this.open
-    this.#sent += 1
+    const frame = { type: 'part', request, epoch, position: this.reading.sent, bytes: bytes.value } as const
+    this.reading.send(isWhole(event) ? 0 : (this.#work?.left ?? 0))
     this.waitsSinceMs = this.#nowMs()
-    const frame = { type: 'part', request, epoch, position: this.#sent - 1, bytes: bytes.value } as const
     return (await this.link.send(frame, 'now')).ok
   }
 
@@ -197,11 +212,19 @@ export class HeldJob {
     this.#part = null
     const work = text.ok ? KINDS[this.open.kind].read(text.value) : text
     if (!work.ok) return work
-    if (work.value.tokensLeft > this.open.positions) {
-      return fail('request-invalid', `It asks for more than the ${this.open.positions} tokens of its ticket.`)
-    }
+    const { left, tokens, tokensLeft } = work.value
+    const { positions } = this.open
+    if (tokensLeft > positions) return fail('request-invalid', `It asks for more than the ${positions} of its ticket.`)
+    if (left > this.#before.left) return fail('request-invalid', 'It asks again for what it has read.')
+    if (this.#before.made + tokensLeft > positions) return fail('ticket-invalid', 'It was used up before.')
+    this.#begun = tokens
     this.#work = work.value
     this.state = 'waiting'
     return ok(null)
   }
+}
+
+/** Who has read this has read all of it. */
+function isWhole(event: JobEvent): boolean {
+  return event.kind === 'end' && (event.reason === 'stop' || event.reason === 'length')
 }

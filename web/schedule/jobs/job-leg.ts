@@ -85,11 +85,12 @@ export class JobLeg implements OwnJob {
     this.#parts.link.close(failure)
   }
 
-  /** `over`: its end was read; else the worker is told to stop. */
+  /** `over`: its end was read, which the worker is told; else it is told to stop. */
   close(over: boolean): void {
     this.#rest()
     const { link, open } = this.#parts
-    if (!over) void link.say({ says: 'job-cancel', request: open.request, epoch: open.epoch })
+    const about = { request: open.request, epoch: open.epoch }
+    void link.say(over ? { says: 'job-ack', ...about, parts: this.#read + 1 } : { says: 'job-cancel', ...about })
   }
 
   hear(from: string, message: JobHears): void {

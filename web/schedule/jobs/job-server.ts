@@ -12,7 +12,7 @@ import {
   JOB_LEASE_MS,
   JOB_NEWS_MS,
   JOB_PARALLEL_MAX,
-  JOB_REMEMBERED_MS,
+  JOB_TRIES_MAX,
   JOB_UNREAD_MS,
   JOBS_PER_ASKER_MAX,
   JOBS_REMEMBERED_MAX,
@@ -22,6 +22,7 @@ import type { PartFrame, RequestId } from '../../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
 import type { JobDoor } from '../exchange.ts'
 import { EarlyParts } from './early-parts.ts'
+import { EndedJobs, isSameUse } from './ended-jobs.ts'
 import { HeldJob, type JobOpen, type ServedModel } from './held-job.ts'
 import type { JobRunner } from './job-work.ts'
 
@@ -36,21 +37,13 @@ export interface JobServerParts {
   readonly onChange: () => void
 }
 
-interface Ended {
-  readonly asker: string
-  readonly epoch: number
-  readonly ticket: string
-  readonly atMs: number
-}
-
 type Speeds = Pick<JobOffer, 'tokensPerSecond' | 'prefillTokensPerSecond'>
 
 export class JobServer implements JobDoor {
   readonly #parts: JobServerParts
   readonly #jobs = new Map<RequestId, HeldJob>()
   readonly #early = new EarlyParts()
-  /** Ended tries by job; the oldest first. */
-  readonly #ended = new Map<RequestId, Ended>()
+  readonly #ended = new EndedJobs()
   /** Tokens that each asker had lately; the oldest first. */
   readonly #served = new Map<string, number>()
   readonly #speeds = new Map<string, Speeds>()
@@ -110,6 +103,10 @@ export class JobServer implements JobDoor {
       return
     }
     const job = this.#jobs.get(message.request)
+    if (!job && message.says === 'job-ack') {
+      const { request, epoch, parts } = message
+      this.#ended.ack(from.peer, request, epoch, parts)
+    }
     if (!job || job.link !== from || job.open.epoch !== message.epoch) return
     if (message.says === 'job-cancel') this.#end(job)
     else if (!job.ack(message.parts)) this.#refuse(job, fail('position-mismatch', 'It has read what was not sent.'))
@@ -133,20 +130,23 @@ export class JobServer implements JobDoor {
     if (known && known.asker !== from.peer) return refuse(from, open, fail('session-exists', 'Somebody has this job.'))
     if (known && epoch < known.open.epoch) return refuse(from, open, fail('epoch-stale', ''))
     if (known?.link === from && epoch === known.open.epoch) return this.#tell(known, true)
-    const letIn = known && known.state !== 'asked' ? known.open : null
     if (known) this.#end(known)
-    const ended = this.#ended.get(request)
-    if (ended?.asker === from.peer && epoch <= ended.epoch) return refuse(from, open, fail('job-ended', ''))
+    // The same job of the same asker may come back, for what it has not read, with the ticket that it has used.
+    const ended = this.#ended.of(from.peer, request)
+    if (ended && (epoch <= ended.open.epoch || ended.reading.left === 0)) {
+      return refuse(from, open, fail('job-ended', ''))
+    }
+    if (epoch > JOB_TRIES_MAX) return refuse(from, open, fail('ticket-invalid', 'It was tried too often.'))
+    const used = ended && isSameUse(ended.open, open) ? ended : null
     const model = this.#modelFor(from.peer, open)
     if (!model.ok) return refuse(from, open, model)
     const { admit, nowMs } = this.#parts
     this.#orders += 1
-    const job = new HeldJob({ link: from, open, model: model.value, order: this.#orders, nowMs })
+    const before = { left: ended?.reading.left ?? Number.POSITIVE_INFINITY, made: used?.made ?? 0 }
+    const job = new HeldJob({ link: from, open, model: model.value, order: this.#orders, before, nowMs })
     // Its place is taken while its ticket is looked at, so that no more come than there is room for.
     this.#jobs.set(request, job)
-    // The same job of the same asker may come back, for what is missing, with the ticket that it has used up.
-    const back = letIn ?? (ended?.asker === from.peer ? ended : null)
-    const admitted = back?.ticket === open.ticket ? ok(null) : await admit(from.peer, open)
+    const admitted = used ? ok(null) : await admit(from.peer, open)
     if (this.#jobs.get(request) !== job) return
     if (!admitted.ok) {
       this.#jobs.delete(request)
@@ -282,10 +282,7 @@ export class JobServer implements JobDoor {
       } else if (job === this.#running && job.unread && waitedMs > JOB_UNREAD_MS && this.#othersWait()) job.pause()
       else if (again && job.state !== 'asked' && job.told !== 'begun') this.#tell(job, true)
     }
-    for (const [request, { atMs }] of this.#ended) {
-      if (nowMs - atMs < JOB_REMEMBERED_MS && this.#ended.size <= JOBS_REMEMBERED_MAX) break
-      this.#ended.delete(request)
-    }
+    this.#ended.sweep(nowMs)
   }
 
   #othersWait(): boolean {
@@ -303,14 +300,11 @@ export class JobServer implements JobDoor {
   }
 
   #end(job: HeldJob): void {
-    const { request, epoch, ticket } = job.open
+    const { request } = job.open
     if (this.#jobs.get(request) !== job) return
     this.#jobs.delete(request)
     // A try that was never let in leaves no trace.
-    if (job.state !== 'asked') {
-      this.#ended.delete(request)
-      this.#ended.set(request, { asker: job.asker, epoch, ticket, atMs: this.#parts.nowMs() })
-    }
+    if (job.state !== 'asked') this.#ended.put(job, this.#parts.nowMs())
     job.end()
     this.#parts.onChange()
     this.#next()

@@ -15,6 +15,8 @@ export interface JobWork {
   /** Answer tokens so far, and those that it may still take; zero for a kind that writes nothing. */
   readonly tokens: number
   readonly tokensLeft: number
+  /** What was asked for and has not come: answer tokens, or texts. */
+  readonly left: number
   /** All that was asked for has come, and only the word that it ended is missing; null while something may come. */
   readonly over: 'stop' | 'length' | null
   /** Remembers an event that is shown or sent; false, and it is forgotten, where it is of another kind or more than was asked. */

@@ -37,6 +37,10 @@ export class ChatWork implements JobWork {
     return Math.max(0, this.#request.maxTokens - this.#spent)
   }
 
+  get left(): number {
+    return this.tokensLeft
+  }
+
   get over(): 'length' | null {
     return this.tokensLeft === 0 ? 'length' : null
   }

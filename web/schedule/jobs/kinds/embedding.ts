@@ -20,8 +20,12 @@ export class EmbeddingWork implements JobWork {
     this.#texts = texts
   }
 
+  get left(): number {
+    return this.#texts.length - this.#done
+  }
+
   get over(): 'stop' | null {
-    return this.#done === this.#texts.length ? 'stop' : null
+    return this.left === 0 ? 'stop' : null
   }
 
   /** All vectors of a model are of one length. */
