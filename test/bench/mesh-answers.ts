@@ -7,19 +7,30 @@ import { round } from './report.ts'
 
 type ComputedFrame = Pick<FrameTime, 'session' | 'beganMs' | 'seenMs'>
 export type Answer = Awaited<ReturnType<MeshPage['ask']>>
+/** Of tokens, by one clock. */
+interface Timed {
+  readonly atMs: readonly number[]
+}
+interface Said {
+  readonly text: string
+  readonly tokens: readonly number[]
+}
 
 /** Index of the first token that differs; null where none does. */
-export function divergence({ tokens: one }: Answer, { tokens: other }: Answer): number | null {
+export function divergence(
+  { tokens: one }: Pick<Said, 'tokens'>,
+  { tokens: other }: Pick<Said, 'tokens'>,
+): number | null {
   const at = one.findIndex((id, index) => id !== other[index])
   return at >= 0 ? at : one.length === other.length ? null : Math.min(one.length, other.length)
 }
 
-export function same(one: Answer, other: Answer): boolean {
+export function same(one: Said, other: Said): boolean {
   return one.text === other.text && divergence(one, other) === null
 }
 
 /** Milliseconds between tokens that came one after the other. */
-export function intervals({ atMs }: Answer): readonly number[] {
+export function intervals({ atMs }: Timed): readonly number[] {
   return atMs.slice(1).map((ms, index) => ms - (atMs[index] ?? ms))
 }
 
@@ -27,7 +38,7 @@ export function intervals({ atMs }: Answer): readonly number[] {
  * Tokens per second of all answers together, while all of them are being decoded: from the first token of the last that
  * began to the last token of the first that ended. Null where there was no such time.
  */
-export function togetherPerSecond(answers: readonly Answer[]): number | null {
+export function togetherPerSecond(answers: readonly Timed[]): number | null {
   const fromMs = Math.max(...answers.map(({ atMs }) => atMs[0] ?? Number.POSITIVE_INFINITY))
   const toMs = Math.min(...answers.map(({ atMs }) => atMs.at(-1) ?? 0))
   const tokens = answers.flatMap(({ atMs }) => atMs).filter((ms) => ms > fromMs && ms <= toMs).length

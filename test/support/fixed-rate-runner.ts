@@ -1,5 +1,5 @@
 /**
- * The one fake of a runner that answers by itself: a word after each so many milliseconds of the test's clock, the same words
+ * The one fake of a runner that answers by itself: a word after each so many milliseconds of the clock it is given, the same words
  * whoever computes them, and on from wherever a request says. Computes only what is pulled; counts what it computed.
  */
 import type { JobRunner } from '../../web/schedule/jobs/job-work.ts'
@@ -28,7 +28,7 @@ export class FixedRateRunner implements JobRunner {
   embedded = 0
   /** What the next calls end with, instead of an answer. */
   broken: Result<never> | null = null
-  readonly #clock: SimClock
+  readonly #clock: Pick<SimClock, 'later'>
   readonly #engine: EngineName
   readonly #tokenMs: number
   readonly #prefillMs: number
@@ -37,7 +37,10 @@ export class FixedRateRunner implements JobRunner {
   #owner = false
   #onFree: (() => void)[] = []
 
-  constructor(clock: SimClock, { engine = 'stage', tokenMs = 10, prefillMs = 40, words = 40 }: FixedRate = {}) {
+  constructor(
+    clock: Pick<SimClock, 'later'>,
+    { engine = 'stage', tokenMs = 10, prefillMs = 40, words = 40 }: FixedRate = {},
+  ) {
     this.#clock = clock
     this.#engine = engine
     this.#tokenMs = tokenMs

@@ -14,6 +14,7 @@ import { ChatWork } from '../../web/schedule/jobs/kinds/chat.ts'
 import { SpeedStore } from '../../web/schedule/speed-store.ts'
 import { StageChat } from '../../web/schedule/stage-chat.ts'
 import type { JobEvent } from '../../web/wire/job-parts.ts'
+import { fixedRate, jobCalls, requestOf } from './job-page.ts'
 import { type FrameTime, timeFrames } from './timed-stage.ts'
 
 const NEVER = new AbortController().signal
@@ -42,6 +43,8 @@ const engines = new Engines({
   cpuThreads: 1,
   speeds: new SpeedStore(null),
 })
+const fixed = fixedRate(asked)
+const jobRunner = fixed ?? engines
 const tab = await MeshTab.join({
   baseUrl,
   key: await makeKey(),
@@ -54,7 +57,7 @@ const tab = await MeshTab.join({
   makeStageWorker: stageWorker,
   makeTicker: () => new Worker(new URL('../../web/mesh/ticker-worker.ts', import.meta.url), { type: 'module' }),
   askPersistence: async () => false,
-  jobRunner: engines,
+  jobRunner,
   relayOnly: () => asked.get('relay') === 'only',
   onSignal(state) {
     signals.push(JSON.stringify(state))
@@ -113,12 +116,9 @@ async function read(answer: AsyncIterable<JobEvent>) {
   return { text, tokens, atMs, end }
 }
 
-const requestOf = (content: string, maxTokens: number, temperature: number, seed: number) => ({
-  messages: [{ role: 'user' as const, content }],
-  sampling: { temperature, topK: 40, topP: 0.95, minP: 0, repetitionPenalty: 1.1, seed: BigInt(seed) },
-  maxTokens,
-  stop: [],
-})
+type Question = readonly [content: string, maxTokens: number, temperature: number, seed: number]
+const requestFor = (...[content, maxTokens, temperature, seed]: Question) =>
+  requestOf({ content, maxTokens, temperature, seed })
 
 const mesh = {
   peer: async () => tab.node.peer,
@@ -136,22 +136,21 @@ const mesh = {
   loadHead: (id: string) => tab.chat.load({ kind: 'mirror', id }, () => {}, NEVER),
   streamed: async () => streamed,
 
-  ask: (...request: Parameters<typeof requestOf>) => read(tab.chat.chat(requestOf(...request), NEVER)),
+  ask: (...request: Question) => read(tab.chat.chat(requestFor(...request), NEVER)),
 
   /** With the first and the last layer on this tab's own GPU. */
-  askPrivately: (...request: Parameters<typeof requestOf>) => read(tab.chat.chat(requestOf(...request), NEVER, true)),
-  askIn: (room: string, ...request: Parameters<typeof requestOf>) =>
-    read(tab.chat.chat(requestOf(...request), NEVER, false, room)),
+  askPrivately: (...request: Question) => read(tab.chat.chat(requestFor(...request), NEVER, true)),
+  askIn: (room: string, ...request: Question) => read(tab.chat.chat(requestFor(...request), NEVER, false, room)),
   makeRoom: (alone: boolean) => tab.rooms.make('Studio', alone),
   joinRoom: (invite: string) => tab.rooms.join(invite),
   within: async (room: string | null) => tab.within(room),
   rooms: async () => rooms,
 
   /** The whole model in this tab, without any mesh. */
-  async askAlone(id: string, ...request: Parameters<typeof requestOf>) {
+  async askAlone(id: string, ...request: Question) {
     const loaded = await alone.load({ kind: 'mirror', id }, () => {}, NEVER)
     if (!loaded.ok) throw new Error(loaded.code)
-    return read(alone.chat(requestOf(...request), NEVER))
+    return read(alone.chat(requestFor(...request), NEVER))
   },
 
   /** Answers whole jobs with this model from now on. */
@@ -167,8 +166,8 @@ const mesh = {
     return loaded
   },
   offers: async () => tab.jobs.offers,
-  askJob(id: string, layers: number, ...request: Parameters<typeof requestOf>) {
-    const wish = requestOf(...request)
+  askJob(id: string, layers: number, ...request: Question) {
+    const wish = requestFor(...request)
     const about = {
       class: 'interactive',
       modelId: id,
@@ -180,6 +179,7 @@ const mesh = {
     return read(tab.jobAsker.ask(new ChatWork(wish), about, NEVER, (stand) => stands.push(stand)))
   },
   jobStands: async () => stands,
+  ...jobCalls(tab, jobRunner, fixed),
 
   unloadAlone: () => alone.unload(),
   takeTimes: () => tab.stage.takeTimes(),

@@ -1,0 +1,50 @@
+/**
+ * The death of a worker in the middle of an answer, as `bench:jobs` measures it: its tab is closed, which its peers are told,
+ * or the process that renders it is killed by a signal, which nobody tells them.
+ */
+import { rendererOf } from '../support/app-page.ts'
+import type { JobRun } from '../support/job-page.ts'
+import type { MeshTabPage } from '../support/mesh-app.ts'
+import type { JobBench, JobWorkerTab } from './job-rig.ts'
+
+export type Manner = 'closed' | 'killed'
+
+/** Tokens that have come by then, and of the whole answer. */
+const TOKENS_BEFORE = 20
+const TOKENS = 500
+
+export interface Death {
+  readonly run: JobRun
+  readonly maxTokens: number
+  /** From the death to the first token of whoever went on, with its prefill. */
+  readonly ms: number
+}
+
+/** One of `workers` is gone after it, and left out of them. */
+export async function dieOnce(
+  bench: JobBench,
+  asker: MeshTabPage,
+  workers: JobWorkerTab[],
+  manner: Manner,
+): Promise<Death> {
+  const pids = new Map<string, number>()
+  if (manner === 'killed') for (const { peer, tab } of workers) pids.set(peer, await rendererOf(tab.page))
+  const { runs } = await asker.call('jobProgress')
+  const answering = asker.call('runJob', bench.question(manner, TOKENS))
+  await asker.until(
+    `(await mesh.jobProgress()).runs > ${runs} && (await mesh.jobProgress()).tokens >= ${TOKENS_BEFORE}`,
+  )
+  const peer = await asker.call('jobAt')
+  const at = workers.findIndex((worker) => worker.peer === peer)
+  const [victim] = workers.splice(at, 1)
+  if (!victim) throw new Error('nobody answers')
+  const diedMs = performance.timeOrigin + performance.now()
+  if (manner === 'closed') await victim.tab.page.close()
+  else process.kill(pids.get(victim.peer) ?? Number.NaN, 'SIGKILL')
+  const run = await answering
+  await victim.tab.context.close()
+  const [movedMs = Number.POSITIVE_INFINITY] = run.movedMs
+  const nextMs = run.atMs.find((ms) => ms >= movedMs)
+  if (nextMs === undefined) throw new Error('the answer was over before its worker was gone')
+  return { run, maxTokens: TOKENS, ms: nextMs - diedMs }
+}
