@@ -36,8 +36,9 @@ export async function dieOnce(
   )
   const peer = await asker.call('jobAt')
   const at = workers.findIndex((worker) => worker.peer === peer)
-  const [victim] = workers.splice(at, 1)
+  const victim = workers[at]
   if (!victim) throw new Error('nobody answers')
+  workers.splice(at, 1)
   const diedMs = performance.timeOrigin + performance.now()
   if (manner === 'closed') await victim.tab.page.close()
   else process.kill(pids.get(victim.peer) ?? Number.NaN, 'SIGKILL')
@@ -45,6 +46,7 @@ export async function dieOnce(
   await victim.tab.context.close()
   const [movedMs = Number.POSITIVE_INFINITY] = run.movedMs
   const nextMs = run.atMs.find((ms) => ms >= movedMs)
-  if (nextMs === undefined) throw new Error('the answer was over before its worker was gone')
+  if (nextMs === undefined)
+    throw new Error(`${manner}: the answer was over before its worker was gone: ${JSON.stringify({ ...run, diedMs })}`)
   return { run, maxTokens: TOKENS, ms: nextMs - diedMs }
 }

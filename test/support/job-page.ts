@@ -152,6 +152,8 @@ export function jobCalls(tab: MeshTab, runner: JobRunner, fixed: FixedRateRunner
     wishJob: (wish: JobWish) => match(wish),
     /** Questions asked so far, tokens of the newest, and outcomes of `fanOut`. */
     jobProgress: async () => ({ runs: runs.length, tokens: runs.at(-1)?.tokens.length ?? 0, outcomesTold }),
+    /** Where the newest question stands, as its asker was told last. */
+    jobStand: async () => runs.at(-1)?.stands.at(-1)?.stand ?? null,
     /** Who answers the newest question, as its asker was told last. */
     async jobAt() {
       const stand = runs.at(-1)?.stands.findLast((one) => one.stand.state === 'running')?.stand

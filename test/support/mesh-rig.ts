@@ -30,6 +30,8 @@ export interface MeshRig {
   askPrivately(tab: MeshTabPage, temperature: number): Promise<Answer>
   /** Resolves when the server knows of so many tabs. */
   present(count: number): Promise<void>
+  /** Resolves when the server knows of so many tabs that answer whole jobs. */
+  offering(count: number): Promise<void>
   /** What one tab that has all layers answers; asked once a file. */
   whole(temperature: number): Promise<Answer>
 }
@@ -131,6 +133,11 @@ export function useMesh({ query = '', prepare, ice, flags = [] }: MeshWish = {})
     ask: askIn,
     async present(count) {
       await expect.poll(() => server.server.hub.roster.size, { timeout: 30_000 }).toBe(count)
+    },
+    async offering(count) {
+      const { roster } = server.server.hub
+      const offering = () => roster.all().filter(({ presence }) => (presence?.offers.length ?? 0) > 0).length
+      await expect.poll(offering, { timeout: 30_000 }).toBe(count)
     },
     askPrivately: (tab, temperature) => tab.call('askPrivately', QUESTION, TOKENS, temperature, SEED),
     async whole(temperature) {
