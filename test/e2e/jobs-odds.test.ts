@@ -16,8 +16,16 @@ const PROMPT_TOKENS = 8
 const jobId = (number: number) => number.toString(16).padStart(32, '0')
 const counted = (tokens: number) => [...Array(tokens).keys()]
 
-/** A page whose clock is as far ahead as it is told to be. */
-const CLOCK = `{ const now = Date.now; window.aheadMs = 0; Date.now = () => now() + window.aheadMs }`
+/**
+ * A page whose mesh can be told that it is later. It keeps the clock that it finds when it is made; the socket asks for it each
+ * time, and would close and set it right.
+ */
+const CLOCK = `{
+  const now = Date.now
+  let aheadMs = 0
+  Date.now = () => now() + aheadMs
+  window.passMs = (ms) => { aheadMs += ms; Date.now = now }
+}`
 const mesh = useMesh({
   query: '?jobs=fixed&tokenMs=80&prefillMs=40',
   prepare: async (context) => void (await context.addInitScript(CLOCK)),
@@ -66,10 +74,11 @@ const withTickets = (word: Leased, change: (ticket: string, at: number) => strin
 
 async function refusal(tab: MeshTabPage, ask: JobAsk) {
   const { text, end } = await tab.call('runJob', ask)
-  return { text, reason: end?.reason, code: end?.code }
+  return { text, reason: end?.reason, code: end?.code, detail: end?.detail }
 }
 
-const refused = (code: string) => ({ text: '', reason: 'error', code })
+const refused = (code: string, detail: string) => ({ text: '', reason: 'error', code, detail })
+const invalid = (detail: string) => refused('ticket-invalid', detail)
 
 describe('a ticket', () => {
   it('is refused by code when it is replayed, expired, forged, for another model or for another peer', async () => {
@@ -103,12 +112,18 @@ describe('a ticket', () => {
         refusal(swaps, question(4, { word: swapped })),
         refusal(steals, question(4, { word: stolen })),
       ]),
-    ).toEqual(['job-ended', 'ticket-invalid', 'ticket-invalid', 'ticket-invalid', 'ticket-invalid'].map(refused))
+    ).toEqual([
+      refused('job-ended', ''),
+      invalid('ERR_JWS_SIGNATURE_VERIFICATION_FAILED.'),
+      invalid('It is for another model.'),
+      invalid('ERR_JWT_CLAIM_VALIDATION_FAILED.'),
+      invalid('It is for another asker.'),
+    ])
 
     const kept = await named(late, wish(jobId(6), 4))
     const ahead = TICKET_START_MS + 2 * TICKET_SKEW_MS
-    for (const { page } of two) await page.evaluate(`window.aheadMs = ${ahead}`)
-    expect(await refusal(late, question(4, { word: kept }))).toEqual(refused('ticket-invalid'))
+    for (const { page } of two) await page.evaluate(`passMs(${ahead})`)
+    expect(await refusal(late, question(4, { word: kept }))).toEqual(invalid('ERR_JWT_EXPIRED.'))
     const computed = await Promise.all(two.map((tab) => tab.call('computed')))
     expect(computed.reduce((sum, one) => sum + one, 0)).toBe(4)
   })
@@ -124,8 +139,10 @@ describe('a room', () => {
     const [room] = await serving.call('rooms')
     await serving.call('within', room?.id ?? '')
 
-    expect(await refusal(stranger, question(4, { room: room?.id ?? '' }))).toEqual(refused('room-unknown'))
-    expect(await refusal(stranger, question(4, { word: before }))).toEqual(refused('ticket-invalid'))
+    expect(await refusal(stranger, question(4, { room: room?.id ?? '' }))).toEqual(refused('room-unknown', ''))
+    expect(await refusal(stranger, question(4, { word: before }))).toEqual(
+      invalid('This tab serves members of its room alone.'),
+    )
     await expect.poll(() => stranger.call('wishJob', wish(jobId(2), 4))).toMatchObject({ ok: false, code: 'no-holder' })
     expect(await serving.call('computed')).toBe(0)
   })
