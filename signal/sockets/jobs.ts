@@ -11,6 +11,7 @@ import type { JobNews, JobWish, JobWord } from '../../web/wire/jobs.ts'
 import { CONNECT_LATE_MS, JOB_TOLD_MS, JOBS_OPEN_PER_ASKER_MAX, JOBS_QUEUED_MAX } from '../../web/wire/limits.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
+import type { RoomId } from '../../web/wire/rooms.ts'
 import { type BookedJob, JobBook, type LeasedWord } from './job-book.ts'
 import { JobLines } from './job-lines.ts'
 import { JobOffers } from './job-offers.ts'
@@ -80,6 +81,18 @@ export class JobDesk {
     }
     this.#serve(new Set([job.wish.modelId]))
     return ok(null)
+  }
+
+  /** Tokens of prompt and answer of the jobs in line, by model: of those who ask within this room, or anyone. */
+  waiting(room: RoomId | null): ReadonlyMap<string, number> {
+    const tokens = new Map<string, number>()
+    if (this.#lines.size === 0) return tokens
+    for (const { facts, wish } of this.#book.open()) {
+      if (facts.state !== 'queued' || wish.room !== room) continue
+      const { modelId, promptTokens, maxTokens } = wish
+      tokens.set(modelId, (tokens.get(modelId) ?? 0) + promptTokens + maxTokens)
+    }
+    return tokens
   }
 
   /** A peer has said how things are with it: what was promised there is in its own count by now. */
@@ -165,7 +178,7 @@ export class JobDesk {
       const most = Math.min(positions, wish.promptTokens + wish.maxTokens)
       const span = { first: 0, last: layers }
       const claims = { request, asker, worker: peer, modelId, span, job: kind, positions: most, room }
-      return { peer, engine, ticket: await this.#parts.mint.sign(claims), score }
+      return { peer, engine, ticket: await this.#parts.mint.sign(claims), positions: most, score }
     })
     return { job: request, state: 'leased', workers: await Promise.all(named) }
   }

@@ -154,7 +154,7 @@ export class JobRig {
     return this.mesh.clock.until(() => all.every(({ end }) => end !== null), this.mesh.clock.nowMs + 600_000)
   }
 
-  #match(asker: string, { job, avoid }: JobWish): Result<JobWord> {
+  #match(asker: string, { job, avoid, promptTokens, maxTokens }: JobWish): Result<JobWord> {
     const there = [...this.workers.keys()].filter((name) => this.mesh.has(name))
     const able = (this.named ?? there).filter((name) => !avoid.includes(name))
     if (able.length === 0) return fail('no-capacity', '')
@@ -163,6 +163,7 @@ export class JobRig {
         peer,
         engine: this.workers.get(peer)?.engine ?? 'stage',
         ticket: `${peer} for ${asker}`,
+        positions: promptTokens + maxTokens,
         score: { queueMs: 0, prefillMs: 40, decodeMs: 400, roundTripMs: 10 },
       }),
     )

@@ -68,7 +68,9 @@ const OFFER = {
   heldTokens: 64,
 }
 const SCORE = { queueMs: 1, prefillMs: 2.5, decodeMs: 3, roundTripMs: 4 }
-const WORKER = { peer: PEER, engine: 'stage', ticket: 't', score: SCORE }
+const CHAT = { offers: 1, free: 1, tokensPerSecond: 9.5, firstMs: 40 }
+const WHOLE = { offers: 2, tokensPerSecond: 9.5, chat: CHAT }
+const WORKER = { peer: PEER, engine: 'stage', ticket: 't', positions: 640, score: SCORE }
 const WISH = { job: REQUEST, kind: 'chat', class: 'batch', modelId: MODEL, layers: 4, promptTokens: 9, maxTokens: 64 }
 
 const [KEY, ROOM] = [PEER.split('/')[0], 'o'.repeat(22)]
@@ -186,7 +188,7 @@ const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Result<unkno
       {
         room: null,
         peers: 3,
-        models: [{ modelId: MODEL, ranges: [RANGE], whole: { offers: 2, tokensPerSecond: 9.5 } }],
+        models: [{ modelId: MODEL, ranges: [RANGE], whole: WHOLE }],
       },
     ],
   ],

@@ -82,6 +82,8 @@ export interface JobWorker {
   readonly peer: PeerId
   readonly engine: EngineName
   readonly ticket: string
+  /** Prompt and answer that the ticket is for: what was wished, or less where this worker takes less. */
+  readonly positions: number
   readonly score: JobScore
 }
 
@@ -196,6 +198,7 @@ function readWorker(value: unknown): JobWorker {
     peer: peer(fields, 'peer'),
     engine: oneOf(fields, 'engine', ENGINE_NAMES),
     ticket: words(fields, 'ticket', TICKET_CHARACTERS_MAX),
+    positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX + OUTPUT_TOKENS_MAX),
     score: {
       queueMs: ms('queueMs'),
       prefillMs: ms('prefillMs'),

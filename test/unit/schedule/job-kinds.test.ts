@@ -31,7 +31,7 @@ describe('a kind of job', () => {
     for (const byTokens of [true, false]) {
       const work: JobWork = new ChatWork(chat)
       for (const at of [0, 1, 2]) work.take({ kind: 'text', text: `w${at} `, tokens: [at] })
-      const there = KINDS.chat.read(work.ask(byTokens))
+      const there = KINDS.chat.read(work.ask(byTokens, 100))
       if (!there.ok) throw new Error(there.detail)
       expect([there.value.tokens, there.value.tokensLeft]).toEqual([3, 6])
       const clock = new SimClock()
@@ -55,8 +55,12 @@ describe('a kind of job', () => {
   it('of a completion keeps its text raw wherever it goes on', () => {
     const work = new ChatWork(raw, 'completion')
     work.take({ kind: 'text', text: 'on', tokens: [4] })
-    expect(readChatJob(work.ask(true))).toMatchObject({ value: { raw: true, resume: { text: 'on', tokens: [4] } } })
-    expect(readChatJob(work.ask(false))).toMatchObject({ value: { raw: true, resume: { text: 'on', tokens: [] } } })
+    expect(readChatJob(work.ask(true, 100))).toMatchObject({
+      value: { raw: true, resume: { text: 'on', tokens: [4] } },
+    })
+    expect(readChatJob(work.ask(false, 100))).toMatchObject({
+      value: { raw: true, resume: { text: 'on', tokens: [] } },
+    })
   })
 
   it('of texts asks for those without a vector, and takes no end before all are there', () => {

@@ -56,6 +56,20 @@ describe('a job', () => {
     expect(worker.server.offers).toMatchObject([{ held: 0, heldTokens: 0 }])
   })
 
+  it('of a worker that takes less than was asked for ends there, and is not refused', async () => {
+    const { rig } = pair()
+    const score = { queueMs: 0, prefillMs: 0, decodeMs: 0, roundTripMs: 0 }
+    rig.match = ({ job }) => {
+      const worker = { peer: 'w', engine: 'stage', ticket: 'w for a', positions: 30, score } as const
+      return ok({ job, state: 'leased', workers: [worker] })
+    }
+    const shown = rig.ask('a')
+    expect(await rig.ended(shown)).toBe(true)
+    expect(shown.text).toBe(textOf(30))
+    expect(shown.end).toMatchObject({ reason: 'length' })
+    expect(shown.stands[0]).toEqual({ state: 'given', peer: 'w', engine: 'stage' })
+  })
+
   it('of any part goes on where its worker died, word by word as if nothing had been', async () => {
     // Answerer, schedule, prefill, words and the end: after each of them, and before the first.
     for (let dies = 0; dies <= WORDS + 3; dies += 1) {
@@ -207,7 +221,7 @@ describe('a job', () => {
     expect(tries).toBeGreaterThan(1)
     const [job] = rig.wishes.map((wish) => wish.job)
     const score = { queueMs: 0, prefillMs: 0, decodeMs: 0, roundTripMs: 0 }
-    const workers = [{ peer: 'w', engine: 'stage', ticket: 'w for a', score }] as const
+    const workers = [{ peer: 'w', engine: 'stage', ticket: 'w for a', positions: 208, score }] as const
     rig.say({ job: job ?? '', state: 'leased', workers })
     expect(await rig.ended(shown)).toBe(true)
     expect(shown.text).toBe(textOf(WORDS))

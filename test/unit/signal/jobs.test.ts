@@ -71,6 +71,7 @@ describe('a wish', () => {
     const asker = await server.tab()
     const wish = jobWish(1, { promptTokens: 60, maxTokens: 4_000 })
     const [worker] = leased(await asker.client.job(wish)).workers
+    expect(worker?.positions).toBe(200)
     const check = new TicketCheck({
       self: client.peer,
       keys: () => client.ticketKeys,

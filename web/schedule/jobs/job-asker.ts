@@ -2,7 +2,7 @@
  * Has a job done by other tabs, one after another if need be: what has been shown is never taken back, shown twice or lost.
  * Keeps the promise of `ChatEngine.chat`: exactly one `end`, always last. Who is asked is `JobWorkers`; one worker is `JobLeg`.
  */
-import { NO_USAGE } from '../../wire/chat.ts'
+import { type EngineName, NO_USAGE } from '../../wire/chat.ts'
 import type { Code } from '../../wire/codes.ts'
 import { type JobEnd, type JobEvent, readJobEvent } from '../../wire/job-parts.ts'
 import type { JobId, JobNews } from '../../wire/jobs.ts'
@@ -42,6 +42,8 @@ export interface JobAskerParts extends Omit<JobWorkersParts, 'chance'> {
 /** Where a job stands, besides what its events say. */
 export type JobStand =
   | Queued
+  /** This worker has been sent the request, or is about to be: from here on it can read it. */
+  | { readonly state: 'given'; readonly peer: PeerId; readonly engine: EngineName }
   /** At a worker, behind others or behind the person there. */
   | {
       readonly state: 'held'
@@ -79,7 +81,7 @@ export class JobAsker {
     this.#parts = parts
   }
 
-  /** `about.promptTokens + about.maxTokens` is what the worker lets it take. Refusals, in the end: `match`'s at once where nobody was tried; else the last worker's. */
+  /** `about.promptTokens + about.maxTokens` is what the worker lets it take, or less where it takes less from anybody. Refusals, in the end: `match`'s at once where nobody was tried; else the last worker's. */
   async *ask(
     work: JobWork,
     about: Omit<JobAbout, 'kind'>,
@@ -134,10 +136,11 @@ export class JobAsker {
     const { exchange, clock, tell } = this.#parts
     const { job, about, work, signal, onStand } = asked
     asked.epoch += 1
-    const request = bytesOfPart(work.ask(worker.engine === 'stage'), JOB_INPUT_BYTES_MAX)
+    onStand({ state: 'given', peer: link.peer, engine: worker.engine })
+    const request = bytesOfPart(work.ask(worker.engine === 'stage', worker.positions), JOB_INPUT_BYTES_MAX)
     if (!request.ok) return request
     const news = () => tell({ job, state: 'running', worker: link.peer, tokens: work.tokens, code: null })
-    const { kind, modelId, layers, promptTokens, maxTokens } = about
+    const { kind, modelId, layers } = about
     const leg = new JobLeg({
       link,
       every: clock.every,
@@ -150,7 +153,7 @@ export class JobAsker {
         layers,
         kind,
         class: about.class,
-        positions: promptTokens + maxTokens,
+        positions: worker.positions,
         inputBytes: request.value.length,
       },
       onWord(word) {

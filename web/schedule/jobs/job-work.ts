@@ -21,8 +21,11 @@ export interface JobWork {
   readonly over: 'stop' | 'length' | null
   /** Remembers an event that is shown or sent; false, and it is forgotten, where it is of another kind or more than was asked. */
   take(event: JobEvent): boolean
-  /** The request for what is missing. `byTokens`: for an engine that goes on by token ids; else from the text. */
-  ask(byTokens: boolean): string
+  /**
+   * The request for what is missing. `byTokens`: for an engine that goes on by token ids; else from the text. `positions`:
+   * prompt and answer that the worker lets it take.
+   */
+  ask(byTokens: boolean, positions: number): string
   /** Computes what is missing, courteously. Exactly one `end`, always last. */
   run(runner: JobRunner, source: ModelSource, signal: AbortSignal): AsyncIterable<JobEvent>
 }

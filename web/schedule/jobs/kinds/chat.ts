@@ -58,12 +58,14 @@ export class ChatWork implements JobWork {
     return true
   }
 
-  ask(byTokens: boolean): string {
+  ask(byTokens: boolean, positions: number): string {
     const { committed } = this.#log
-    if (!committed) return writeChatJob(this.#request)
     const spent = this.tokens
+    // Who takes less than was asked for ends the answer earlier, as an engine does at the end of its context.
+    const request = { ...this.#request, maxTokens: Math.min(this.#request.maxTokens, spent + positions) }
+    if (!committed) return writeChatJob(request)
     const resume = byTokens ? { ...committed, spent } : { text: committed.text, tokens: [], spent, schedule: [] }
-    return writeChatJob({ ...this.#request, resume })
+    return writeChatJob({ ...request, resume })
   }
 
   run(runner: JobRunner, source: ModelSource, signal: AbortSignal): AsyncIterable<JobEvent> {
