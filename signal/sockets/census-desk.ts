@@ -21,12 +21,15 @@ export interface RoomSight {
 
 export class CensusDesk {
   readonly #roster: Roster
+  /** Tokens of the jobs that wait for each model, in this room or from anyone. */
+  readonly #waiting: (room: RoomId | null) => ReadonlyMap<string, number>
   /** Null: all who serve anyone. */
   readonly #lookers = new Map<TabSocket, RoomSight | null>()
   #telling: ReturnType<typeof setInterval> | null = null
 
-  constructor(roster: Roster) {
+  constructor(roster: Roster, waiting: (room: RoomId | null) => ReadonlyMap<string, number>) {
     this.#roster = roster
+    this.#waiting = waiting
   }
 
   /** Told at once and then again and again; not that it looked twice at the same. */
@@ -59,6 +62,7 @@ export class CensusDesk {
         presence: peer.presence && (peer.presence.room ?? room) === room ? peer.presence : null,
       })),
       room,
+      this.#waiting(room),
     )
   }
 

@@ -79,7 +79,7 @@ export class Hub {
       nowMs: parts.nowMs,
       tell: (peer, word) => void this.#sockets.get(peer)?.emit('job', word),
     })
-    this.#census = new CensusDesk(this.roster)
+    this.#census = new CensusDesk(this.roster, (room) => this.#jobs.waiting(room))
     this.#io = new Server(parts.server, {
       transports: ['websocket'],
       maxHttpBufferSize: EVENT_BYTES_MAX,

@@ -2,6 +2,7 @@
  * How many serve what: all that a tab which looks at the network is told of those it has nothing to do with. Counts only: no
  * peer is named here, and none can be.
  */
+import { JOB_MS_MAX } from './jobs.ts'
 import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from './limits.ts'
 import { type LayerSpan, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
@@ -26,6 +27,19 @@ export interface CensusWhole {
   readonly offers: number
   /** Of those that have measured it; as the server assumes it where none has. */
   readonly tokensPerSecond: number
+  /** Of those that answer chats; null where none does. */
+  readonly chat: CensusChat | null
+}
+
+/** What a chat may expect of them, of the one that is predicted to be done with it first. */
+export interface CensusChat {
+  readonly offers: number
+  /** Those with a place for one more now. Where there is none, a chat waits. */
+  readonly free: number
+  /** As the server assumes it where it was not measured. */
+  readonly tokensPerSecond: number
+  /** Until it would begin with one more chat, after those that it has and those that wait at the server. */
+  readonly firstMs: number
 }
 
 export interface Census {
@@ -67,7 +81,19 @@ function readModel(value: unknown): CensusModel {
 function readWhole(value: unknown): CensusWhole {
   const fields = record(value, '`whole`')
   const offers = whole(fields, 'offers', CENSUS_PEERS_MAX)
-  return { offers, tokensPerSecond: number(fields, 'tokensPerSecond', 0, TOKENS_PER_SECOND_MAX) }
+  const tokensPerSecond = number(fields, 'tokensPerSecond', 0, TOKENS_PER_SECOND_MAX)
+  return { offers, tokensPerSecond, chat: orNull(fields, 'chat', (value) => readChat(value, offers)) }
+}
+
+function readChat(value: unknown, offersMax: number): CensusChat {
+  const fields = record(value, '`chat`')
+  const offers = whole(fields, 'offers', offersMax)
+  return {
+    offers: offers > 0 ? offers : refuse('`offers`', 'is zero'),
+    free: whole(fields, 'free', offers),
+    tokensPerSecond: number(fields, 'tokensPerSecond', 0, TOKENS_PER_SECOND_MAX),
+    firstMs: number(fields, 'firstMs', 0, JOB_MS_MAX),
+  }
 }
 
 function readRange(value: unknown): CensusRange {

@@ -139,6 +139,10 @@ describe('a count', () => {
     ['an empty span', { peers: 1, models: [{ modelId: A, ranges: [{ span: { first: 1, last: 1 }, holders: 1 }] }] }],
     ['a speed below nothing', wrongSpeed(-1)],
     ['a speed that is no number', wrongSpeed(Number.NaN)],
+    ['more that chat than offer', wrongChat({ offers: 3 })],
+    ['nobody that chats', wrongChat({ offers: 0, free: 0 })],
+    ['more that are free than chat', wrongChat({ free: 2 })],
+    ['a wait below nothing', wrongChat({ firstMs: -1 })],
   ])('with %s is refused', (_, value) => {
     expect(parseCensus(value)).toMatchObject({ ok: false, code: 'event-invalid' })
   })
@@ -154,5 +158,14 @@ function wrongSpeed(msPerLayer: number): unknown {
     room: null,
     peers: 1,
     models: [{ modelId: A, ranges: [{ span: { first: 0, last: 1 }, holders: 1, msPerLayer }] }],
+  }
+}
+
+function wrongChat(wrong: object): unknown {
+  const chat = { offers: 1, free: 1, tokensPerSecond: 8, firstMs: 0, ...wrong }
+  return {
+    room: null,
+    peers: 1,
+    models: [{ modelId: A, ranges: [], whole: { offers: 2, tokensPerSecond: 8, chat } }],
   }
 }
