@@ -54,7 +54,7 @@ export class Ways implements Asker {
     if (!entry) return fail('not-loaded', '')
     const layers = this.#layersOf(entry, scope === 'room' ? this.#room : null)
     const [inRoom, local] = [this.#room !== null, localOf(entry)]
-    return chooseMode({ scope, inRoom, local, job: NO_JOB, layers, wish: wish(), smaller: [], queue: NO_QUEUE })
+    return chooseMode({ scope, inRoom, local, job: NO_JOB, layers, wish: wish(), smaller: [] })
   }
 
   /** Whether a conversation may be given this scope now. Refusals: `room-missing`. */
@@ -180,8 +180,7 @@ export class Ways implements Asker {
 }
 
 const NOBODY = fail('no-holder', '')
-const NO_JOB = { refusal: NOBODY, tokensPerSecond: null, firstMs: null }
-const NO_QUEUE = { refusal: NOBODY, waitMs: null }
+const NO_JOB = { refusal: NOBODY, tokensPerSecond: null, firstMs: null, busy: false }
 
 /** Whether it fits is looked at while the page already shows it: until then nothing speaks against it. */
 function localOf({ fit, speed, pending }: ModelEntry): ModeFacts {

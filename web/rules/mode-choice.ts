@@ -24,8 +24,11 @@ export interface ModeFacts {
 /** What is known of one model. */
 export interface ModelFacts {
   readonly local: ModeFacts
-  /** Of the best worker that holds it whole. `firstMs`: until it would begin, queue and reading; null while nobody knows. */
-  readonly job: ModeFacts & { readonly firstMs: number | null }
+  /**
+   * Of the best worker that holds it whole. `firstMs`: until it would begin, all waiting included; null while nobody knows.
+   * `busy`: all who hold it have as many as they take, so that it would wait in the server's line.
+   */
+  readonly job: ModeFacts & { readonly firstMs: number | null; readonly busy: boolean }
   /** `stages` of the route that is expected; null while nobody knows. */
   readonly layers: ModeFacts & { readonly stages: number | null }
 }
@@ -42,8 +45,6 @@ export interface ModeQuestion extends ModelFacts {
   readonly wish: Mode | null
   /** Models that may stand in for it, the best first. */
   readonly smaller: readonly (NamedModel & ModelFacts)[]
-  /** Waiting at the server until somebody is free. `waitMs`: null while nobody knows. */
-  readonly queue: { readonly refusal: Failure | null; readonly waitMs: number | null }
 }
 
 /** What a person is shown of each way that the scope allows. */
@@ -72,7 +73,7 @@ export interface ModeChoice {
  * room's tabs are needed and no room is joined; that of the layers where nobody can answer, with no model and no queue.
  */
 export function chooseMode(question: ModeQuestion): Result<ModeChoice> {
-  const { scope, wish, smaller, queue } = question
+  const { scope, wish, smaller } = question
   const outside = scope === 'room' && !question.inRoom ? NO_ROOM : null
   const facts = within(question, outside)
   const allowed: readonly Mode[] = scope === 'device' ? ['local'] : MODES
@@ -93,8 +94,7 @@ export function chooseMode(question: ModeQuestion): Result<ModeChoice> {
     const below = stepOf(within(other, outside), allowed)
     if (below) return chosen({ ...below, reason: 'smaller' }, { instead: { key, name } })
   }
-  if (scope !== 'device' && outside === null && queue.refusal === null)
-    return chosen({ mode: 'queue', reason: 'queued', expectedMs: queue.waitMs })
+  if (allowed.includes('job') && facts.job.refusal === null) return chosen(inLine(facts))
   return (scope === 'device' ? facts.local : facts.layers).refusal ?? fail('no-holder', '')
 }
 
@@ -108,20 +108,38 @@ function within({ local, job, layers }: ModelFacts, outside: Failure | null): Mo
   return { local, job: { ...job, refusal: outside }, layers: { ...layers, refusal: outside } }
 }
 
-/** Null where none of the allowed can. */
+/** Null where none of the allowed can, or all that could is to wait in line: a smaller model goes before that. */
 function stepOf(facts: ModelFacts, allowed: readonly Mode[]): Step | null {
   const able = allowed.filter((mode) => facts[mode].refusal === null)
+  const fast = (facts.local.tokensPerSecond ?? NEVER) >= TOKENS_PER_SECOND_ENOUGH
+  if (able.includes('local') && fast) return stepTo('local', 'fast-enough', facts)
+  if (able.includes('job') && facts.job.busy) return besideWaiting(facts, able)
   // Layers are for what nobody holds whole: a tab that does needs no trip per token.
-  const asked = able.includes('job') ? able.filter((mode) => mode !== 'layers') : able
-  const first = asked[0]
+  const [first, other] = able.includes('job') ? able.filter((mode) => mode !== 'layers') : able
   if (first === undefined) return null
   if (first !== 'local') return stepTo(first, first === 'layers' ? 'no-whole-holder' : 'only', facts)
-  if ((facts.local.tokensPerSecond ?? NEVER) >= TOKENS_PER_SECOND_ENOUGH) return stepTo('local', 'fast-enough', facts)
-  const other = asked[1]
   if (other === undefined) return stepTo('local', 'only', facts)
   // Others of whom nothing is known are no better than what is slow and sure.
-  const quicker = orNever(timeOf(other, facts)) < orNever(timeOf('local', facts))
-  return stepTo(quicker ? other : 'local', 'fastest', facts)
+  return stepTo(isQuicker(other, 'local', facts) ? other : 'local', 'fastest', facts)
+}
+
+/** Who holds it whole is busy: to wait for them is compared with what could begin now. */
+function besideWaiting(facts: ModelFacts, able: readonly Mode[]): Step | null {
+  const [first, other] = able.filter((mode) => mode !== 'job')
+  if (first === undefined) return null
+  const best = other !== undefined && isQuicker(other, first, facts) ? other : first
+  // A split has to be quicker than a whole holder, and this device only not slower.
+  if (best === 'layers') return isQuicker('layers', 'job', facts) ? stepTo(best, 'holders-busy', facts) : inLine(facts)
+  return isQuicker('job', 'local', facts) ? inLine(facts) : stepTo('local', 'fastest', facts)
+}
+
+/** What nothing is known of is quicker than nothing else. */
+function isQuicker(mode: Mode, other: Mode, facts: ModelFacts): boolean {
+  return orNever(timeOf(mode, facts)) < orNever(timeOf(other, facts))
+}
+
+function inLine(facts: ModelFacts): Step {
+  return { mode: 'queue', reason: 'queued', expectedMs: facts.job.firstMs }
 }
 
 function stepTo(mode: Mode, reason: ModeReason, facts: ModelFacts): Step {

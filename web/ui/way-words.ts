@@ -97,6 +97,7 @@ export function sayWhy(why: ModeReason, place: Place): string {
     'fast-enough': 'here, as this device is fast enough',
     fastest: 'here, as this is fastest',
     'no-whole-holder': 'here, as nobody else can',
+    'holders-busy': 'here, as all who have it are busy',
     smaller: 'here, with a smaller model',
     queued: 'here, after a wait',
   }
@@ -106,6 +107,7 @@ export function sayWhy(why: ModeReason, place: Place): string {
     'fast-enough': place === 'worker' ? 'as it is fast enough' : 'as they are fast enough',
     fastest: place === 'worker' ? 'as it is faster than this device' : 'as they are faster than this device',
     'no-whole-holder': 'as neither this device nor another tab has it whole',
+    'holders-busy': 'as all who have it whole are busy for longer than this takes',
     smaller: 'with a smaller model',
     queued: 'after a wait, as all who have it were busy',
   }

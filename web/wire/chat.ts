@@ -86,8 +86,9 @@ export const MODE_REASONS = [
   'only',
   'fast-enough',
   'fastest',
-  // Steps down: nobody holds the whole model; a smaller one answers; it waits until somebody is free.
+  // Steps down: nobody holds the whole model, or all who do are busy for longer; a smaller one answers; it waits in line.
   'no-whole-holder',
+  'holders-busy',
   'smaller',
   'queued',
 ] as const

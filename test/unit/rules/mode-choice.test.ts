@@ -19,12 +19,19 @@ const alone = fail('no-holder', '')
 const at = (tokensPerSecond: number | null): ModeFacts => ({ refusal: null, tokensPerSecond })
 const over = (tokensPerSecond: number | null, stages = 2) => ({ ...at(tokensPerSecond), stages })
 
-const job = (tokensPerSecond: number | null, firstMs: number | null = 0) => ({ ...at(tokensPerSecond), firstMs })
+const job = (tokensPerSecond: number | null, firstMs: number | null = 0) => ({
+  ...at(tokensPerSecond),
+  firstMs,
+  busy: false,
+})
+const waits = (tokensPerSecond: number | null, firstMs: number | null) => ({
+  ...job(tokensPerSecond, firstMs),
+  busy: true,
+})
 const noJob = { ...job(null, null), refusal: alone }
-const noQueue = { refusal: alone, waitMs: null }
 
 function questionOf(more: Partial<ModeQuestion> = {}): ModeQuestion {
-  const nothing = { smaller: [], queue: noQueue, wish: null }
+  const nothing = { smaller: [], wish: null }
   return { scope: 'anyone', inRoom: false, local: at(20), job: noJob, layers: over(10), ...nothing, ...more }
 }
 
@@ -35,6 +42,7 @@ const facts = {
     refusal: fc.constantFrom(null, alone, fail('no-capacity', '')),
     tokensPerSecond: speed,
     firstMs: fc.option(fc.integer({ min: 0, max: 30_000 })),
+    busy: fc.boolean(),
   }),
   layers: fc.record({
     refusal: fc.constantFrom(null, alone),
@@ -47,18 +55,23 @@ const anyQuestion: fc.Arbitrary<ModeQuestion> = fc.record({
   scope: fc.constantFrom(...SCOPES),
   inRoom: fc.boolean(),
   wish: fc.constantFrom(null, ...MODES),
-  smaller: fc.array(fc.record({ key: fc.constantFrom('s', 't'), name: fc.constant('Small'), ...facts }), {
+  smaller: fc.uniqueArray(fc.record({ key: fc.constantFrom('s', 't'), name: fc.constant('Small'), ...facts }), {
     maxLength: 2,
+    selector: ({ key }) => key,
   }),
-  queue: fc.record({ refusal: fc.constantFrom(null, alone), waitMs: fc.option(fc.integer({ min: 0, max: 60_000 })) }),
 })
 
 /** By hand: what the rule predicts for 128 tokens. */
 const msOf = ({ tokensPerSecond, firstMs = 0 }: ModeFacts & { readonly firstMs?: number | null }) =>
   tokensPerSecond === null ? null : (firstMs ?? 0) + 128_000 / tokensPerSecond
 const reachesOthers = ({ scope, inRoom }: ModeQuestion) => scope === 'anyone' || (scope === 'room' && inRoom)
+const hasHolder = ({ job: whole }: ModelFacts) => whole.refusal === null
+/** At once, or after a wait that is compared with what could begin at once. */
 const canAnswer = (question: ModeQuestion, { local, job: whole, layers }: ModelFacts) =>
-  local.refusal === null || (reachesOthers(question) && (whole.refusal === null || layers.refusal === null))
+  local.refusal === null ||
+  (reachesOthers(question) && ((whole.refusal === null && !whole.busy) || layers.refusal === null))
+
+const whyLayers = ({ local }: ModelFacts) => (local.refusal === null ? 'fastest' : 'no-whole-holder')
 
 describe('the rule of modes', () => {
   it('keeps the scope, and names nobody who cannot', () => {
@@ -82,8 +95,8 @@ describe('the rule of modes', () => {
         const choice = chooseMode(question)
         const here = canAnswer(question, question)
         const smaller = question.smaller.find((other) => canAnswer(question, other))
-        const waits = reachesOthers(question) && question.queue.refusal === null
-        expect(choice.ok).toBe(here || smaller !== undefined || waits)
+        const inLine = reachesOthers(question) && hasHolder(question) && question.job.busy
+        expect(choice.ok).toBe(here || smaller !== undefined || inLine)
         if (!choice.ok) {
           seen.add(choice.code)
           return
@@ -92,31 +105,38 @@ describe('the rule of modes', () => {
         seen.add(reason)
         expect(instead).toEqual(!here && smaller ? { key: smaller.key, name: 'Small' } : null)
         expect(reason === 'smaller').toBe(instead !== null)
-        expect([mode === 'queue', reason === 'queued']).toEqual(Array(2).fill(!here && !smaller))
+        // Nobody waits for a worker who is free.
+        if (mode === 'queue') expect((smaller && !here ? smaller : question).job.busy).toBe(true)
+        if (instead === null) expect(reason === 'queued').toBe(mode === 'queue')
+        if (!here && !smaller) expect(mode).toBe('queue')
       }),
       { numRuns: 2_000 },
     )
     // Every step was gone, and every reason to stop given.
-    const reasons = ['fast-enough', 'fastest', 'only', 'no-whole-holder', 'smaller', 'queued']
+    const reasons = ['fast-enough', 'fastest', 'only', 'no-whole-holder', 'holders-busy', 'smaller', 'queued']
     for (const one of [...reasons, 'no-holder', 'room-missing', 'gpu-too-small']) expect(seen).toContain(one)
   })
 
-  it('never takes layers where a whole holder is faster, and by itself only where nobody else holds it whole', () => {
-    let layers = 0
+  it('never takes layers where a whole holder is faster, waiting included, and by itself not where one is free', () => {
+    const seen = new Set<string>()
     fc.assert(
       fc.property(anyQuestion, (asked) => {
         const choice = chooseMode({ ...asked, wish: null })
-        if (!choice.ok || choice.value.mode !== 'layers' || choice.value.instead !== null) return
-        layers += 1
-        expect(asked.job.refusal).not.toBe(null)
-        const taken = msOf(asked.layers)
-        for (const holder of [asked.local, asked.job]) {
-          if (holder.refusal === null) expect(msOf(holder) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(taken ?? 0)
+        if (!choice.ok || choice.value.mode !== 'layers') return
+        const { reason, instead } = choice.value
+        const about = asked.smaller.find(({ key }) => key === instead?.key) ?? asked
+        seen.add(reason)
+        expect(hasHolder(about) && !about.job.busy).toBe(false)
+        // It is said that nobody has it whole only where nobody does.
+        if (instead === null) expect(reason).toBe(hasHolder(about) ? 'holders-busy' : whyLayers(asked))
+        const taken = msOf(about.layers) ?? Number.POSITIVE_INFINITY
+        for (const holder of [about.local, about.job]) {
+          if (holder.refusal === null) expect(msOf(holder) ?? Number.POSITIVE_INFINITY).toBeGreaterThan(taken)
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: 5_000 },
     )
-    expect(layers).toBeGreaterThan(50)
+    for (const reason of ['no-whole-holder', 'fastest', 'holders-busy', 'smaller']) expect(seen).toContain(reason)
   })
 
   it('tells of each way that is allowed what to expect of it, or why it cannot', () => {
@@ -169,18 +189,35 @@ describe('the rule of modes', () => {
     const gone = { refusal: alone }
     const nobody = { local: { ...at(null), refusal: tight }, job: noJob, layers: { ...over(null), ...gone } }
     const small = { key: 's', name: 'Small', ...nobody, job: job(32) }
-    const question = questionOf({
-      ...nobody,
-      smaller: [{ ...small, ...nobody }, small],
-      queue: { refusal: null, waitMs: 9 },
-    })
+    const question = questionOf({ ...nobody, job: waits(32, 9), smaller: [{ ...small, ...nobody }, small] })
     expect(chooseMode(question)).toMatchObject({
       value: { mode: 'job', reason: 'smaller', instead: { key: 's', name: 'Small' }, expectedMs: 4_000 },
     })
-    expect(chooseMode({ ...question, smaller: [] })).toMatchObject({
+    // A smaller model that has to be waited for too is no better.
+    expect(chooseMode({ ...question, smaller: [{ ...small, job: waits(99, 1) }] })).toMatchObject({
       value: { mode: 'queue', reason: 'queued', instead: null, expectedMs: 9 },
     })
     expect(chooseMode({ ...question, smaller: [], scope: 'device' })).toMatchObject({ code: 'gpu-too-small' })
+    expect(chooseMode({ ...question, smaller: [], job: noJob })).toMatchObject({ code: 'no-holder' })
+  })
+
+  it('compares waiting for who has it whole with layers and this device, and names which it was', () => {
+    const unable = { local: { ...at(null), refusal: tight } }
+    const waiting = questionOf({ ...unable, job: waits(32, 16_000), layers: over(8) })
+    expect(chooseMode(waiting)).toMatchObject({ value: { mode: 'layers', reason: 'holders-busy', expectedMs: 16_000 } })
+    expect(chooseMode({ ...waiting, job: waits(32, 6_000) })).toMatchObject({
+      value: { mode: 'queue', reason: 'queued', expectedMs: 6_000, candidates: [{}, { expectedMs: 10_000 }, {}] },
+    })
+    expect(chooseMode({ ...waiting, layers: over(null) })).toMatchObject({ value: { mode: 'queue' } })
+    expect(chooseMode({ ...waiting, local: at(7) })).toMatchObject({ value: { mode: 'layers' } })
+    expect(chooseMode({ ...waiting, local: at(7), layers: over(2) })).toMatchObject({
+      value: { mode: 'local', reason: 'fastest' },
+    })
+    expect(chooseMode({ ...waiting, local: at(2), layers: over(2), job: waits(32, 1_000) })).toMatchObject({
+      value: { mode: 'queue' },
+    })
+    // A person who wants a whole tab waits for it.
+    expect(chooseMode({ ...waiting, wish: 'job' })).toMatchObject({ value: { mode: 'job', reason: 'picked' } })
   })
 
   it('takes the others where this device is slow and they are faster, and says what to expect', () => {
