@@ -13,6 +13,7 @@ import {
   type Committed,
   type LoadedModel,
   NO_USAGE,
+  type Wait,
 } from './wire/chat.ts'
 import {
   type Answer,
@@ -53,7 +54,7 @@ export interface Task {
 
 export type Phase =
   | { readonly state: 'waiting' }
-  | { readonly state: 'queued'; readonly ahead: number; readonly waitMs: number | null }
+  | ({ readonly state: 'queued' } & Wait)
   | { readonly state: 'summarising' }
   | { readonly state: 'reading'; readonly done: number; readonly total: number }
   | { readonly state: 'writing' }
@@ -160,7 +161,7 @@ function committed(answer: Answer, log: CommittedLog, seed: bigint): Answer {
 }
 
 function phaseAfter(phase: Phase, event: ChatEvent): Phase {
-  if (event.kind === 'queued') return { state: 'queued', ahead: event.ahead, waitMs: event.waitMs }
+  if (event.kind === 'queued') return { state: 'queued', at: event.at, ahead: event.ahead, waitMs: event.waitMs }
   if (event.kind === 'prefill') return { state: 'reading', done: event.done, total: event.total }
   if (event.kind !== 'text' || phase.state === 'writing') return phase
   return { state: 'writing' }

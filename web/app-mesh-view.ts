@@ -147,6 +147,8 @@ export interface MeshView {
   readonly links: readonly LinkView[]
   /** The newest first. */
   readonly routes: readonly RouteView[]
+  /** Others are answering this tab, or it waits for them. */
+  readonly asking: boolean
   /** Null until the server has told. */
   readonly census: Census | null
   /** Of this browser; empty until it has joined. */

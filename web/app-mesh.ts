@@ -9,6 +9,7 @@ import { RouteTeller } from './mesh-answer.ts'
 import { MeshDevices } from './mesh-devices.ts'
 import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-door.ts'
 import { MeshGiving } from './mesh-giving.ts'
+import { MeshJobs } from './mesh-jobs.ts'
 import { MeshMeter } from './mesh-meter.ts'
 import { MeshRooms } from './mesh-rooms.ts'
 import { addTokens, endRoute, hearRoute, type Routes, timeRoute } from './mesh-routes.ts'
@@ -30,6 +31,8 @@ export class AppMesh {
   /** Makes, joins and leaves rooms. */
   readonly rooms: MeshRooms
   readonly devices: MeshDevices
+  /** Whole answers by one other tab. */
+  readonly jobs: MeshJobs
   #joining: Promise<Result<JoinedMesh>> | null = null
   #joined: JoinedMesh | null = null
   #signal: SignalView = { state: 'off' }
@@ -70,6 +73,12 @@ export class AppMesh {
       join: () => this.#join(),
       every: this.#parts.every,
       waits: () => this.#account?.request != null,
+    })
+    this.jobs = new MeshJobs({
+      entryOf,
+      join: () => this.#joinAllowed(),
+      count: (key, messages, signal) => this.count(key, messages, signal),
+      changed: () => this.#changed(),
     })
     this.#view = this.#compose()
   }
@@ -234,11 +243,15 @@ export class AppMesh {
   }
 
   async #readyFor(entry: ModelEntry, signal: AbortSignal): Promise<Result<JoinedMesh>> {
-    const joined = this.#settings.consent ? await this.#join() : fail('consent-missing', '')
+    const joined = await this.#joinAllowed()
     if (!joined.ok || this.#head?.key === entry.key) return joined
     const loaded = await joined.value.chat.load(entry.source, () => {}, signal)
     this.#head = loaded.ok ? { key: entry.key, value: loaded.value } : null
     return loaded.ok ? joined : loaded
+  }
+
+  async #joinAllowed(): Promise<Result<JoinedMesh>> {
+    return this.#settings.consent ? this.#join() : fail('consent-missing', '')
   }
 
   /** Once, however many want it. */
@@ -371,6 +384,7 @@ export class AppMesh {
       contribution: this.#giving.view,
       links: this.#links,
       routes: this.#routes,
+      asking: this.#asking !== null || this.jobs.asking,
       census: this.#census,
       rooms: this.#rooms,
       account: this.#account,

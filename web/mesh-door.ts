@@ -21,6 +21,7 @@ export interface JoinedMesh {
     'start' | 'stop' | 'pace' | 'serving' | 'positions' | 'hiddenSlowdown'
   >
   readonly chat: Pick<MeshTab['chat'], 'load' | 'chat' | 'count' | 'times'>
+  readonly jobAsker: Pick<MeshTab['jobAsker'], 'ask'>
   readonly rooms: Pick<MeshTab['rooms'], 'make' | 'join' | 'renewInvite' | 'answer' | 'remove' | 'leave'>
   readonly account: Pick<
     MeshTab['account'],

@@ -8,16 +8,25 @@ import type { AwakeWish, JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh
 import type { RouteWord } from '../../web/mesh-routes.ts'
 import type { Battery } from '../../web/rules/giving.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
+import type { JobStand } from '../../web/schedule/jobs/job-asker.ts'
+import type { JobAbout } from '../../web/schedule/jobs/job-workers.ts'
 import type { RouteTimes } from '../../web/schedule/lap-meter.ts'
 import type { Census } from '../../web/wire/census.ts'
-import type { ChatEvent, ChatMessage, ChatRequest, LoadProgress } from '../../web/wire/chat.ts'
+import { type ChatEvent, type ChatMessage, type ChatRequest, type LoadProgress, NO_USAGE } from '../../web/wire/chat.ts'
 import type { Code } from '../../web/wire/codes.ts'
+import { type JobEvent, readChatJob } from '../../web/wire/job-parts.ts'
 import type { PlannedStage } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 
 /** 22 characters, as a run has. */
 export const peerNamed = (name: string) => `key/${name.padEnd(22, '0')}`
+
+export interface AskedJob extends JobAbout {
+  readonly request: ChatRequest
+  readonly signal: AbortSignal
+  readonly onStand: (stand: JobStand) => void
+}
 
 type Started = Result<{ readonly first: number; readonly last: number }>
 
@@ -54,6 +63,12 @@ export class FakeMesh {
   countOf: (messages: readonly ChatMessage[]) => number = ({ length }) => length
   /** What others were asked. */
   readonly requests: ChatRequest[] = []
+  /** What a whole job comes to: nobody holds the model, unless a test says otherwise. */
+  job: (asked: AskedJob) => AsyncGenerator<JobEvent, void, undefined> = async function* () {
+    yield { kind: 'end', reason: 'error', usage: NO_USAGE, code: 'no-holder', detail: '' }
+  }
+  /** Jobs that others were asked for. */
+  readonly jobs: AskedJob[] = []
   /** Its code cannot be fetched. */
   unreachable = false
   #hooks: MeshHooks | null = null
@@ -304,6 +319,15 @@ export class FakeMesh {
           mesh.privately.push(privateEnds)
           mesh.askedWithin.push(room)
           yield* mesh.chat()
+        },
+      },
+      jobAsker: {
+        async *ask(work, about, signal, onStand = () => {}) {
+          const read = readChatJob(work.ask(true, about.promptTokens + about.maxTokens))
+          if (!read.ok) throw new Error(read.detail)
+          const asked = { kind: work.kind, request: read.value, ...about, signal, onStand }
+          mesh.jobs.push(asked)
+          yield* mesh.job(asked)
         },
       },
       rooms: {

@@ -44,9 +44,13 @@ describe('who answers', () => {
   })
 
   it('can be waited for', () => {
-    expect(sayQueue(3, 20_000)).toBe('Waiting: 3 before you, about 20 s')
-    expect(sayQueue(0, 900)).toBe('Waiting: you are next, about 0.90 s')
-    expect(sayQueue(0, null)).toBe('Waiting: you are next, nobody has the model yet')
+    const at = 'server'
+    expect(sayQueue({ at, ahead: 3, waitMs: 20_000 })).toBe('Waiting: 3 before you, about 20 s')
+    expect(sayQueue({ at, ahead: 0, waitMs: 900 })).toBe('Waiting: you are next, about 0.90 s')
+    expect(sayQueue({ at, ahead: 0, waitMs: null })).toBe('Waiting: you are next, nobody has the model yet')
+    // At a worker somebody has it, however little is known of the wait.
+    expect(sayQueue({ at: 'worker', ahead: 1, waitMs: null })).toBe('Waiting: 1 before you')
+    expect(sayQueue({ at: 'owner', ahead: 0, waitMs: null })).toBe('Waiting: the person at that tab goes first')
   })
 
   it('reads the prompt, which is said of each scope but this device', () => {

@@ -84,7 +84,7 @@ export class ChatWays {
 
   /** Others are answering this tab right now. */
   get asking(): boolean {
-    return this.#mesh.routes.some(({ running }) => running)
+    return this.#mesh.asking
   }
 
   async setScope(scope: Scope): Promise<void> {

@@ -1,6 +1,6 @@
 /** Sentences about who answers, and why. Pure; no state, no markup. */
 import type { Mode, ModeCandidate } from '../app-view.ts'
-import type { AnsweredStage, AnsweredWorker, Answerer, ModeReason } from '../wire/chat.ts'
+import type { AnsweredStage, AnsweredWorker, Answerer, ModeReason, Wait } from '../wire/chat.ts'
 import { CODES } from '../wire/codes.ts'
 import type { Scope } from '../wire/conversation.ts'
 import { formatCount, formatDate, formatSeconds } from './format.ts'
@@ -50,10 +50,11 @@ export function sayKept(keptMs: number): string {
   return `Kept answer of ${formatDate(keptMs)}`
 }
 
-/** `ahead`: jobs before it; `waitMs`: null while nobody offers the model. */
-export function sayQueue(ahead: number, waitMs: number | null): string {
+export function sayQueue({ at, ahead, waitMs }: Wait): string {
+  if (at === 'owner') return 'Waiting: the person at that tab goes first'
   const before = ahead === 0 ? 'you are next' : `${formatCount(ahead)} before you`
-  return `Waiting: ${before}${waitMs === null ? ', nobody has the model yet' : `, about ${formatSeconds(waitMs)}`}`
+  if (waitMs !== null) return `Waiting: ${before}, about ${formatSeconds(waitMs)}`
+  return at === 'server' ? `Waiting: ${before}, nobody has the model yet` : `Waiting: ${before}`
 }
 
 export function sayReplaced(count: number): string {

@@ -132,6 +132,16 @@ export interface Answerer {
 }
 
 /**
+ * Where an answer waits: in the server's line, at the worker behind others, or there behind the worker's own person.
+ * `ahead`: jobs before it. `waitMs`: an estimate; null where nobody knows, at the server because nobody offers the model.
+ */
+export interface Wait {
+  readonly at: 'server' | 'worker' | 'owner'
+  readonly ahead: number
+  readonly waitMs: number | null
+}
+
+/**
  * Exactly one `end`, always last. Text is never taken back. `tokens` of a text are all answer tokens committed since the
  * last text; `schedule` covers the prompt and comes before the first text, from engines that resume by tokens.
  * `answerer` comes from a `ModelRunner`, first and again where another engine goes on.
@@ -139,8 +149,7 @@ export interface Answerer {
 export type ChatEvent =
   | { readonly kind: 'prefill'; readonly done: number; readonly total: number }
   | ({ readonly kind: 'answerer' } & Answerer)
-  /** It waits at the server. `ahead`: jobs before it. `waitMs`: an estimate; null while nobody offers the model. */
-  | { readonly kind: 'queued'; readonly ahead: number; readonly waitMs: number | null }
+  | ({ readonly kind: 'queued' } & Wait)
   | { readonly kind: 'schedule'; readonly frames: readonly ScheduledFrame[] }
   | {
       readonly kind: 'text'
