@@ -93,8 +93,12 @@ export class ModelLoads {
     this.#running?.abort.abort()
   }
 
-  /** Called with the turn held. Loads what is wanted, else what is picked, where it is not what is loaded. */
-  async ensure(wanted: string | undefined, signal: AbortSignal, onlyIfIdle = false): Promise<Result<Ensured>> {
+  /** Called with the turn held. Loads what is wanted, else what is picked, where it is not what is loaded. `picks`: from then on it is what is picked. */
+  async ensure(
+    wanted: string | undefined,
+    signal: AbortSignal,
+    { onlyIfIdle = false, picks = true } = {},
+  ): Promise<Result<Ensured>> {
     const { shelf, listed, closed } = this.#parts
     await listed(wanted ?? null)
     const key = wanted ?? this.selectedKey
@@ -106,7 +110,7 @@ export class ModelLoads {
     if (this.#view.state === 'ready' && this.#view.key === entry.key && this.#loadedWish === wish) {
       return ok({ source, model: this.#view.loaded })
     }
-    this.#pickedKey = entry.key
+    if (picks) this.#pickedKey = entry.key
     const abort = new AbortController()
     const done = this.#run(entry.key, source, AbortSignal.any([signal, abort.signal, closed]), onlyIfIdle)
     this.#running = { key: entry.key, abort, done }

@@ -10,7 +10,7 @@ import type { Code } from './wire/codes.ts'
 import type { Adding, MirrorIndex, ModelSummary } from './wire/model.ts'
 
 /** Screens read these here. */
-export type { Mode, ModeCandidate } from './rules/mode-choice.ts'
+export type { Mode, ModeCandidate, ModeChoice } from './rules/mode-choice.ts'
 
 export type Fit =
   | { readonly state: 'checking' }

@@ -85,6 +85,7 @@ export class App {
       mesh: this.mesh,
       turns: this.#turns,
       picked: () => shelf.entry(this.view.selectedKey),
+      entries: () => shelf.entries,
       wish: () => this.preferences.value.mode,
       kept: this.keptAnswers,
       redaction: () => this.preferences.value.redaction,
@@ -190,15 +191,21 @@ export class App {
 
   /**
    * One answer of this device. Waits for its turn and loads the model (`key`, else the picked one) where needed. Keeps the promise of
-   * `ChatEngine.chat`: one `end`, always last. Leaving the loop early stops the engine.
+   * `ChatEngine.chat`: one `end`, always last. Leaving the loop early stops the engine. `picks`: what had to be loaded is what
+   * the next request uses.
    */
-  async *ask(request: ChatRequest, signal: AbortSignal, key?: string): AsyncGenerator<ChatEvent, void, undefined> {
+  async *ask(
+    request: ChatRequest,
+    signal: AbortSignal,
+    key?: string,
+    picks = true,
+  ): AsyncGenerator<ChatEvent, void, undefined> {
     const left = new AbortController()
     const either = AbortSignal.any([signal, left.signal])
     const turn = await this.#turns.take(either)
     if (!turn.ok) return yield endOf(turn)
     try {
-      const loaded = await this.#loads.ensure(key, either)
+      const loaded = await this.#loads.ensure(key, either, { picks })
       if (!loaded.ok) return yield endOf(loaded)
       this.#answering = this.#loads.readyKey
       for await (const event of this.#parts.runner.chat(loaded.value.source, request, either)) {
@@ -276,7 +283,8 @@ export class App {
     if (!turn.ok) return
     try {
       // Another tab may be using another model.
-      if (this.#loads.view.state === 'none') await this.#loads.ensure(entry.key, this.#closed.signal, true)
+      if (this.#loads.view.state === 'none')
+        await this.#loads.ensure(entry.key, this.#closed.signal, { onlyIfIdle: true })
     } finally {
       turn.value()
     }

@@ -171,7 +171,7 @@ describe('a conversation that others may answer', () => {
     app.mesh.set({ consent: true })
     app.mesh.look(true, 'chat')
     await mesh.joined()
-    expect(app.ways.choose('anyone')).toMatchObject({ ok: true, value: { mode: 'layers' } })
+    expect(app.ways.choose('anyone')).toMatchObject({ ok: true, value: { mode: 'job', expectedMs: null } })
     mesh.signal('here')
     census([0, 10])
     expect(app.ways.choose('anyone')).toMatchObject({ ok: false, code: 'no-holder' })

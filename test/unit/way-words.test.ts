@@ -1,5 +1,6 @@
 /** How the chat names who answers: every step of the rule has its words, and who can read the prompt is said. */
 import { describe, expect, it } from 'vitest'
+import type { ModeChoice } from '../../web/app-view.ts'
 import {
   placeOf,
   sayCandidate,
@@ -8,6 +9,7 @@ import {
   sayQueue,
   sayReplaced,
   sayScope,
+  sayStepDown,
   sayWhy,
   sayWillReplace,
   sayWorker,
@@ -30,7 +32,22 @@ describe('who answers', () => {
       if (place !== 'here') expect(new Set(said).size).toBe(MODE_REASONS.length)
     }
     expect(sayWorker(worker)).toBe('Answered by a tab of somebody else, whole: mara, relayed')
-    expect(sayInstead('Large', 'Small')).toBe('No one has Large: answered with Small, which is smaller')
+    expect(sayInstead('Large', 'Small')).toBe('Nobody could answer with Large: answered with Small, which is smaller')
+  })
+
+  it('is said before where it is a step down, and only there', () => {
+    const choice = { mode: 'job', reason: 'only', instead: null, expectedMs: 900, slowerThanHere: false } as const
+    const said = (more: Partial<ModeChoice>) => sayStepDown({ ...choice, candidates: [], ...more }, 'Large')
+    expect(said({})).toBe(null)
+    expect(said({ instead: { key: 's', name: 'Small' } })).toBe(
+      'Nobody can answer with Large now: Small will, which is smaller.',
+    )
+    expect(said({ mode: 'queue', expectedMs: 9_000 })).toBe(
+      'All who have Large whole are busy: your question waits in line, about 9.0 s.',
+    )
+    expect(said({ mode: 'queue', expectedMs: null })).toBe(
+      'All who have Large whole are busy: your question waits in line.',
+    )
   })
 
   it('is said before, with what to expect of each way or why it cannot', () => {

@@ -55,6 +55,11 @@ export class ChatWays {
     return this.#choice.ok && this.#choice.value.mode !== 'local'
   }
 
+  /** One other tab would answer all of it, as soon as it is free. */
+  get whole(): boolean {
+    return this.#choice.ok && (this.#choice.value.mode === 'job' || this.#choice.value.mode === 'queue')
+  }
+
   /** Why the last scope was not taken. */
   get refusal(): Failure | null {
     return this.#refusal

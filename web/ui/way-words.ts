@@ -1,5 +1,5 @@
 /** Sentences about who answers, and why. Pure; no state, no markup. */
-import type { Mode, ModeCandidate } from '../app-view.ts'
+import type { Mode, ModeCandidate, ModeChoice } from '../app-view.ts'
 import type { AnsweredStage, AnsweredWorker, Answerer, ModeReason, Wait } from '../wire/chat.ts'
 import { CODES } from '../wire/codes.ts'
 import type { Scope } from '../wire/conversation.ts'
@@ -43,7 +43,15 @@ function sayLink(relayed: boolean | null): string {
 
 /** The model that was asked for could not answer. */
 export function sayInstead(insteadOf: string, model: string): string {
-  return `No one has ${insteadOf}: answered with ${model}, which is smaller`
+  return `Nobody could answer with ${insteadOf}: answered with ${model}, which is smaller`
+}
+
+/** What a person should know of the next answer before they send: each step down; null where there is none. */
+export function sayStepDown({ mode, expectedMs, instead }: ModeChoice, asked: string): string | null {
+  if (instead !== null) return `Nobody can answer with ${asked} now: ${instead.name} will, which is smaller.`
+  if (mode !== 'queue') return null
+  const wait = expectedMs === null ? '' : `, about ${formatSeconds(expectedMs)}`
+  return `All who have ${asked} whole are busy: your question waits in line${wait}.`
 }
 
 export function sayKept(keptMs: number): string {

@@ -146,6 +146,10 @@ export const CODES = {
   'job-expired': ['Nobody went on with this job in time.', 'Send again to look for another tab.'],
   'job-unknown': ['The server knows no such job of this tab.', 'Send again as a new one.'],
   'room-missing': ['This tab is in no room.', 'Join one by its link, or let this device answer.'],
+  'ends-private': [
+    'A tab that answers whole would read your prompt, and you keep the first and the last layers here.',
+    'Switch that off on the Contribute screen, or ask tabs that hold layers.',
+  ],
   'stage-moved': ['A peer left; its layers moved.', 'Nothing is lost: the answer goes on.'],
   'stage-mute': ['A peer was there and passed nothing on.', 'The answer goes on with another one.'],
   'route-searching': ['A peer left and nobody stood by for it.', 'Another route is looked for; the answer waits.'],
