@@ -5,6 +5,7 @@
 import type { AccountView } from './account/my-account.ts'
 import type { RoomView } from './account/room-view.ts'
 import type { GivingLimits, Hours, Rest, RestReason } from './rules/giving.ts'
+import type { GivingWay, GivingWish, WayChoice } from './rules/giving-way.ts'
 import type { RouteTimes } from './schedule/lap-meter.ts'
 import type { Census } from './wire/census.ts'
 import type { LoadProgress } from './wire/chat.ts'
@@ -16,7 +17,7 @@ export type { AccountView } from './account/my-account.ts'
 export type { RoomPerson, RoomView } from './account/room-view.ts'
 
 /** Screens read these here. */
-export type { Hours, Rest, RestReason }
+export type { GivingWay, GivingWish, Hours, Rest, RestReason, WayChoice }
 
 /** `off`: nothing was connected. `away`: it comes back by itself, unless `final`. */
 export type SignalView =
@@ -125,6 +126,15 @@ export interface MeshSettings extends GivingLimits {
   /** While it gives: the tab is kept awake where it is hidden, and the screen on. */
   readonly keepAwake: boolean
   readonly screenOn: boolean
+  /** Whole answers, layers, or what is best. */
+  readonly way: GivingWish
+  /** Of one whole answer, tokens of what is asked and of what is said; null for what the model has room for. */
+  readonly promptTokensMax: number | null
+  readonly answerTokensMax: number | null
+  /** Jobs of others that wait here or are computed; 1 to `JOB_PARALLEL_MAX`. */
+  readonly jobsAtOnce: number
+  /** Gives without earning anything for it. */
+  readonly donor: boolean
 }
 
 /** What this browser tells of its device. */

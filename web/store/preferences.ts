@@ -4,6 +4,7 @@
  */
 
 import type { GivingLimits, Hours } from '../rules/giving.ts'
+import { GIVING_WISHES, type GivingWish } from '../rules/giving-way.ts'
 import { ENGINE_NAMES, type EngineName } from '../wire/chat.ts'
 import type { ConversationSettings } from '../wire/conversation.ts'
 import { parseSettings } from '../wire/conversation-file.ts'
@@ -12,6 +13,9 @@ import {
   DRAFTS_CHARACTERS_MAX,
   DRAFTS_KEPT_MAX,
   DUTIES,
+  JOB_PARALLEL_DEFAULT,
+  JOB_PARALLEL_MAX,
+  JOB_TOKENS_CHOICES,
   NAME_CHARACTERS_MAX,
   REDACTED_NAMES_MAX,
 } from '../wire/limits.ts'
@@ -56,6 +60,11 @@ export interface MeshPreferences extends GivingLimits {
   readonly watchDevice: boolean
   readonly keepAwake: boolean
   readonly screenOn: boolean
+  readonly way: GivingWish
+  readonly promptTokensMax: number | null
+  readonly answerTokensMax: number | null
+  readonly jobsAtOnce: number
+  readonly donor: boolean
 }
 
 const KEY = 'weft-preferences'
@@ -75,6 +84,11 @@ const NO_MESH: MeshPreferences = {
   watchDevice: false,
   keepAwake: false,
   screenOn: false,
+  way: 'best',
+  promptTokensMax: null,
+  answerTokensMax: null,
+  jobsAtOnce: JOB_PARALLEL_DEFAULT,
+  donor: false,
 }
 const DEFAULT_REDACTION: RedactionPreferences = { anyone: true, room: false, names: [] }
 const NONE: Preferences = {
@@ -208,7 +222,17 @@ function parseMesh(value: unknown): MeshPreferences {
     keepAwake: flag('keepAwake'),
     screenOn: flag('screenOn'),
     room: isRoomId(fields['room']) ? fields['room'] : null,
+    way: GIVING_WISHES.find((way) => way === fields['way']) ?? NO_MESH.way,
+    promptTokensMax: JOB_TOKENS_CHOICES.find((tokens) => tokens === fields['promptTokensMax']) ?? null,
+    answerTokensMax: JOB_TOKENS_CHOICES.find((tokens) => tokens === fields['answerTokensMax']) ?? null,
+    jobsAtOnce: parseAtOnce(fields['jobsAtOnce']),
+    donor: flag('donor'),
   }
+}
+
+function parseAtOnce(value: unknown): number {
+  const known = typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= JOB_PARALLEL_MAX
+  return known ? value : NO_MESH.jobsAtOnce
 }
 
 function parseHours(value: unknown): Hours | null {

@@ -404,6 +404,9 @@ export const JOB_NEWS_MS = 5_000
 export const JOB_WORKERS_MAX = 3
 /** Jobs that one tab takes at once: one is computed, the rest wait there. */
 export const JOB_PARALLEL_MAX = 8
+export const JOB_PARALLEL_DEFAULT = 4
+/** Tokens of a prompt, and of an answer, that a person may allow one job at most. */
+export const JOB_TOKENS_CHOICES = [128, 256, 512, 1_024, 2_048, 4_096] as const
 /** Of these, those of one asker. */
 export const JOBS_PER_ASKER_MAX = 4
 /** Jobs that wait at the server for somebody to be free, and those of one asker among all that it knows. */
@@ -471,6 +474,7 @@ assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at lea
 assert(ROOM_REMOVED_MAX * 192 < CONTROL_BYTES_MAX, 'a list of removed devices fits a word, at 192 bytes for each')
 assert(CONNECT_LATE_MS < CONNECT_MS_MAX, 'a late peer is left out before it is given up')
 assert(MUTE_MS_MIN > ALIVE_MS_MAX, 'who says nothing is dead before who does nothing')
+assert(JOB_PARALLEL_DEFAULT <= JOB_PARALLEL_MAX, 'a tab takes no more jobs by default than it may')
 assert(JOB_ACK_PARTS * 2 <= JOB_PARTS_AHEAD_MAX, 'an answer is read on before the worker has to wait')
 assert(JOB_NEWS_MS * 3 <= JOB_LEASE_MS, 'an asker may miss two news of its job')
 assert(FAN_OUT_JOBS_MAX < JOBS_OPEN_PER_ASKER_MAX, 'a request of many inputs leaves room for a question')
