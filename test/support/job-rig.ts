@@ -2,6 +2,7 @@
  * Askers and workers of whole jobs over links in memory, on one clock, with a server that names all workers who are there.
  * A text is asked for, and everything that was shown of it is kept, so that a test sees what was lost or doubled.
  */
+import type { ServedModel } from '../../web/schedule/jobs/held-job.ts'
 import { JobAsker, type JobStand } from '../../web/schedule/jobs/job-asker.ts'
 import { JobServer } from '../../web/schedule/jobs/job-server.ts'
 import type { JobWork } from '../../web/schedule/jobs/job-work.ts'
@@ -65,19 +66,7 @@ export class JobRig {
       admit: async (asker, open) => this.admit(name, asker, open.ticket),
       onChange: () => {},
     })
-    server.serve([
-      {
-        modelId: JOB_MODEL,
-        layers: JOB_LAYERS,
-        source: { kind: 'mirror', id: JOB_MODEL },
-        engine: rate.engine ?? 'stage',
-        kinds: ['chat', 'completion', 'embedding'],
-        positions: 4_096,
-        tokensPerSecond: null,
-        prefillTokensPerSecond: null,
-        parallel,
-      },
-    ])
+    server.serve([servedModel({ engine: rate.engine ?? 'stage', parallel })])
     this.mesh.join(name, null, lies, server)
     const worker = { name, server, runner, engine: rate.engine ?? 'stage' }
     this.workers.set(name, worker)
@@ -168,6 +157,24 @@ export class JobRig {
       }),
     )
     return ok({ job, state: 'leased', workers })
+  }
+}
+
+/** As a worker of the rig offers it. */
+export function servedModel(more: Partial<ServedModel> = {}): ServedModel {
+  return {
+    modelId: JOB_MODEL,
+    layers: JOB_LAYERS,
+    source: { kind: 'mirror', id: JOB_MODEL },
+    engine: 'stage',
+    kinds: ['chat', 'completion', 'embedding'],
+    positions: 4_096,
+    promptTokensMax: 4_096,
+    answerTokensMax: 4_096,
+    tokensPerSecond: null,
+    prefillTokensPerSecond: null,
+    parallel: 8,
+    ...more,
   }
 }
 

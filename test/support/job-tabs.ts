@@ -33,6 +33,8 @@ export function jobOffer(more: Partial<JobOffer> = {}): JobOffer {
     engine: 'stage',
     kinds: ['chat'],
     positions: 4_096,
+    promptTokensMax: 4_096,
+    answerTokensMax: 4_096,
     tokensPerSecond: 20,
     prefillTokensPerSecond: 200,
     parallel: 1,

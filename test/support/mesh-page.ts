@@ -154,14 +154,15 @@ const mesh = {
   },
 
   /** Answers whole jobs with this model from now on. */
-  async offerJobs(id: string, layers: number, parallel: number) {
+  async offerJobs(id: string, layers: number, parallel: number, answerTokensMax = 4_096) {
     const loaded = await engines.load({ kind: 'mirror', id }, () => {}, NEVER)
     if (!loaded.ok) return loaded
     const positions = loaded.value.contextPositions
     const speeds = { tokensPerSecond: null, prefillTokensPerSecond: null }
     const kinds = ['chat', 'completion'] as const
+    const sizes = { positions, promptTokensMax: positions, answerTokensMax }
     tab.jobs.serve([
-      { source: { kind: 'mirror', id }, layers, modelId: id, engine: 'stage', kinds, positions, parallel, ...speeds },
+      { source: { kind: 'mirror', id }, layers, modelId: id, engine: 'stage', kinds, parallel, ...sizes, ...speeds },
     ])
     return loaded
   },

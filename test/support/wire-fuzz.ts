@@ -61,6 +61,8 @@ const OFFER = {
   engine: 'stage',
   kinds: ['chat', 'embedding'],
   positions: 4_096,
+  promptTokensMax: 4_096,
+  answerTokensMax: 4_096,
   tokensPerSecond: 20.5,
   prefillTokensPerSecond: null,
   parallel: 2,

@@ -59,7 +59,8 @@ describe('preferences', () => {
     for (const text of ['', 'null', '[]', '{', '7', '{"theme":"pink","sidebar":1,"engine":"x","modelKey":3}']) {
       expect(new PreferenceStore(shelf({ 'weft-preferences': text })).value).toEqual(none)
     }
-    const odd = '"duty":0.3,"hours":{"from":1440,"to":1.5},"batteryMin":7,"chargingOnly":1,' +
+    const odd =
+      '"duty":0.3,"hours":{"from":1440,"to":1.5},"batteryMin":7,"chargingOnly":1,' +
       '"way":"none","promptTokensMax":7,"answerTokensMax":"128","jobsAtOnce":9,"donor":1'
     const names = '"redaction":{"anyone":1,"names":[" Ada ","",3,"Ada"]}'
     const mixed = `{"theme":"light",${names},"settings":{"system":7},"mesh":{"consent":"yes","gpuBytesMax":-1,"room":"#",${odd}}}`

@@ -53,7 +53,7 @@ export function matchJob(offers: readonly MatchOffer[], question: MatchQuestion)
   if (holders.length === 0) return { ok: false, refusal: 'no-holder', waits: false }
   const within = holders.filter(({ peer }) => (allowed?.has(peer) ?? true) && !wish.avoid.includes(peer))
   if (within.length === 0) return { ok: false, refusal: 'filter-empty', waits: false }
-  const large = within.filter(({ positions }) => wish.promptTokens + predictedTokens(wish) <= positions)
+  const large = within.filter((offer) => isLargeEnough(offer, wish))
   const free = large.filter(hasPlace)
   if (free.length === 0) return { ok: false, refusal: 'no-capacity', waits: large.length > 0 }
   const scored = free.flatMap((offer) => {
@@ -74,6 +74,12 @@ export function matchJob(offers: readonly MatchOffer[], question: MatchQuestion)
 
 export function hasPlace({ held, parallel }: Pick<JobOffer, 'held' | 'parallel'>): boolean {
   return held < parallel
+}
+
+function isLargeEnough({ positions, promptTokensMax, answerTokensMax }: JobOffer, wish: JobWish): boolean {
+  const { kind, promptTokens, maxTokens } = wish
+  const allowed = promptTokens <= promptTokensMax && (kind === 'embedding' || maxTokens <= answerTokensMax)
+  return allowed && promptTokens + predictedTokens(wish) <= positions
 }
 
 export function totalMs({ queueMs, prefillMs, decodeMs, roundTripMs }: JobScore): number {

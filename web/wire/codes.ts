@@ -142,6 +142,7 @@ export const CODES = {
   'filter-empty': ['Your choice of peers leaves too few for this model.', 'Widen it, or pick another model.'],
   'requests-full': ['A peer has as many open requests of yours as it takes.', 'Wait for one to end, then send again.'],
   'jobs-full': ['Too many jobs are open at the server.', 'Wait for one to end, then send again.'],
+  'job-too-large': ['Who is asked takes smaller jobs only.', 'Shorten the message, or ask for a shorter answer.'],
   'job-ended': ['This job is over already.', 'Send again as a new one.'],
   'job-expired': ['Nobody went on with this job in time.', 'Send again to look for another tab.'],
   'job-unknown': ['The server knows no such job of this tab.', 'Send again as a new one.'],

@@ -42,8 +42,11 @@ export interface JobOffer {
   readonly modelId: string
   readonly engine: EngineName
   readonly kinds: readonly JobKind[]
-  /** Prompt and answer of one job at most: the model's context, or less where the worker's rules say so. */
+  /** Prompt and answer of one job at most: the model's context. */
   readonly positions: number
+  /** Of a prompt, and of an answer, that the worker's person allows one job at most. */
+  readonly promptTokensMax: number
+  readonly answerTokensMax: number
   /** Measured; null before the first answer. */
   readonly tokensPerSecond: number | null
   readonly prefillTokensPerSecond: number | null
@@ -127,6 +130,8 @@ export function readJobOffer(value: unknown): JobOffer {
     engine: oneOf(fields, 'engine', ENGINE_NAMES),
     kinds: kinds.length > 0 ? kinds : refuse('`kinds`', 'is empty'),
     positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
+    promptTokensMax: whole(fields, 'promptTokensMax', CONTEXT_POSITIONS_MAX),
+    answerTokensMax: whole(fields, 'answerTokensMax', OUTPUT_TOKENS_MAX),
     tokensPerSecond: orNull(fields, 'tokensPerSecond', () =>
       number(fields, 'tokensPerSecond', 0, TOKENS_PER_SECOND_MAX),
     ),

@@ -74,7 +74,7 @@ describe('layers are missing', () => {
 })
 
 describe('what fits', () => {
-  const fit = (more: Partial<FitFacts>): FitFacts => ({
+  const factsOf = (more: Partial<FitFacts>): FitFacts => ({
     engine: 'stage',
     needs: 300e6,
     browserMax: null,
@@ -85,16 +85,19 @@ describe('what fits', () => {
   })
 
   it('is all of it where nobody says otherwise', () => {
-    expect([layersThatFit(fit({})), wholeFitsOn(fit({}))]).toEqual([30, 'gpu'])
+    expect([layersThatFit(factsOf({})), wholeFitsOn(factsOf({}))]).toEqual([30, 'gpu'])
   })
 
   it('is less where the person or the browser allows less', () => {
-    expect([layersThatFit(fit({ personMax: 128e6 })), wholeFitsOn(fit({ personMax: 128e6 }))]).toEqual([12, null])
-    expect(layersThatFit(fit({ browserMax: 100e6, personMax: 200e6, fits: false }))).toBe(10)
-    expect(wholeFitsOn(fit({ fits: false }))).toBe(null)
+    expect([layersThatFit(factsOf({ personMax: 128e6 })), wholeFitsOn(factsOf({ personMax: 128e6 }))]).toEqual([
+      12,
+      null,
+    ])
+    expect(layersThatFit(factsOf({ browserMax: 100e6, personMax: 200e6, fits: false }))).toBe(10)
+    expect(wholeFitsOn(factsOf({ fits: false }))).toBe(null)
   })
 
   it('on the CPU is not held against what the person allows of the GPU', () => {
-    expect(wholeFitsOn(fit({ engine: 'cpu', personMax: 1 }))).toBe('cpu')
+    expect(wholeFitsOn(factsOf({ engine: 'cpu', personMax: 1 }))).toBe('cpu')
   })
 })

@@ -21,6 +21,8 @@ function offerOf(peer: string, more: Partial<MatchOffer> = {}): MatchOffer {
     engine: 'stage',
     kinds: ['chat'],
     positions: 4_096,
+    promptTokensMax: 4_096,
+    answerTokensMax: 4_096,
     tokensPerSecond: 20,
     prefillTokensPerSecond: 200,
     parallel: 1,
@@ -196,6 +198,8 @@ describe('where nobody can', () => {
     ['nobody of the room offers it', [offerOf('a')], asked({}, { allowed: new Set(['b']) }), 'filter-empty', false],
     ['all who offer it have failed it', [offerOf('a')], asked({ avoid: ['a'] }), 'filter-empty', false],
     ['nobody is large enough', [small], asked(), 'no-capacity', false],
+    ['nobody takes so long a prompt', [offerOf('w', { promptTokensMax: 99 })], asked(), 'no-capacity', false],
+    ['nobody gives so long an answer', [offerOf('w', { answerTokensMax: 199 })], asked(), 'no-capacity', false],
     ['all have as many as they take', [busy, small], asked(), 'no-capacity', true],
     ['no link leads there', [offerOf('a')], asked({}, { rttMs: () => null }), 'unreachable', false],
   ])('because %s, it says so', (_, offers, question, refusal, waits) => {

@@ -49,11 +49,14 @@ type JobState = 'asked' | 'opened' | 'waiting' | 'running' | 'over'
 export interface RunEnd {
   readonly why: 'over' | 'owner' | 'unread'
   readonly usage: Usage | null
+  /** All that was asked for was computed. */
+  readonly well: boolean
   /** Its end is with its reader, who may be slow: the engine is free before. */
   readonly told: Promise<unknown>
 }
 
 const TOLD = Promise.resolve()
+const OVER: RunEnd = { why: 'over', usage: null, well: false, told: TOLD }
 
 export class HeldJob {
   readonly link: Link
@@ -156,7 +159,7 @@ export class HeldJob {
 
   async run(runner: JobRunner, onBegun: () => void): Promise<RunEnd> {
     const work = this.#work
-    if (!work) return { why: 'over', usage: null, told: TOLD }
+    if (!work) return OVER
     this.state = 'running'
     this.#pause = new AbortController()
     const { signal } = this.#pause
@@ -172,28 +175,34 @@ export class HeldJob {
       if (wrong) {
         const { code, detail } = wrong
         const told = this.#send({ kind: 'end', reason: 'error', usage: NO_USAGE, code, detail })
-        return { why: 'over', usage: null, told }
+        return { ...OVER, told }
       }
       work.take(event)
-      if (!(await this.#send(event))) return { why: 'over', usage: null, told: TOLD }
+      if (!(await this.#send(event))) return OVER
       while (this.unread && !either.aborted) await new Promise<void>((resolve) => (this.#wake = resolve))
     }
-    return { why: 'over', usage: null, told: TOLD }
+    return OVER
   }
 
   #ended(event: JobEnd, paused: AbortSignal): RunEnd {
     const { usage } = event
-    if (this.#cancel.signal.aborted) return { why: 'over', usage, told: TOLD }
+    if (this.#cancel.signal.aborted) return { ...OVER, usage }
     const gaveWay = event.reason === 'abort'
-    if (gaveWay && event.code === 'owner-first') return { why: 'owner', usage, told: TOLD }
-    if (gaveWay && paused.aborted) return { why: 'unread', usage, told: TOLD }
-    return { why: 'over', usage, told: this.#send(event) }
+    if (gaveWay && event.code === 'owner-first') return { ...OVER, why: 'owner', usage }
+    if (gaveWay && paused.aborted) return { ...OVER, why: 'unread', usage }
+    const well = event.reason === 'stop' || event.reason === 'length'
+    return { why: 'over', usage, well, told: this.#send(event) }
   }
 
   /** The ticket is for so many positions, and the prompt is counted only here. */
   #whyWrong(event: JobEvent): Failure | null {
-    if (event.kind !== 'prefill' || event.total <= this.open.positions) return null
-    return fail('context-full', `The job was let in for ${this.open.positions} tokens.`)
+    if (event.kind !== 'prefill') return null
+    const { positions } = this.open
+    if (event.total > positions) return fail('context-full', `The job was let in for ${positions} tokens.`)
+    // What was said of the answer before is read with the prompt.
+    const most = this.model.promptTokensMax
+    const tooLong = this.open.kind !== 'embedding' && event.total - this.made > most
+    return tooLong ? fail('job-too-large', `It takes prompts of ${most} tokens.`) : null
   }
 
   async #send(event: JobEvent): Promise<boolean> {
@@ -217,6 +226,8 @@ export class HeldJob {
     if (tokensLeft > positions) return fail('request-invalid', `It asks for more than the ${positions} of its ticket.`)
     if (left > this.#before.left) return fail('request-invalid', 'It asks again for what it has read.')
     if (this.#before.made + tokensLeft > positions) return fail('ticket-invalid', 'It was used up before.')
+    const most = this.model.answerTokensMax
+    if (tokensLeft > most) return fail('job-too-large', `It gives answers of ${most} tokens.`)
     this.#begun = tokens
     this.#work = work.value
     this.state = 'waiting'

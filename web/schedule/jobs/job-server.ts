@@ -24,23 +24,26 @@ import type { JobDoor } from '../exchange.ts'
 import { EarlyParts } from './early-parts.ts'
 import { EndedJobs, isSameUse } from './ended-jobs.ts'
 import { HeldJob, type JobOpen, type ServedModel } from './held-job.ts'
-import type { JobRunner } from './job-work.ts'
+import { type JobPace, PacedRunner, type PacedRunnerParts } from './paced-runner.ts'
 
-export interface JobServerParts {
-  readonly runner: JobRunner
-  readonly nowMs: () => number
-  /** Calls again and again until told to stop; also while the tab is hidden. */
-  readonly every: (ms: number, run: () => void) => () => void
+export interface JobServerParts extends PacedRunnerParts {
   /** Whether the ticket allows this asker exactly this. */
   readonly admit: (asker: string, open: JobOpen) => Promise<Result<null>>
   /** Jobs came or went, or a speed was measured: `offers` are others now. */
   readonly onChange: () => void
 }
 
+/** Since the tab was opened: jobs that ended well, and tokens computed for others, of prompts and of answers. */
+export interface JobCounts {
+  readonly jobs: number
+  readonly tokens: number
+}
+
 type Speeds = Pick<JobOffer, 'tokensPerSecond' | 'prefillTokensPerSecond'>
 
 export class JobServer implements JobDoor {
   readonly #parts: JobServerParts
+  readonly #runner: PacedRunner
   readonly #jobs = new Map<RequestId, HeldJob>()
   readonly #early = new EarlyParts()
   readonly #ended = new EndedJobs()
@@ -50,6 +53,9 @@ export class JobServer implements JobDoor {
   readonly #rest: () => void
   #models: readonly ServedModel[] = []
   #running: HeldJob | null = null
+  /** Answer tokens that the running job had before its turn. */
+  #madeBefore = 0
+  #counts: JobCounts = { jobs: 0, tokens: 0 }
   /** What the asker whose job runs, or ran last, had had before it. */
   #newestHad = 0
   /** Interactive jobs in a row, while others waited. */
@@ -59,17 +65,29 @@ export class JobServer implements JobDoor {
 
   constructor(parts: JobServerParts) {
     this.#parts = parts
+    this.#runner = new PacedRunner(parts)
     this.#rest = parts.every(ALIVE_MS, () => this.#beat())
   }
 
-  /** From now on. Jobs of other models go on to their ends. */
+  /** From now on, with these speeds until others are measured. Jobs of other models go on to their ends. */
   serve(models: readonly ServedModel[]): void {
     this.#models = models
+    this.#speeds.clear()
     this.#parts.onChange()
   }
 
   get held(): number {
     return this.#jobs.size
+  }
+
+  get counts(): JobCounts {
+    const { jobs, tokens } = this.#counts
+    return { jobs, tokens: tokens + (this.#running ? this.#running.made - this.#madeBefore : 0) }
+  }
+
+  /** From the next token on. */
+  pace(pace: JobPace): void {
+    this.#runner.pace = pace
   }
 
   get offers(): readonly JobOffer[] {
@@ -175,6 +193,8 @@ export class JobServer implements JobDoor {
       return fail(kind === 'embedding' ? 'embeddings-unsupported' : 'chat-unsupported', '')
     }
     if (positions > model.positions) return fail('context-full', `It takes ${model.positions} tokens.`)
+    const wholeAnswer = kind !== 'embedding' && positions > model.promptTokensMax + model.answerTokensMax
+    if (wholeAnswer) return fail('job-too-large', '')
     const own = [...this.#jobs.values()].filter((job) => job.asker === asker).length
     if (own >= JOBS_PER_ASKER_MAX) return fail('requests-full', `It takes ${JOBS_PER_ASKER_MAX}.`)
     const most = Math.min(model.parallel, JOB_PARALLEL_MAX)
@@ -198,14 +218,16 @@ export class JobServer implements JobDoor {
   }
 
   async #run(job: HeldJob): Promise<void> {
-    const { runner, onChange } = this.#parts
-    const before = job.made
+    const { onChange } = this.#parts
+    this.#madeBefore = job.made
     const others = this.#line().filter((waiting) => waiting !== job)
     this.#inARow = turnTaken(this.#inARow, job.class, others)
     this.#newestHad = this.#served.get(job.asker) ?? 0
-    const { why, usage, told } = await job.run(runner, () => this.#begun(job))
+    const { why, usage, told, well } = await job.run(this.#runner, () => this.#begun(job))
     this.#running = null
-    const tokens = (usage?.prefillTokens ?? 0) + job.made - before
+    const tokens = (usage?.prefillTokens ?? 0) + job.made - this.#madeBefore
+    const done = why === 'over' && well
+    this.#counts = { jobs: this.#counts.jobs + (done ? 1 : 0), tokens: this.#counts.tokens + tokens }
     this.#note(job.asker, (this.#served.get(job.asker) ?? 0) + tokens)
     if (usage) this.#measure(job.model, usage)
     if (job.state !== 'over' && why === 'over') void told.then(() => this.#end(job))
