@@ -8,9 +8,9 @@ import type { GivingLimits, Hours, Rest, RestReason } from './rules/giving.ts'
 import type { GivingWay, GivingWish, WayChoice } from './rules/giving-way.ts'
 import type { RouteTimes } from './schedule/lap-meter.ts'
 import type { Census } from './wire/census.ts'
-import type { LoadProgress } from './wire/chat.ts'
+import type { EngineName, LoadProgress } from './wire/chat.ts'
 import type { LayerSpan, PeerId } from './wire/peers.ts'
-import type { Failure } from './wire/result.ts'
+import type { Failure, Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
 
 export type { AccountView } from './account/my-account.ts'
@@ -37,33 +37,57 @@ export interface MeshRates {
 export type ContributionView =
   /** `refusal`: why it ended by itself. */
   | { readonly state: 'off'; readonly refusal: Failure | null }
-  /** Until the server has said which layers are needed. */
-  | { readonly state: 'connecting'; readonly key: string }
+  /** Until the server has said which layers are needed, or is there to be told of whole answers. */
+  | { readonly state: 'connecting'; readonly key: string; readonly way: GivingWay }
   | {
       readonly state: 'loading'
       readonly key: string
-      readonly span: LayerSpan
+      /** Null of the whole model. */
+      readonly span: LayerSpan | null
       readonly progress: LoadProgress | null
       readonly bytesPerSecond: number | null
     }
-  | {
-      readonly state: 'serving'
-      readonly key: string
-      readonly modelId: string
-      readonly span: LayerSpan
-      readonly msPerLayer: number
-      /** Requests of others that are open now. */
-      readonly requests: number
-      /** Of prompts and answers, since it began. */
-      readonly tokens: number
-      readonly rates: MeshRates | null
-      /** How many times longer a token takes while the tab is hidden; null until both were measured. */
-      readonly hiddenSlowdown: number | null
-      /** Null where nothing is wanted, or not known yet. */
-      readonly awake: Awake | null
-    }
-  /** It keeps nothing on the GPU. */
-  | (Rest & { readonly state: 'paused'; readonly key: string })
+  /** The whole model is loaded and runs for nobody, to learn how fast it is. */
+  | { readonly state: 'measuring'; readonly key: string }
+  | (Serving & { readonly way: 'layers'; readonly span: LayerSpan; readonly msPerLayer: number })
+  | (Serving & WholeServing)
+  /** It computes nothing. `stays`: the whole model is still loaded, because the person's own chat uses it. */
+  | (Rest & { readonly state: 'paused'; readonly key: string; readonly stays: boolean })
+
+interface Serving {
+  readonly state: 'serving'
+  readonly key: string
+  readonly modelId: string
+  /** Requests of others that are open now. */
+  readonly requests: number
+  /** Of prompts and answers, since it began. */
+  readonly tokens: number
+  readonly rates: MeshRates | null
+  /** How many times longer a token takes while the tab is hidden; null until both were measured. */
+  readonly hiddenSlowdown: number | null
+  /** Null where nothing is wanted, or not known yet. */
+  readonly awake: Awake | null
+}
+
+/** Whole answers, by the engine that the person's own chat uses. */
+export interface WholeServing {
+  readonly way: 'whole'
+  readonly engine: EngineName
+  /** Tokens of prompt and answer that it is offered with. */
+  readonly positions: number
+  /** As offered; null where that could not be measured. */
+  readonly tokensPerSecond: number | null
+  readonly prefillTokensPerSecond: number | null
+  /** Answers and sets of vectors that were given whole, since it began. */
+  readonly jobs: number
+}
+
+export interface GivingPlan {
+  /** Layers of it that can be shared and fit; zero while it is not known what the model needs. */
+  readonly layers: number
+  /** Refusals: those of `wayOf`; `not-loaded` while it is not known what the model needs. */
+  readonly choice: Result<WayChoice>
+}
 
 export interface LinkView {
   readonly peer: PeerId

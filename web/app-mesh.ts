@@ -2,13 +2,22 @@
  * The mesh as `App.mesh`: joins it once somebody wants it and has said yes to what peers see, gives this tab's GPU, asks
  * over others, looks. Until then no code of the mesh is loaded and nothing connects. No DOM, no drawing, no wording.
  */
-import type { AccountView, GivingMeans, MeshSettings, MeshView, RoomView, SignalView } from './app-mesh-view.ts'
+import type {
+  AccountView,
+  GivingMeans,
+  GivingPlan,
+  MeshSettings,
+  MeshView,
+  RoomView,
+  SignalView,
+} from './app-mesh-view.ts'
 import type { ModelEntry } from './app-view.ts'
 import type { WorkerHead } from './engine/worker-api.ts'
 import { RouteTeller } from './mesh-answer.ts'
 import { MeshDevices } from './mesh-devices.ts'
 import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-door.ts'
-import { MeshGiving } from './mesh-giving.ts'
+import { type GivingParts, MeshGiving } from './mesh-giving.ts'
+import { givingPlanOf } from './mesh-giving-way.ts'
 import { MeshJobs } from './mesh-jobs.ts'
 import { MeshMeter } from './mesh-meter.ts'
 import { MeshRooms } from './mesh-rooms.ts'
@@ -20,6 +29,11 @@ import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
 import { MESH_SAMPLE_MS } from './wire/limits.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
+
+/** What it needs of the rest of the app: the models, and the engines that the person's own chat uses. */
+export interface OwnModels extends Pick<GivingParts, 'runner' | 'inChat' | 'sourceOf'> {
+  readonly entryOf: (key: string) => ModelEntry | undefined
+}
 
 export class AppMesh {
   readonly #parts: MeshParts
@@ -50,12 +64,13 @@ export class AppMesh {
   #rest: (() => void) | null = null
   #view: MeshView
 
-  constructor(parts: MeshParts | null, preferences: PreferenceStore, entryOf: (key: string) => ModelEntry | undefined) {
+  constructor(parts: MeshParts | null, preferences: PreferenceStore, own: OwnModels) {
     this.#parts = parts ?? ALONE
     this.#preferences = preferences
-    this.#entryOf = entryOf
+    this.#entryOf = own.entryOf
     this.#giving = new MeshGiving({
       ...this.#parts,
+      ...own,
       settings: () => this.#settings,
       join: () => this.#join(),
       joined: () => this.#joined,
@@ -75,7 +90,7 @@ export class AppMesh {
       waits: () => this.#account?.request != null,
     })
     this.jobs = new MeshJobs({
-      entryOf,
+      entryOf: own.entryOf,
       join: () => this.#joinAllowed(),
       count: (key, messages, signal) => this.count(key, messages, signal),
       changed: () => this.#changed(),
@@ -115,25 +130,21 @@ export class AppMesh {
     this.set({ watchDevice: await this.#parts.askDeviceActivity() })
   }
 
-  /** Layers that this much GPU memory has room for, by what the whole model needs; null while that is not known. */
-  layersFor({ model, fit }: ModelEntry, gpuBytesMax: number | null): number | null {
-    if (fit.state !== 'known') return null
-    const allowed = Math.min(gpuBytesMax ?? Number.POSITIVE_INFINITY, fit.gpuBytesMax ?? Number.POSITIVE_INFINITY)
-    return Math.min(model.layers, Math.floor((allowed * model.layers) / fit.gpuBytes))
+  /** How it would be given now, and why. */
+  givingPlan(entry: ModelEntry): GivingPlan {
+    return givingPlanOf(entry, this.#settings, this.#census)
   }
 
   /**
-   * Gives layers of a model until it is stopped. Resolves when they are served, or it rests. Refusals: `consent-missing`,
-   * `model-unknown`, `gpu-too-small`, those of the server and of the load.
+   * Gives a model, whole answers or layers, until it is stopped. Resolves when it is given, or it rests. Refusals:
+   * `consent-missing`, `model-unknown`, those of the plan, of the server, of the load and of the engine.
    */
   async contribute(key: string): Promise<Result<null>> {
     const entry = this.#entryOf(key)
     if (!this.#settings.consent) return this.#giving.refuse(fail('consent-missing', ''))
     if (!entry) return this.#giving.refuse(fail('model-unknown', ''))
-    const layersMax = this.layersFor(entry, this.#settings.gpuBytesMax) ?? 0
-    if (layersMax < 1)
-      return this.#giving.refuse(fail('gpu-too-small', 'Not even one of its layers fits what is allowed.'))
-    return this.#giving.start(entry, layersMax)
+    const { choice, layers } = this.givingPlan(entry)
+    return choice.ok ? this.#giving.start(entry, choice.value.way, layers) : this.#giving.refuse(choice)
   }
 
   /** Frees the GPU; `resume` goes on with the same model. */
@@ -151,10 +162,10 @@ export class AppMesh {
   }
 
   /**
-   * Who wants to know who is here: the screen of the network, a chat that others may answer. Joins where that is allowed.
+   * Who wants to know who is here: a screen of the mesh, a chat that others may answer. Joins where that is allowed.
    * `room`: its members, or everybody (null); by default what the person chose. The last who came is told.
    */
-  look(on: boolean, who: 'network' | 'chat' = 'network', room?: RoomId | null): void {
+  look(on: boolean, who: 'network' | 'chat' | 'contribute' = 'network', room?: RoomId | null): void {
     this.#lookers.delete(who)
     if (on) this.#lookers.set(who, room)
     // Nobody tells any more: what was true is not known to be.
@@ -316,6 +327,7 @@ export class AppMesh {
           this.#account = account
         }),
       onContribution: (state) => hear(() => this.#giving.hear(state)),
+      onJobs: () => hear(() => this.#giving.hearJobs()),
       onRoute: (request, word) =>
         hear(() => {
           if (word.kind === 'planned' && this.#asking) this.#asking.request = request
@@ -360,7 +372,8 @@ export class AppMesh {
       receivedBytes: control.receivedBytes + tensors.receivedBytes,
     }))
     this.#time(joined)
-    this.#meter.add(joined.contribution.positions, counts, this.#parts.nowMs())
+    const given = joined.contribution.positions + joined.jobs.counts.tokens
+    this.#meter.add(given, counts, this.#parts.nowMs())
     const paths = await Promise.all(links.map((link) => link.path()))
     if (this.#joined !== joined) return
     this.#links = links.map(({ peer }, index) => {

@@ -78,7 +78,12 @@ export class App {
       wanted: () => this.preferences.value.modelKey,
       looked: (keptBefore) => void this.#loadKept(keptBefore),
     })
-    this.mesh = new AppMesh(parts.mesh ?? null, this.preferences, (key) => shelf.entry(key))
+    this.mesh = new AppMesh(parts.mesh ?? null, this.preferences, {
+      runner: parts.runner,
+      entryOf: (key) => shelf.entry(key),
+      sourceOf: (entry) => shelf.sourceOf(entry),
+      inChat: (key) => this.view.load.state === 'ready' && this.view.load.key === key,
+    })
     this.keptAnswers = new KeptAnswers(parts.results ?? null, this.preferences, () => Date.now())
     this.ways = new Ways({
       local: this,

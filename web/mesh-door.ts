@@ -20,6 +20,7 @@ export interface JoinedMesh {
     MeshTab['contribution'],
     'start' | 'stop' | 'pace' | 'serving' | 'positions' | 'hiddenSlowdown'
   >
+  readonly jobs: Pick<MeshTab['jobs'], 'serve' | 'stop' | 'pace' | 'held' | 'counts'>
   readonly chat: Pick<MeshTab['chat'], 'load' | 'chat' | 'count' | 'times'>
   readonly jobAsker: Pick<MeshTab['jobAsker'], 'ask'>
   readonly rooms: Pick<MeshTab['rooms'], 'make' | 'join' | 'renewInvite' | 'answer' | 'remove' | 'leave'>
@@ -32,7 +33,10 @@ export interface JoinedMesh {
 }
 
 export type MeshHooks = Required<
-  Pick<MeshTabParts, 'relayOnly' | 'onSignal' | 'onRooms' | 'onAccount' | 'onContribution' | 'onRoute' | 'onCensus'>
+  Pick<
+    MeshTabParts,
+    'relayOnly' | 'onSignal' | 'onRooms' | 'onAccount' | 'onContribution' | 'onRoute' | 'onCensus' | 'onJobs'
+  >
 >
 
 export interface MeshParts {

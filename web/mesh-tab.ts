@@ -22,10 +22,10 @@ import type { JobRunner } from './schedule/jobs/job-work.ts'
 import { OwnEnds } from './schedule/own-ends.ts'
 import { RoomGate } from './schedule/room-gate.ts'
 import { RouteChat, type RouteChatParts } from './schedule/route-chat.ts'
+import { soon } from './schedule/soon.ts'
 import { WorkerStage } from './schedule/worker-stage.ts'
 import type { Census } from './wire/census.ts'
 import { toBase64Url } from './wire/device-keys.ts'
-import { PRESENCE_GAP_MS } from './wire/limits.ts'
 import type { AskerSays } from './wire/peer-control.ts'
 import type { RequestId } from './wire/peer-frame.ts'
 import type { PeerId } from './wire/peers.ts'
@@ -49,6 +49,8 @@ export interface MeshTabParts {
   readonly onAccount: (account: AccountView) => void
   readonly onRooms: (rooms: readonly RoomView[]) => void
   readonly onContribution: (state: ContributionState) => void
+  /** Jobs of others came or went here. */
+  readonly onJobs: () => void
   readonly onRoute: RouteChatParts['onRoute']
 }
 
@@ -110,6 +112,7 @@ export class MeshTab {
       return own ? ok(own) : node.connect(peer)
     }
     const words = new JobWords()
+    const tellJobs = soon(every, () => this.#tell())
     const jobs = new JobServer({
       runner: parts.jobRunner,
       nowMs: now,
@@ -118,7 +121,10 @@ export class MeshTab {
         const span = { first: 0, last: layers }
         return tickets.admit(ticket, { request, asker, modelId, span, job: kind, positions })
       },
-      onChange: soon(every, () => this.#tell()),
+      onChange() {
+        tellJobs()
+        parts.onJobs()
+      },
     })
     const stage = new WorkerStage(gguf, () => void contribution.stop())
     const contribution: Contribution = new Contribution({
@@ -266,18 +272,6 @@ export class MeshTab {
     const link = this.#exchange.linkTo(asker)
     if (room === null) return ok(null)
     return link ? this.#gate.isMember(link, room) : fail('link-closed', '')
-  }
-}
-
-/** Changes that come together are told together. */
-function soon(every: (ms: number, run: () => void) => () => void, run: () => void): () => void {
-  let rest: (() => void) | null = null
-  return () => {
-    rest ??= every(PRESENCE_GAP_MS, () => {
-      rest?.()
-      rest = null
-      run()
-    })
   }
 }
 

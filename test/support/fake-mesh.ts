@@ -8,8 +8,11 @@ import type { AwakeWish, JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh
 import type { RouteWord } from '../../web/mesh-routes.ts'
 import type { Battery } from '../../web/rules/giving.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
+import type { ServedModel } from '../../web/schedule/jobs/held-job.ts'
 import type { JobStand } from '../../web/schedule/jobs/job-asker.ts'
+import type { JobCounts } from '../../web/schedule/jobs/job-server.ts'
 import type { JobAbout } from '../../web/schedule/jobs/job-workers.ts'
+import type { JobPace } from '../../web/schedule/jobs/paced-runner.ts'
 import type { RouteTimes } from '../../web/schedule/lap-meter.ts'
 import type { Census } from '../../web/wire/census.ts'
 import { type ChatEvent, type ChatMessage, type ChatRequest, type LoadProgress, NO_USAGE } from '../../web/wire/chat.ts'
@@ -87,6 +90,11 @@ export class FakeMesh {
   watchesDevice = false
   duty = 1
   hiddenSlowdown: number | null = null
+  /** Whole answers that this tab offers, how many others wait for, and what it has given. */
+  served: readonly ServedModel[] = []
+  jobsHeld = 0
+  jobCounts: JobCounts = { jobs: 0, tokens: 0 }
+  jobPace: JobPace | null = null
   awake: AwakeWish | null = null
   times: RouteTimes | null = null
 
@@ -216,6 +224,13 @@ export class FakeMesh {
     this.#end(reason)
   }
 
+  /** A job of somebody came to this tab, or ended here. */
+  jobCame(held: number, counts: JobCounts): void {
+    this.jobsHeld = held
+    this.jobCounts = counts
+    this.#hooks?.onJobs()
+  }
+
   /** Its worker died. */
   lose(): void {
     this.#become({ state: 'off', reason: null })
@@ -306,6 +321,24 @@ export class FakeMesh {
         stop: async () => {
           this.#end(fail('aborted', ''))
           if (this.#given.state !== 'off') this.#become({ state: 'off', reason: null })
+        },
+      },
+      jobs: {
+        get held() {
+          return mesh.jobsHeld
+        },
+        get counts() {
+          return mesh.jobCounts
+        },
+        pace: (pace) => {
+          this.jobPace = pace
+        },
+        serve: (models) => {
+          this.served = models
+        },
+        stop: () => {
+          this.served = []
+          this.jobsHeld = 0
         },
       },
       chat: {

@@ -110,7 +110,10 @@ export function jobCalls(tab: MeshTab, runner: JobRunner, fixed: FixedRateRunner
     async offerFixed(modelIds: readonly string[], layers: number, parallel: number, tokensPerSecond: number) {
       const speeds = { tokensPerSecond, prefillTokensPerSecond: null }
       const offer = { layers, engine: 'stage', kinds: ['chat', 'completion'], positions: 4_096, parallel } as const
-      tab.jobs.serve(modelIds.map((id) => ({ ...offer, ...speeds, modelId: id, source: { kind: 'mirror', id } })))
+      const sizes = { promptTokensMax: 4_096, answerTokensMax: 4_096 }
+      tab.jobs.serve(
+        modelIds.map((id) => ({ ...offer, ...sizes, ...speeds, modelId: id, source: { kind: 'mirror', id } })),
+      )
     },
     runJob: run,
     /** The same without any mesh, by this tab's own engine. */

@@ -66,6 +66,7 @@ const tab = await MeshTab.join({
   onContribution(state) {
     contribution = state
   },
+  onJobs: () => {},
   onRoute(_, event) {
     const detail = event.kind === 'planned' ? JSON.stringify(event.plan.stages) : ''
     const fed = event.kind === 'replaced' && event.fed ? 'fed' : detail

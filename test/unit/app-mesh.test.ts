@@ -3,7 +3,7 @@
  * measured, and what becomes of own routes.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { AppMesh } from '../../web/app-mesh.ts'
+import type { AppMesh } from '../../web/app-mesh.ts'
 import { DEFAULT_SAMPLING } from '../../web/app-view.ts'
 import { MeshMeter } from '../../web/mesh-meter.ts'
 import { PreferenceStore } from '../../web/store/preferences.ts'
@@ -13,6 +13,7 @@ import { fail } from '../../web/wire/result.ts'
 import { fakeModel } from '../support/fake-engine.ts'
 import { fakeEntry } from '../support/fake-entry.ts'
 import { FakeMesh, peerNamed } from '../support/fake-mesh.ts'
+import { meshOfOne } from '../support/mesh-of-one.ts'
 
 const model = { ...fakeModel(1), layers: 30 }
 const entry = fakeEntry(model)
@@ -27,7 +28,8 @@ let mesh: AppMesh
 beforeEach(() => {
   played = new FakeMesh()
   preferences = new PreferenceStore(null)
-  mesh = new AppMesh(played.parts, preferences, (key) => (key === entry.key ? entry : undefined))
+  mesh = meshOfOne(played, entry, preferences).mesh
+  mesh.set({ way: 'layers' })
 })
 
 const agree = () => mesh.set({ consent: true })
@@ -91,7 +93,7 @@ describe('before a person has agreed', () => {
 describe('a contribution', () => {
   it('goes from the server over the load to serving', async () => {
     await begin()
-    expect(mesh.view.contribution).toEqual({ state: 'connecting', key: entry.key })
+    expect(mesh.view.contribution).toEqual({ state: 'connecting', way: 'layers', key: entry.key })
     played.assign(0, 10)
     played.progress({ phase: 'fetch', doneBytes: 5, totalBytes: 10 })
     expect(mesh.view.contribution).toMatchObject({
@@ -104,11 +106,12 @@ describe('a contribution', () => {
   })
 
   it('takes as many layers as the limit and the browser have room for', async () => {
-    expect(mesh.layersFor(entry, null)).toBe(30)
-    expect(mesh.layersFor(entry, 105e6)).toBe(10)
-    expect(mesh.layersFor({ ...entry, fit: { ...entry.fit, gpuBytes: 3e9 } as never }, null)).toBe(20)
-    expect(mesh.layersFor({ ...entry, fit: { state: 'checking' } }, null)).toBe(null)
+    expect(mesh.givingPlan(entry).layers).toBe(30)
+    expect(mesh.givingPlan({ ...entry, fit: { ...entry.fit, gpuBytes: 3e9 } as never }).layers).toBe(20)
+    const unknown = mesh.givingPlan({ ...entry, fit: { state: 'checking' } })
+    expect(unknown).toMatchObject({ layers: 0, choice: { code: 'not-loaded' } })
     mesh.set({ gpuBytesMax: 105e6 })
+    expect(mesh.givingPlan(entry).layers).toBe(10)
     await begin()
     expect(played.layersMax).toBe(10)
   })
@@ -140,7 +143,13 @@ describe('a contribution', () => {
     mesh.set({ onlyWhileVisible: true })
     await serve()
     played.active(true)
-    expect(mesh.view.contribution).toEqual({ state: 'paused', key: entry.key, why: 'active', untilMinute: null })
+    expect(mesh.view.contribution).toEqual({
+      state: 'paused',
+      stays: false,
+      key: entry.key,
+      why: 'active',
+      untilMinute: null,
+    })
     expect(played.given).toBe('off')
     played.visible(false)
     played.active(false)

@@ -1,14 +1,14 @@
 /** Rooms as `App.mesh` has them, over a played mesh: nothing before consent, and nothing outside the room that was chosen. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { AppMesh } from '../../web/app-mesh.ts'
+import type { AppMesh } from '../../web/app-mesh.ts'
 import type { RoomView } from '../../web/app-mesh-view.ts'
 import { DEFAULT_SAMPLING } from '../../web/app-view.ts'
-import { PreferenceStore } from '../../web/store/preferences.ts'
 import { deviceCode, nameOfRoom, sayRooms } from '../../web/ui/rooms/room-words.ts'
 import { fail, ok } from '../../web/wire/result.ts'
 import { fakeModel } from '../support/fake-engine.ts'
 import { fakeEntry } from '../support/fake-entry.ts'
 import { FakeMesh } from '../support/fake-mesh.ts'
+import { meshOfOne } from '../support/mesh-of-one.ts'
 
 const ROOM = 'r'.repeat(22)
 const PEER = `key/${'p'.repeat(22)}`
@@ -30,7 +30,8 @@ let played: FakeMesh
 let mesh: AppMesh
 beforeEach(() => {
   played = new FakeMesh()
-  mesh = new AppMesh(played.parts, new PreferenceStore(null), (key) => (key === entry.key ? entry : undefined))
+  mesh = meshOfOne(played, entry).mesh
+  mesh.set({ way: 'layers' })
 })
 
 async function ask(): Promise<void> {

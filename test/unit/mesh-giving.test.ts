@@ -1,11 +1,11 @@
 /** What limits make of a contribution over a played mesh: when it begins, rests and goes on, at what pace, and what keeps it awake. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { AppMesh } from '../../web/app-mesh.ts'
+import type { AppMesh } from '../../web/app-mesh.ts'
 import type { MeshSettings } from '../../web/app-mesh-view.ts'
-import { PreferenceStore } from '../../web/store/preferences.ts'
 import { fakeModel } from '../support/fake-engine.ts'
 import { fakeEntry } from '../support/fake-entry.ts'
 import { FakeMesh } from '../support/fake-mesh.ts'
+import { meshOfOne } from '../support/mesh-of-one.ts'
 
 const model = { ...fakeModel(1), layers: 30 }
 const entry = fakeEntry(model)
@@ -16,7 +16,8 @@ let mesh: AppMesh
 
 beforeEach(() => {
   played = new FakeMesh()
-  mesh = new AppMesh(played.parts, new PreferenceStore(null), (key) => (key === entry.key ? entry : undefined))
+  mesh = meshOfOne(played, entry).mesh
+  mesh.set({ way: 'layers' })
 })
 
 const given = () => mesh.view.contribution
@@ -33,7 +34,7 @@ describe('hours', () => {
     played.minute = at(21)
     mesh.set({ consent: true, hours: { from: at(22), to: at(6) } })
     expect(await mesh.contribute(entry.key)).toMatchObject({ ok: true })
-    expect(given()).toEqual({ state: 'paused', key: entry.key, why: 'hours', untilMinute: at(22) })
+    expect(given()).toEqual({ state: 'paused', key: entry.key, stays: false, why: 'hours', untilMinute: at(22) })
     expect([played.joins, played.starts]).toEqual([0, 0])
     played.minute = at(22)
     await played.tick()

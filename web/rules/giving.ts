@@ -34,10 +34,12 @@ export interface GivingFacts {
   readonly minute: number
   /** Null where the browser does not say; then no limit of it holds. */
   readonly battery: Battery | null
+  /** Whole answers: another model is loaded in this browser, which its person uses. */
+  readonly otherModel: boolean
 }
 
 /** Why it rests. The order is that of what a person can do most about. */
-export const REST_REASONS = ['person', 'hidden', 'hours', 'power', 'battery', 'active'] as const
+export const REST_REASONS = ['person', 'hidden', 'hours', 'power', 'battery', 'active', 'model'] as const
 export type RestReason = (typeof REST_REASONS)[number]
 
 /** `untilMinute`: of the wall clock; null where it ends with what somebody does. */
@@ -57,6 +59,7 @@ export function restsOf(facts: GivingFacts, limits: GivingLimits): readonly Rest
     power: limits.chargingOnly && onBattery,
     battery: limits.batteryMin !== null && onBattery && battery.level < limits.batteryMin,
     active: limits.pauseWhileActive && facts.active,
+    model: facts.otherModel,
   }
   return REST_REASONS.filter((why) => holds[why])
 }

@@ -5,7 +5,7 @@
 import type { Link } from '../mesh/link.ts'
 import { median } from '../rules/quantiles.ts'
 import type { OnProgress } from '../weights/model-load.ts'
-import { FRAME_TIMES_KEPT_MAX, OWN_MEASURE_MS, PRESENCE_GAP_MS } from '../wire/limits.ts'
+import { FRAME_TIMES_KEPT_MAX, OWN_MEASURE_MS } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { StageFrame } from '../wire/peer-frame.ts'
 import type { LayerSpan } from '../wire/peers.ts'
@@ -19,6 +19,7 @@ import { measureStage } from './measure-stage.ts'
 import { OwnSpeed, timedStage } from './own-speed.ts'
 import { pacedStage } from './paced-stage.ts'
 import { Provider, type ProviderParts } from './provider.ts'
+import { soon } from './soon.ts'
 import type { LoadedStage, WorkerStage } from './worker-stage.ts'
 
 type Open = Extract<AskerSays, { readonly says: 'open' }>
@@ -49,8 +50,6 @@ export class Contribution implements Server {
   #abort: AbortController | null = null
   #positions = 0
   #numericClass = ''
-  /** Something changed that is not told yet. */
-  #untold = false
   #duty = 1
   #speed = new OwnSpeed()
   #restMeasuring: () => void = () => {}
@@ -189,7 +188,7 @@ export class Contribution implements Server {
       onSilent: () => worker.end(),
       takeFrameMs,
       admit: (asker, open) => admit(asker, open, model.id),
-      onChange: () => this.#tellSoon(),
+      onChange: soon(every, () => this.tell()),
     })
     this.#provider = provider
     this.#restMeasuring = every(OWN_MEASURE_MS, () => {
@@ -199,17 +198,6 @@ export class Contribution implements Server {
     this.#numericClass = numericClass
     this.#become({ state: 'serving', span, modelId: model.id, msPerLayer })
     this.tell()
-  }
-
-  /** With all that changes in the next moment: the server hears no tab that says too much. */
-  #tellSoon(): void {
-    if (this.#untold) return
-    this.#untold = true
-    const rest = this.#parts.every(PRESENCE_GAP_MS, () => {
-      rest()
-      this.#untold = false
-      this.tell()
-    })
   }
 
   /** Counts positions, and how long each token was here, waiting and resting included. */

@@ -409,6 +409,9 @@ export const JOB_PARALLEL_DEFAULT = 4
 export const JOB_TOKENS_CHOICES = [128, 256, 512, 1_024, 2_048, 4_096] as const
 /** Of these, those of one asker. */
 export const JOBS_PER_ASKER_MAX = 4
+/** Words that a whole model reads, and tokens that it writes, to learn how fast it is before it is offered. */
+export const JOB_MEASURE_WORDS = 64
+export const JOB_MEASURE_TOKENS = 24
 /** Jobs that wait at the server for somebody to be free, and those of one asker among all that it knows. */
 export const JOBS_QUEUED_MAX = 10_000
 export const JOBS_OPEN_PER_ASKER_MAX = 64
@@ -475,6 +478,7 @@ assert(ROOM_REMOVED_MAX * 192 < CONTROL_BYTES_MAX, 'a list of removed devices fi
 assert(CONNECT_LATE_MS < CONNECT_MS_MAX, 'a late peer is left out before it is given up')
 assert(MUTE_MS_MIN > ALIVE_MS_MAX, 'who says nothing is dead before who does nothing')
 assert(JOB_PARALLEL_DEFAULT <= JOB_PARALLEL_MAX, 'a tab takes no more jobs by default than it may')
+assert(JOB_MEASURE_TOKENS > OWN_FRAMES_MIN, 'one run tells how fast a hidden tab is')
 assert(JOB_ACK_PARTS * 2 <= JOB_PARTS_AHEAD_MAX, 'an answer is read on before the worker has to wait')
 assert(JOB_NEWS_MS * 3 <= JOB_LEASE_MS, 'an asker may miss two news of its job')
 assert(FAN_OUT_JOBS_MAX < JOBS_OPEN_PER_ASKER_MAX, 'a request of many inputs leaves room for a question')

@@ -54,7 +54,7 @@ describe('layers are missing', () => {
   const model = (...ranges: ReturnType<typeof range>[]) => ({
     modelId: 'm',
     ranges,
-    whole: { offers: 1, tokensPerSecond: 20 },
+    whole: { offers: 1, tokensPerSecond: 20, chat: null },
   })
 
   it.each([

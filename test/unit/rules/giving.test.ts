@@ -27,6 +27,7 @@ const arbitraryFacts: fc.Arbitrary<GivingFacts> = fc.record({
   active: fc.boolean(),
   minute,
   battery: fc.option(fc.record({ charging: fc.boolean(), level: share })),
+  otherModel: fc.boolean(),
 })
 const NONE: GivingLimits = {
   hours: null,
@@ -35,15 +36,23 @@ const NONE: GivingLimits = {
   onlyWhileVisible: false,
   pauseWhileActive: false,
 }
-const IDLE: GivingFacts = { paused: false, visible: true, active: false, minute: 0, battery: null }
+const IDLE: GivingFacts = {
+  paused: false,
+  visible: true,
+  active: false,
+  minute: 0,
+  battery: null,
+  otherModel: false,
+}
 const nobody = new Set<RestReason>()
 const at = (hour: number, minutes = 0) => hour * 60 + minutes
 
 describe('giving', () => {
-  it('without limits stops for the person alone', () => {
+  it('without limits stops for the person alone, and for another model that is loaded', () => {
     fc.assert(
       fc.property(arbitraryFacts, (facts) => {
-        expect(restsOf(facts, NONE)).toEqual(facts.paused ? ['person'] : [])
+        const model = facts.otherModel ? ['model'] : []
+        expect(restsOf(facts, NONE)).toEqual([...(facts.paused ? ['person'] : []), ...model])
       }),
     )
   })

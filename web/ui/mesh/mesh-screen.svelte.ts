@@ -3,7 +3,7 @@
  * the consent that waits for an answer. Talks to `App` only; wording is in `mesh-words.ts`.
  */
 import type { App } from '../../app.ts'
-import type { GivingMeans, MeshSettings, MeshView } from '../../app-mesh-view.ts'
+import type { GivingMeans, GivingPlan, MeshSettings, MeshView } from '../../app-mesh-view.ts'
 import type { AppView, ModelEntry } from '../../app-view.ts'
 import type { CensusModel } from '../../wire/census.ts'
 import { followFocus } from '../parts/follow-focus.ts'
@@ -65,11 +65,16 @@ export class MeshScreen {
     return this.#still.matches
   }
 
-  /** Models whose layers can be given: those that everybody gets from the same server. */
+  /** Models that can be given: those that everybody gets from the same server, and of layers those that can be cut. */
   get givable(): readonly ModelEntry[] {
+    const { way } = this.#mesh.settings
     return this.#view.entries.filter(
       ({ source, model, pending, fit }) =>
-        source.kind === 'mirror' && model.format === 'gguf' && !pending && fit.state !== 'refused',
+        source.kind === 'mirror' &&
+        (way !== 'layers' || model.format === 'gguf') &&
+        model.layers > 0 &&
+        !pending &&
+        fit.state !== 'refused',
     )
   }
 
@@ -81,9 +86,23 @@ export class MeshScreen {
     return find(given) ?? find(this.#view.selectedKey) ?? this.givable[0] ?? null
   }
 
-  /** Of its layers, those that the limits have room for; null while that is not known. */
-  get layers(): number | null {
-    return this.entry && this.#app.mesh.layersFor(this.entry, this.#mesh.settings.gpuBytesMax)
+  /** How it would be given, as things stand; null while it is not known what it needs. */
+  get plan(): GivingPlan | null {
+    // Read for its changes: what is known of the mesh, and what the person allows.
+    void this.#mesh
+    return this.entry?.fit.state === 'known' ? this.#app.mesh.givingPlan(this.entry) : null
+  }
+
+  /** Without a GPU something can be given still, slowly: whole answers of a model that fits the CPU engine. */
+  get hasCpuModel(): boolean {
+    return this.givable.some(({ fit }) => fit.state === 'known' && fit.engine === 'cpu' && fit.fits)
+  }
+
+  /** The name of another model, which the person's own chat has loaded: it would make room. */
+  get displaced(): string | null {
+    const { load, entries } = this.#view
+    if (load.state !== 'ready' || load.key === this.entry?.key) return null
+    return entries.find(({ key }) => key === load.key)?.model.name ?? null
   }
 
   pick(key: string): void {
@@ -163,10 +182,10 @@ export class MeshScreen {
     this.set({ consent: false })
   }
 
-  /** Called where the Network screen appears; returns what to call when it goes. */
-  look(): () => void {
-    this.#app.mesh.look(true)
-    return () => this.#app.mesh.look(false)
+  /** Called where a screen that shows who is here appears; returns what to call when it goes. */
+  look(who: 'network' | 'contribute' = 'network'): () => void {
+    this.#app.mesh.look(true, who)
+    return () => this.#app.mesh.look(false, who)
   }
 
   lookAgain(): void {

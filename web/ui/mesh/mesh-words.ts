@@ -1,8 +1,17 @@
 /** Sentences of the mesh: layers, peers, links, what changed. Pure; no state, no markup. */
-import type { Awake, ContributionView, LinkView, MeshView, Rest, RestReason, RouteNews } from '../../app-mesh-view.ts'
+import type {
+  Awake,
+  ContributionView,
+  LinkView,
+  MeshView,
+  Rest,
+  RestReason,
+  RouteNews,
+  WayChoice,
+} from '../../app-mesh-view.ts'
 import { CODES } from '../../wire/codes.ts'
 import { type LayerSpan, type PeerId, shortPeer } from '../../wire/peers.ts'
-import { formatCount, formatSeconds } from '../format.ts'
+import { formatCount, formatSeconds, formatTokensPerSecond } from '../format.ts'
 
 /** As people count: layer 1 is the first. */
 export function saySpan({ first, last }: LayerSpan): string {
@@ -43,6 +52,7 @@ export function sayRest({ why, untilMinute }: Rest, device: boolean): string {
     active: device
       ? 'You are using this device. It goes on after a minute without.'
       : 'You are using this tab. It goes on after 30 seconds without a key press or touch.',
+    model: 'Your own chat uses another model now. It goes on when this one is loaded again, or when you press Resume.',
   }
   return words[why]
 }
@@ -73,6 +83,22 @@ export function sayAwake(awake: Awake): string {
   return words[awake]
 }
 
+/** A speed that others are told of. */
+export function sayOffered(tokensPerSecond: number | null): string {
+  return tokensPerSecond === null ? 'not measured' : formatTokensPerSecond(tokensPerSecond)
+}
+
+/** What would be given, and why that. */
+export function sayWay({ way, reason }: WayChoice): string {
+  const words: Readonly<Record<WayChoice['reason'], string>> = {
+    picked: way === 'whole' ? 'Whole answers, as you picked.' : 'Layers, as you picked.',
+    'whole-fits': 'Whole answers: the model fits here, so that nobody waits for trips between tabs.',
+    'layers-missing': 'Layers: others give whole answers already, and some layers are held by nobody.',
+    'too-large': 'Layers: the whole model does not fit what your GPU may hold.',
+  }
+  return words[reason]
+}
+
 export function sayNews({ kind, peer, span, tookMs }: RouteNews): string {
   const where = span ? ` (${saySpan(span)})` : ''
   switch (kind) {
@@ -93,8 +119,9 @@ export function sayNews({ kind, peer, span, tookMs }: RouteNews): string {
 
 const STATES: Readonly<Record<ContributionView['state'], string>> = {
   off: 'This GPU is not contributing.',
-  connecting: 'Asking the server which layers are needed.',
-  loading: 'Loading layers.',
+  connecting: 'Connecting to the server.',
+  loading: 'Loading the model.',
+  measuring: 'Measuring how fast this device is.',
   serving: 'This GPU is contributing.',
   paused: 'Contributing is paused.',
 }
