@@ -1,7 +1,12 @@
 /** One request of many inputs, spread over workers: told in the order of the inputs, whoever was quicker or failed. */
 import { describe, expect, it } from 'vitest'
 import { type AskJob, fanOutChats, fanOutTexts, type Outcome } from '../../../web/schedule/jobs/fan-out.ts'
-import { FAN_OUT_INPUTS_MAX, FAN_OUT_JOBS_MAX, JOB_TEXTS_AT_ONCE } from '../../../web/wire/limits.ts'
+import {
+  FAN_OUT_INPUTS_MAX,
+  FAN_OUT_JOBS_MAX,
+  JOB_INPUT_BYTES_MAX,
+  JOB_TEXTS_AT_ONCE,
+} from '../../../web/wire/limits.ts'
 import { ok } from '../../../web/wire/result.ts'
 import { textOf, vectorOf } from '../../support/fixed-rate-runner.ts'
 import { chatOf, JOB_LAYERS, JOB_MODEL, JobRig } from '../../support/job-rig.ts'
@@ -102,15 +107,16 @@ describe('many chats', () => {
 
   it('lose the one that is refused for good, and no other, while a worker dies', async () => {
     const { rig, ask } = spread(3)
-    // More than the ticket of any of them is for.
-    const requests = Array.from({ length: 20 }, (_, at) => chatOf(at === 7 ? 999 : 200))
+    // More than any link carries.
+    const long = { role: 'user', content: 'x'.repeat(JOB_INPUT_BYTES_MAX) } as const
+    const requests = Array.from({ length: 20 }, (_, at) => (at === 7 ? { ...chatOf(), messages: [long] } : chatOf()))
     let told = 0
     const got = await all(rig, fanOutChats(requests, ask, never), () => {
       told += 1
       if (told === 3) rig.mesh.kill('w1')
     })
     expect(got.map(({ index }) => index)).toEqual(requests.map((_, index) => index))
-    expect(got[7]?.result).toMatchObject({ ok: false, code: 'request-invalid' })
+    expect(got[7]?.result).toMatchObject({ ok: false, code: 'message-too-large' })
     const others = got.filter(({ index }) => index !== 7)
     for (const { result } of others) expect(result).toMatchObject({ ok: true, value: { text: textOf(5) } })
   })
