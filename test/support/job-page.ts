@@ -3,7 +3,6 @@
  * one, one that asks and notes when each piece came, and one that asks with what a driver gives it in place of the server's word.
  */
 import type { MeshTab } from '../../web/mesh-tab.ts'
-import { fanOutChats, type Outcome } from '../../web/schedule/jobs/fan-out.ts'
 import type { JobStand } from '../../web/schedule/jobs/job-asker.ts'
 import type { JobRunner } from '../../web/schedule/jobs/job-work.ts'
 import { ChatWork } from '../../web/schedule/jobs/kinds/chat.ts'
@@ -66,7 +65,6 @@ export function requestOf(ask: Pick<JobAsk, 'content' | 'maxTokens' | 'temperatu
 
 export function jobCalls(tab: MeshTab, runner: JobRunner, fixed: FixedRateRunner | null) {
   const runs: Pick<JobRun, 'tokens' | 'stands'>[] = []
-  let outcomesTold = 0
   const given = new Map<string, Result<JobWord>>()
   const match = tab.node.server.job.bind(tab.node.server)
   tab.node.server.job = async (wish) => given.get(wish.job) ?? match(wish)
@@ -132,29 +130,10 @@ export function jobCalls(tab: MeshTab, runner: JobRunner, fixed: FixedRateRunner
       await Promise.all(asking)
       return all
     },
-    /** One after the other, as they are told. */
-    async fanOut(asks: readonly JobAsk[]) {
-      const [first] = asks
-      if (!first) return []
-      const { modelId, layers, promptTokens, maxTokens } = first
-      const about = { class: 'batch', modelId, layers, promptTokens, maxTokens, room: null } as const
-      const told: Outcome<{ text: string }>[] = []
-      const signal = new AbortController().signal
-      const outcomes = fanOutChats(
-        asks.map(requestOf),
-        (work, stopped) => tab.jobAsker.ask(work, about, stopped),
-        signal,
-      )
-      for await (const outcome of outcomes) {
-        told.push(outcome)
-        outcomesTold += 1
-      }
-      return told
-    },
     /** What the server says to this wish. */
     wishJob: (wish: JobWish) => match(wish),
-    /** Questions asked so far, tokens of the newest, and outcomes of `fanOut`. */
-    jobProgress: async () => ({ runs: runs.length, tokens: runs.at(-1)?.tokens.length ?? 0, outcomesTold }),
+    /** Questions asked so far, and tokens of the newest. */
+    jobProgress: async () => ({ runs: runs.length, tokens: runs.at(-1)?.tokens.length ?? 0 }),
     /** Where the newest question stands, as its asker was told last. */
     jobStand: async () => runs.at(-1)?.stands.at(-1)?.stand ?? null,
     /** Who answers the newest question, as its asker was told last. */

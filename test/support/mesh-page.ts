@@ -8,16 +8,24 @@ import { MemoryRoomShelf } from '../../web/account/room-shelf.ts'
 import type { RoomView } from '../../web/account/room-view.ts'
 import { MeshTab } from '../../web/mesh-tab.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
+import { CpuChat } from '../../web/schedule/cpu-chat.ts'
 import { Engines } from '../../web/schedule/engines.ts'
 import type { JobStand } from '../../web/schedule/jobs/job-asker.ts'
 import { ChatWork } from '../../web/schedule/jobs/kinds/chat.ts'
 import { SpeedStore } from '../../web/schedule/speed-store.ts'
 import { StageChat } from '../../web/schedule/stage-chat.ts'
 import type { JobEvent } from '../../web/wire/job-parts.ts'
+import type { JobKind } from '../../web/wire/jobs.ts'
+import { fanOutCalls } from './fan-out-page.ts'
 import { fixedRate, jobCalls, requestOf } from './job-page.ts'
 import { type FrameTime, timeFrames } from './timed-stage.ts'
 
 const NEVER = new AbortController().signal
+
+interface OfferedJobs {
+  readonly kinds?: readonly JobKind[]
+  readonly answerTokensMax?: number
+}
 
 let signal = 'connecting'
 const signals: string[] = []
@@ -31,14 +39,12 @@ const stageWorker = () =>
     ? new Worker(new URL('./oracle-worker.ts', import.meta.url), { type: 'module' })
     : new Worker(new URL('../../web/engine/worker.ts', import.meta.url), { type: 'module' })
 const baseUrl = new URL('.', location.href).href
-const alone = new StageChat({
-  makeWorker: stageWorker,
-  baseUrl,
-  askPersistence: async () => false,
-  now: () => performance.now(),
-})
+const parts = { baseUrl, askPersistence: async () => false, now: () => performance.now() }
+const alone = new StageChat({ ...parts, makeWorker: stageWorker })
+const cpuWorker = () => new Worker(new URL('../../web/cpu/worker.ts', import.meta.url), { type: 'module' })
+const cpu = async () => new CpuChat({ ...parts, makeWorker: cpuWorker })
 const engines = new Engines({
-  make: { stage: async () => alone },
+  make: { stage: async () => alone, ...(asked.get('engine') === 'cpu' ? { cpu } : {}) },
   allowSoftware: async () => true,
   cpuThreads: 1,
   speeds: new SpeedStore(null),
@@ -155,16 +161,14 @@ const mesh = {
   },
 
   /** Answers whole jobs with this model from now on. */
-  async offerJobs(id: string, layers: number, parallel: number, answerTokensMax = 4_096) {
+  async offerJobs(id: string, layers: number, parallel: number, more: OfferedJobs = {}) {
     const loaded = await engines.load({ kind: 'mirror', id }, () => {}, NEVER)
     if (!loaded.ok) return loaded
-    const positions = loaded.value.contextPositions
-    const speeds = { tokensPerSecond: null, prefillTokensPerSecond: null }
-    const kinds = ['chat', 'completion'] as const
-    const sizes = { positions, promptTokensMax: positions, answerTokensMax }
-    tab.jobs.serve([
-      { source: { kind: 'mirror', id }, layers, modelId: id, engine: 'stage', kinds, parallel, ...sizes, ...speeds },
-    ])
+    const { contextPositions: positions, engine } = loaded.value
+    const { kinds = ['chat', 'completion'], answerTokensMax = 4_096 } = more
+    const offer = { positions, promptTokensMax: positions, answerTokensMax, tokensPerSecond: null, parallel } as const
+    const source = { kind: 'mirror', id } as const
+    tab.jobs.serve([{ source, layers, modelId: id, engine, kinds, ...offer, prefillTokensPerSecond: null }])
     return loaded
   },
   offers: async () => tab.jobs.offers,
@@ -182,6 +186,7 @@ const mesh = {
   },
   jobStands: async () => stands,
   ...jobCalls(tab, jobRunner, fixed),
+  ...fanOutCalls(tab, jobRunner),
 
   unloadAlone: () => alone.unload(),
   takeTimes: () => tab.stage.takeTimes(),

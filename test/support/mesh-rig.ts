@@ -41,6 +41,8 @@ function askIn(tab: MeshTabPage, temperature: number) {
 }
 
 export interface MeshWish {
+  /** A GGUF file; a tiny language model of `LAYERS` layers. */
+  readonly model?: Uint8Array
   /** Of the tabs' address. */
   readonly query?: string
   /** Of each tab's context, before its first page. */
@@ -50,7 +52,7 @@ export interface MeshWish {
   readonly flags?: readonly string[]
 }
 
-export function useMesh({ query = '', prepare, ice, flags = [] }: MeshWish = {}): MeshRig {
+export function useMesh({ model, query = '', prepare, ice, flags = [] }: MeshWish = {}): MeshRig {
   let built: BuiltPage
   let server: AppServer
   let browser: Browser
@@ -59,8 +61,8 @@ export function useMesh({ query = '', prepare, ice, flags = [] }: MeshWish = {})
 
   beforeAll(async () => {
     built = await buildPage('mesh-page')
-    const model = tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5, contextLength: 512, layers: LAYERS })
-    server = await serveModels({ tiny: model }, built.appDir, ice ? { ice: ice() } : {})
+    const shape = { architecture: 'llama', types: 'Q8_0', seed: 5, contextLength: 512, layers: LAYERS } as const
+    server = await serveModels({ tiny: model ?? tinyModel(shape) }, built.appDir, ice ? { ice: ice() } : {})
   })
   afterAll(async () => {
     await server?.close()

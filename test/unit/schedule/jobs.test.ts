@@ -5,6 +5,7 @@ import {
   ALIVE_MS_MAX,
   JOB_LEASE_MS,
   JOB_PARTS_AHEAD_MAX,
+  JOB_TRIES_MAX,
   JOB_UNREAD_MS,
   JOBS_PER_ASKER_MAX,
   TOKENS_IN_FLIGHT_MAX,
@@ -327,6 +328,20 @@ describe('a worker', () => {
     expect(all[1]?.stands).toContainEqual(expect.objectContaining({ state: 'held', ahead: 1, owner: false }))
     expect(worker.server.held).toBe(0)
     expect(saidTo(rig, 'a').filter((says) => says === 'refused').length).toBeGreaterThan(0)
+  })
+
+  it('that has no place is waited for, longer than tries would last, and is not said to have stopped', async () => {
+    const rig = new JobRig()
+    rig.worker('w', { tokenMs: 500, words: 100 }, null, 1)
+    rig.asker('a')
+    rig.asker('b')
+    const first = rig.ask('a')
+    await rig.mesh.clock.until(() => first.text.length > 0)
+    const second = rig.ask('b')
+    expect(await rig.ended(first, second)).toBe(true)
+    expect([first.text, second.text]).toEqual([textOf(100), textOf(100)])
+    expect(saidTo(rig, 'b').filter((says) => says === 'refused').length).toBeGreaterThan(JOB_TRIES_MAX)
+    expect(notices(second)).toEqual([])
   })
 
   it('gives askers turns by what they had, and those that a person waits for before the others', async () => {

@@ -12,6 +12,8 @@ interface Ended {
   readonly open: JobOpen
   /** Answer tokens, in all tries under this ticket. */
   readonly made: number
+  /** Under this ticket. */
+  readonly tries: number
   readonly reading: JobReading
   readonly atMs: number
 }
@@ -20,9 +22,9 @@ export class EndedJobs {
   /** The oldest first. */
   readonly #tries = new Map<RequestId, Ended>()
 
-  put({ asker, open, made, reading }: HeldJob, atMs: number): void {
+  put({ asker, open, made, tries, reading }: HeldJob, atMs: number): void {
     this.#tries.delete(open.request)
-    this.#tries.set(open.request, { asker, open, made, reading, atMs })
+    this.#tries.set(open.request, { asker, open, made, tries, reading, atMs })
   }
 
   /** The newest try of this asker's job; null where there was none. */

@@ -29,6 +29,8 @@ export interface JobBefore {
   readonly left: number
   /** Answer tokens that were made under its ticket. */
   readonly made: number
+  /** That were let in with its ticket. */
+  readonly tries: number
 }
 
 export interface HeldJobParts {
@@ -109,6 +111,11 @@ export class HeldJob {
   /** Answer tokens that were made here under its ticket, in all its tries. */
   get made(): number {
     return this.#before.made + (this.#work?.tokens ?? 0) - this.#begun
+  }
+
+  /** With its ticket, this one among them. */
+  get tries(): number {
+    return this.#before.tries + 1
   }
 
   /** Its reader has not read what was sent: computing on would help nobody. */

@@ -10,6 +10,7 @@ import {
   JOB_INPUT_BYTES_MAX,
   JOB_NEWS_MS,
   JOB_PART_BYTES_MAX,
+  JOB_QUEUED_MS_MAX,
   JOB_RETRY_MS,
   JOB_RETRY_MS_MAX,
   JOB_TRIES_MAX,
@@ -21,6 +22,7 @@ import { Offenders } from '../offenders.ts'
 import { JobLeg } from './job-leg.ts'
 import type { JobWork } from './job-work.ts'
 import {
+  BUSY,
   type JobAbout,
   JobWorkers,
   type JobWorkersParts,
@@ -94,8 +96,10 @@ export class JobAsker {
     let state: JobNews['state'] = 'cancelled'
     let restMs = JOB_RETRY_MS
     let failure = fail('aborted', '')
+    let tries = 0
+    const busyUntilMs = clock.nowMs() + JOB_QUEUED_MS_MAX
     try {
-      for (let tries = 1; tries <= JOB_TRIES_MAX; tries += 1) {
+      for (;;) {
         const found = await workers.next(signal, onStand)
         if (found.ok) {
           const end = yield* this.#leg(asked, found.value)
@@ -113,8 +117,11 @@ export class JobAsker {
           state = 'done'
           return yield { kind: 'end', reason: over, usage: NO_USAGE }
         }
+        // Who is only busy has not failed it: it waits for them as long as it would in the server's line.
+        const waits = found.ok && BUSY.includes(failure.code) && clock.nowMs() < busyUntilMs
+        if (!waits) tries += 1
         if (FINAL.includes(failure.code) || !workers.everNamed || tries === JOB_TRIES_MAX) break
-        if (found.ok) yield { kind: 'notice', code: 'job-moved', detail: failure.detail }
+        if (found.ok && !waits) yield { kind: 'notice', code: 'job-moved', detail: failure.detail }
         if (workers.spare) continue
         await unless(
           signal,

@@ -154,13 +154,14 @@ export class JobServer implements JobDoor {
     if (ended && (epoch <= ended.open.epoch || ended.reading.left === 0)) {
       return refuse(from, open, fail('job-ended', ''))
     }
-    if (epoch > JOB_TRIES_MAX) return refuse(from, open, fail('ticket-invalid', 'It was tried too often.'))
     const used = ended && isSameUse(ended.open, open) ? ended : null
+    if (used?.tries === JOB_TRIES_MAX) return refuse(from, open, fail('ticket-invalid', 'It was used too often.'))
     const model = this.#modelFor(from.peer, open)
     if (!model.ok) return refuse(from, open, model)
     const { admit, nowMs } = this.#parts
     this.#orders += 1
-    const before = { left: ended?.reading.left ?? Number.POSITIVE_INFINITY, made: used?.made ?? 0 }
+    const { made, tries } = used ?? { made: 0, tries: 0 }
+    const before = { left: ended?.reading.left ?? Number.POSITIVE_INFINITY, made, tries }
     const job = new HeldJob({ link: from, open, model: model.value, order: this.#orders, before, nowMs })
     // Its place is taken while its ticket is looked at, so that no more come than there is room for.
     this.#jobs.set(request, job)

@@ -44,7 +44,7 @@ export interface LinkedWorker {
 /** Looks between two of which a round trip may have been measured. */
 const PROBE_LOOKS = 6
 /** These say nothing of the worker but that it is busy. */
-const BUSY: readonly Code[] = ['no-capacity', 'requests-full', 'queue-full', 'owner-first']
+export const BUSY: readonly Code[] = ['no-capacity', 'requests-full', 'queue-full', 'owner-first']
 /** Where somebody was left out, these may have been because of it. */
 const NOBODY: readonly Code[] = ['no-holder', 'no-capacity', 'unreachable', 'filter-empty']
 
