@@ -2,7 +2,7 @@
 import { countWrong } from './job-figures.ts'
 import type { JobsWish } from './job-phases.ts'
 import { type JobBench, times } from './job-rig.ts'
-import { intervals, same, togetherPerSecond } from './mesh-answers.ts'
+import { intervals, same } from './mesh-answers.ts'
 import { median, round } from './report.ts'
 
 const QUESTION = 'Tell me about warp and weft.'
@@ -33,17 +33,19 @@ export async function measureReal(bench: JobBench, { askers: count, workers: wor
   )
   const pairs = answers.map((answer, at) => ({ answer, alone: whole[at] ?? answer }))
   const wrong = pairs.map(({ answer, alone: own }) => countWrong(answer.tokens, own.tokens))
-  const together = togetherPerSecond(answers)
+  const tokens = answers.reduce((sum, answer) => sum + answer.tokens.length, 0)
+  const [fromMs, toMs] = [answers.map(({ askedMs }) => askedMs), answers.map(({ atMs }) => atMs.at(-1) ?? 0)]
   const who = answers.flatMap(({ stands }) => stands.flatMap(({ stand }) => ('peer' in stand ? [stand.peer] : [])))
   return {
     model: 'tiny',
     answers: answers.length,
-    tokens: answers.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    tokens,
     workers: workers.filter(({ peer }) => who.includes(peer)).length,
     identical: pairs.filter(({ answer, alone: own }) => same(answer, own)).length,
     lost: wrong.reduce((sum, { lost }) => sum + lost, 0),
     doubled: wrong.reduce((sum, { doubled }) => sum + doubled, 0),
     aloneTokensPerSecond: round(1_000 / median(whole.flatMap(intervals))),
-    togetherTokensPerSecond: together && round(together),
+    /** Of all answers, links and prompts included. */
+    togetherTokensPerSecond: round((1_000 * tokens) / (Math.max(...toMs) - Math.min(...fromMs))),
   }
 }

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
 
-type Bench = 'decode' | 'kernels' | 'mesh' | 'link'
+type Bench = 'decode' | 'kernels' | 'mesh' | 'jobs' | 'link'
 
 function bench(name: Bench, ...flags: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve, reject) => {
@@ -125,6 +125,38 @@ describe('bench:mesh', () => {
     ] as const
     for (const [flags, words] of refused)
       expect(await bench('mesh', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining(words) })
+  })
+})
+
+describe('bench:jobs', () => {
+  it('measures whole jobs, loses and doubles no token, and computes the same as one tab alone', async () => {
+    const shape = ['--askers', '2', '--workers', '2', '--rounds', '1', '--seconds', '1', '--deaths', '1']
+    const result = await measured('jobs', ...shape)
+    expect(result).toMatchObject({ askers: 2, workers: 2, lost: 0, doubled: 0, unfinished: 0 })
+    const spread = { p50: expect.any(Number), p95: expect.any(Number) }
+    const added = { addedFirstTokenMs: spread, queueMs: spread }
+    expect(result).toMatchObject({ ...added, addedPerTokenMs: spread, cold: added, crowd: added })
+    const death = { p50: expect.any(Number), max: expect.any(Number) }
+    expect(result['deathToNextTokenMs']).toEqual({ closed: death, killed: death, prefillMs: 40 })
+    expect(result['jain']).toBeGreaterThan(0)
+    // Two cold ones, two warm ones, two deaths, and what the crowd asked.
+    const { jobs, shares } = result['crowd'] as { readonly jobs: number; readonly shares: readonly number[] }
+    expect(result['jobs']).toBe(6 + jobs)
+    expect(shares).toHaveLength(2)
+    expect(result['real']).toMatchObject({ model: 'tiny', answers: 2, identical: 2, tokens: 96, lost: 0, doubled: 0 })
+    for (const name of ['cores', 'tokens']) expect(result[name], name).toBeGreaterThan(0)
+    expect(result['versions']).toEqual({ node: expect.any(String), chromium: expect.any(String) })
+    expect(result['command']).toBe(`npm run bench:jobs -- ${shape.join(' ')} --json`)
+  })
+
+  it('explains itself and refuses what it cannot measure', async () => {
+    expect(await bench('jobs', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('--deaths') })
+    const refused = [
+      [['--workers', '1'], '--workers is 1; who dies is followed by another one'],
+      [['--askers', '99'], '--askers is 99; it may be 1 to 16'],
+    ] as const
+    for (const [flags, words] of refused)
+      expect(await bench('jobs', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining(words) })
   })
 })
 
