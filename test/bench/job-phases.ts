@@ -47,11 +47,8 @@ export async function measureFixed(bench: JobBench, wish: JobsWish) {
   const cold: Asked[] = []
   for (const asker of askers) cold.push(await ask(asker))
   const warm: Asked[] = []
-  for (let from = 0; from < askers.length * wish.rounds; from += wish.workers) {
-    // As many at once as there are workers, so that they share the machine and nobody has to wait.
-    const some = Array.from({ length: wish.workers }, (_, at) => askers[(from + at) % askers.length])
-    warm.push(...(await Promise.all(some.flatMap((asker) => (asker ? [ask(asker)] : [])))))
-  }
+  // One at a time, as the answers of one tab alone are: what many at once cost each other is the crowd's.
+  for (let round = 0; round < wish.rounds; round += 1) for (const asker of askers) warm.push(await ask(asker))
   const crowd = await crowdOf(bench, askers, wish.seconds * 1_000)
   const deaths = await deathsOf(bench, askers[0], workers, wish.deaths)
   const all = [...cold, ...warm, ...crowd.asked, ...deaths.closed, ...deaths.killed]
