@@ -12,6 +12,7 @@ import {
   composer,
   goOnButton,
   lastAnswer,
+  letAnyone,
   log,
   PATIENT,
   sendButton,
@@ -102,9 +103,7 @@ async function asker(): Promise<{ readonly page: Page; readonly sockets: string[
 async function letOthers(page: Page): Promise<void> {
   const scope = page.getByRole('combobox', { name: 'Who may answer' })
   await scope.selectOption('Anyone')
-  const agree = page.getByRole('button', { name: 'Agree and connect' })
-  await agree.click(PATIENT)
-  await expect.poll(() => scope.inputValue()).toBe('anyone')
+  await letAnyone(page)
   await page.getByRole('combobox', { name: 'Engine' }).selectOption('Layers of other tabs')
 }
 

@@ -330,4 +330,22 @@ describe('window.weft', () => {
     await play.answer('Hi from the page')
     expect(await read).toBe('Hi from the page')
   })
+
+  it('writes on after a text as it stands, in OpenAI’s older shape', async () => {
+    await play.open()
+    const read = page.evaluate(() => window.weft?.completions.create({ prompt: 'Once upon', max_tokens: 4 }))
+    await play.untilLoading()
+    await play.finishLoad()
+    await play.untilAnswering()
+    await play.answer(' a time')
+    expect(await read).toMatchObject({
+      object: 'text_completion',
+      choices: [{ index: 0, text: ' a time', finish_reason: 'stop' }],
+    })
+    expect(await page.evaluate(() => window.fake.engine.requests.at(-1))).toMatchObject({
+      raw: true,
+      messages: [{ role: 'user', content: 'Once upon' }],
+      maxTokens: 4,
+    })
+  })
 })

@@ -45,6 +45,12 @@ export async function askByHand(page: Page, question: string): Promise<void> {
   await expect.poll(() => answers(page).count(), PATIENT).toBeGreaterThan(before)
 }
 
+/** The yes to what peers see, after a press that asks for it. */
+export async function letAnyone(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Agree and connect' }).click(PATIENT)
+  await expect.poll(() => page.getByRole('combobox', { name: 'Who may answer' }).inputValue(), PATIENT).toBe('anyone')
+}
+
 /** What is drawn of the newest answer. */
 export async function shownText(page: Page): Promise<string> {
   const text = lastAnswer(page).locator('.text')

@@ -23,6 +23,9 @@ export const CHROMIUM_FLAGS: readonly string[] = [
   '--disable-quic',
 ]
 
+/** Two browsers on one machine find each other without asking the network for names. */
+export const OPEN_ADDRESSES: readonly string[] = ['--disable-features=WebRtcHideLocalIpsWithMdns']
+
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
 function inPath(): string | null {
@@ -76,7 +79,13 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Brows
   })
 }
 
-/** The same with a profile of its own in this folder, which is there again the next time. The caller closes it. */
+/** As it is where nothing gives it WebGPU: no adapter is to be had. The caller closes it. */
+export async function launchWithoutGpu(args: readonly string[] = []): Promise<Browser> {
+  const flags = CHROMIUM_FLAGS.filter((flag) => !/webgpu|dawn/.test(flag))
+  return chromium.launch({ executablePath: ensureChromium(), headless: true, args: [...flags, ...args] })
+}
+
+/** With software WebGPU and a profile of its own in this folder, which is there again the next time. The caller closes it. */
 export async function launchProfile(folder: string): Promise<BrowserContext> {
   return chromium.launchPersistentContext(folder, {
     executablePath: ensureChromium(),
