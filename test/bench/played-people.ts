@@ -55,15 +55,53 @@ export async function showDevices(page: Page): Promise<void> {
   await page.getByRole('heading', { name: 'Devices' }).evaluate((heading) => heading.scrollIntoView())
 }
 
-/** A question for anyone, with what is replaced in it. */
-export async function showLeaving(page: Page): Promise<void> {
+async function letAnyone(page: Page): Promise<void> {
   await page.getByRole('combobox', { name: 'Who may answer' }).selectOption('Anyone')
   await page.getByRole('button', { name: 'Agree and connect' }).click()
   await page.evaluate(() => window.fake.mesh.joined())
+}
+
+/** A question for anyone, with what is replaced in it. */
+export async function showLeaving(page: Page): Promise<void> {
+  await letAnyone(page)
   await page.evaluate(() => window.fakeApp.pickMode('layers'))
   const question =
     'Write a short reply to ilse@weaving.example: the loom arrives on 14 March 2026, and she can call me on +49 30 1234567.'
   await page.getByRole('textbox', { name: 'Message' }).fill(question)
   await page.getByRole('button', { name: 'See what is sent' }).click()
   await page.getByRole('dialog', { name: 'What others are sent' }).waitFor()
+}
+
+/** An answer by one other tab, which took over from another in the middle of it. */
+export async function showWhole(page: Page): Promise<void> {
+  await letAnyone(page)
+  await page.evaluate(
+    ({ left, next }) => {
+      const { mesh } = window.fake
+      mesh.links = [
+        { peer: left, relayed: false, roundTripMs: 12 },
+        { peer: next, relayed: false, roundTripMs: 18 },
+      ]
+      mesh.job = async function* ({ onStand }) {
+        onStand({ state: 'given', peer: left, engine: 'stage' })
+        yield { kind: 'text', text: 'The warp is the set of threads held tight on the loom. ', tokens: [1, 2, 3] }
+        yield { kind: 'notice', code: 'job-moved', detail: '' }
+        onStand({ state: 'given', peer: next, engine: 'stage' })
+        const by = { engine: 'stage', adapter: 'Apple M3', modelId: '', model: '' } as const
+        yield { kind: 'answerer', ...by }
+        yield {
+          kind: 'text',
+          text: 'The weft is the thread that goes over and under it, row after row.',
+          tokens: [4, 5],
+        }
+        const counts = { promptTokens: 38, reusedTokens: 0, prefillTokens: 38, completionTokens: 31 }
+        yield { kind: 'end', reason: 'stop', usage: { ...counts, firstTokenMs: 290, tokensPerSecond: 24.6 } }
+      }
+    },
+    { left: runOf(ILSE, 'mara'), next: runOf(RUTH, 'ruth') },
+  )
+  await page.evaluate(() => window.fakeApp.pickMode('job'))
+  await page.getByRole('textbox', { name: 'Message' }).fill('What are warp and weft?')
+  await page.getByRole('button', { name: 'Send' }).click()
+  await page.getByText('24.6 tokens/s').waitFor()
 }

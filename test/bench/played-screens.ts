@@ -6,7 +6,7 @@ import type { Page } from 'playwright'
 import { fakeModel } from '../support/fake-engine.ts'
 import type { Fake } from '../support/fake-page.ts'
 import { type FakePageServer, serveFakePage } from '../support/fake-page-server.ts'
-import { showDevices, showLeaving, showRoom } from './played-people.ts'
+import { showDevices, showLeaving, showRoom, showWhole } from './played-people.ts'
 
 const LAYERS = 32
 const model = fakeModel(1, { name: 'SmolLM2-360M-Instruct Q8_0', license: 'Apache-2.0', layers: LAYERS })
@@ -169,6 +169,15 @@ export const PLAYED_SCREENS = [
     async reach(page: Page, server: Played) {
       await open(page, server, '')
       await showLeaving(page)
+    },
+  },
+  {
+    name: 'whole',
+    says: 'An answer by one other tab that holds the model whole, which took over from another one. Played: the other tabs.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, '')
+      await showWhole(page)
     },
   },
   {
