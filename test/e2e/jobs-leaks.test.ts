@@ -90,6 +90,7 @@ beforeAll(async () => {
     appDir: built.appDir,
     allowSoftwareAdapter: true,
     addDefault: false,
+    ledger: { kind: 'folder', dataDir },
   })
   proxy = await recordBefore(port)
   browser = await launchChromium()
