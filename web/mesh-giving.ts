@@ -55,7 +55,7 @@ export class MeshGiving {
   #wish: Wish | null = null
   #given: ContributionState = { state: 'off', reason: null }
   #refusal: Failure | null = null
-  #loading: { readonly progress: LoadProgress; readonly bytesPerSecond: number | null } | null = null
+  #loading: { readonly progress: LoadProgress | null; readonly bytesPerSecond: number | null } | null = null
   #measuring = false
   #lookingAtModel = false
   #tokensBefore = 0
@@ -244,7 +244,11 @@ export class MeshGiving {
       this.#loading = { progress, bytesPerSecond: rate.add(progress.doneBytes, nowMs()) }
       changed()
     }
-    if (way === 'whole') return this.#jobs.start(entry, mesh, pressed, onProgress)
+    if (way === 'whole') {
+      this.#loading = { progress: null, bytesPerSecond: null }
+      changed()
+      return this.#jobs.start(entry, mesh, pressed, onProgress)
+    }
     const { contribution } = mesh
     this.#tokensBefore = contribution.positions
     contribution.pace(settings().duty)

@@ -60,7 +60,9 @@ async function contributor(): Promise<Page> {
         // An empty page, which comes first, has no storage.
         if (location.protocol === 'http:') localStorage['weft-preferences'] ??= text
       },
-      JSON.stringify({ mesh: { consent: true, gpuBytesMax: await limitBytes(), pauseWhileActive: false } }),
+      JSON.stringify({
+        mesh: { consent: true, way: 'layers', gpuBytesMax: await limitBytes(), pauseWhileActive: false },
+      }),
     )
   })
   await page.goto(`${server.url}/?engine=stage#/contribute`)

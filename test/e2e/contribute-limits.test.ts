@@ -12,9 +12,14 @@ describe('with a played mesh', () => {
   const region = (name: string) => page().getByRole('region', { name, exact: true })
   const limit = (name: string) => page().getByRole('checkbox', { name, exact: true })
 
+  async function openLayers(): Promise<void> {
+    await used.current.open({}, '#/contribute')
+    await page().getByRole('combobox', { name: 'Give', exact: true }).selectOption('Layers of the model')
+  }
+
   /** Layers 1 to 15 of the small model are served. */
   async function serve(): Promise<void> {
-    await used.current.open({}, '#/contribute')
+    await openLayers()
     await used.current.button('Contribute this GPU').click()
     await used.current.button('Agree and contribute').click()
     await page().evaluate(() => window.fake.mesh.started())
@@ -41,7 +46,7 @@ describe('with a played mesh', () => {
   })
 
   it('hours over midnight are set by keyboard, pause it at once, and a person may go on', async () => {
-    await used.current.open({}, '#/contribute')
+    await openLayers()
     await page().evaluate(() => {
       window.fake.mesh.minute = 12 * 60
     })

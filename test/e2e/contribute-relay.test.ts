@@ -89,6 +89,7 @@ async function answerOne({ page }: Watched, relayOnly: boolean): Promise<readonl
 it.each([true, false])('with relay only %s: what other tabs see of the address', async (relayOnly) => {
   const tab = await openWatched()
   const { page, sent } = tab
+  await page.getByRole('combobox', { name: 'Give', exact: true }).selectOption('Layers of the model')
   await page.getByRole('button', { name: 'Contribute this GPU' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Not now' }).click()
   expect(sent).toEqual([])

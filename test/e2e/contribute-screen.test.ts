@@ -35,6 +35,8 @@ describe('with a played mesh', () => {
   async function open(screen: 'contribute' | 'network', scene: object = {}): Promise<void> {
     await used.current.open(scene, `#/${screen}`)
     await page().getByRole('heading', { level: 2 }).waitFor()
+    const give = page().getByRole('combobox', { name: 'Give', exact: true })
+    if (screen === 'contribute' && !('facts' in scene)) await give.selectOption('Layers of the model')
   }
 
   async function agree(): Promise<void> {
@@ -337,6 +339,7 @@ describe('over the real server, mesh and engine', () => {
     const address = (screen: string) => `${server.url}/?engine=stage#/${screen}`
     for (const first of [true, false]) {
       const tab = await browser.open(address('contribute'))
+      await tab.getByRole('combobox', { name: 'Give', exact: true }).selectOption('Layers of the model')
       await tab.getByRole('button', { name: 'Contribute this GPU' }).click()
       if (first) await tab.getByRole('button', { name: 'Agree and contribute' }).click()
       await tab.getByRole('region', { name: 'Contributing' }).waitFor()

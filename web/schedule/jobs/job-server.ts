@@ -105,6 +105,8 @@ export class JobServer implements JobDoor {
   /** Offers nothing any more and ends what is open; those who asked go elsewhere. */
   stop(): void {
     this.drain()
+    // First, so that the first that is told of it is all that there is to tell.
+    this.#models = []
     for (const job of [...this.#jobs.values()]) this.#end(job)
     this.serve([])
   }
