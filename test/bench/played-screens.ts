@@ -22,6 +22,7 @@ const CENSUS = {
         { span: { first: 11, last: 22 }, holders: 2, msPerLayer: 2.2 },
         { span: { first: 22, last: 32 }, holders: 3, msPerLayer: 1.9 },
       ],
+      whole: { offers: 2, tokensPerSecond: 41 },
     },
   ],
 }
@@ -69,6 +70,7 @@ async function agree(page: Page, begin: string): Promise<void> {
 
 /** What other tabs, the GPU and the links say. */
 async function serve(page: Page): Promise<void> {
+  await page.getByRole('combobox', { name: 'Give', exact: true }).selectOption('Layers of the model')
   await agree(page, 'Contribute this GPU')
   await page.evaluate(() => window.fake.mesh.started())
   await page.evaluate(async (id) => {
@@ -88,6 +90,36 @@ async function serve(page: Page): Promise<void> {
     await mesh.tick()
   }, model.id)
   await page.getByRole('region', { name: 'Contributing' }).waitFor()
+}
+
+/** The same of whole answers: the engine has run for nobody, and others were answered. */
+async function giveWhole(page: Page): Promise<void> {
+  await agree(page, 'Contribute this GPU')
+  await page.evaluate(async () => {
+    const { engine, mesh } = window.fake
+    mesh.signal('here')
+    await engine.until(() => engine.loading)
+    engine.finishLoad()
+    for (let run = 0; run < 2; run += 1) {
+      await engine.until(() => engine.answering)
+      engine.answer('thread')
+      await engine.until(() => !engine.answering)
+    }
+  })
+  await page.getByRole('region', { name: 'Contributing' }).waitFor()
+  await page.evaluate(async () => {
+    const { mesh } = window.fake
+    mesh.links = ['mara', 'ilse'].map((name) => ({
+      peer: `key/${name.padEnd(22, '0')}`,
+      relayed: false,
+      roundTripMs: 12,
+    }))
+    await mesh.tick()
+    mesh.links = mesh.links.map((link) => ({ ...link, sentBytes: 2_400, receivedBytes: 900 }))
+    mesh.job(2, { jobs: 12, tokens: 47 })
+    await mesh.tick()
+    mesh.job(2, { jobs: 12, tokens: 4_861 })
+  })
 }
 
 /** One of two stages was lost a moment ago and somebody took over; the answer goes on. */
@@ -151,6 +183,15 @@ export const PLAYED_SCREENS = [
     async reach(page: Page, server: Played) {
       await open(page, server, 'contribute')
       await serve(page)
+    },
+  },
+  {
+    name: 'contributing-whole',
+    says: 'Whole answers given to others, within what the person allows. Played: the GPU, the links and who asks.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, 'contribute')
+      await giveWhole(page)
     },
   },
   {
