@@ -6,6 +6,7 @@ import type { BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Weft } from '../../web/openai.ts'
 import { plainSpokenModel } from '../fixtures/spoken-model.ts'
+import { withPreferences } from '../support/app-beside-asker.ts'
 import { type AppServer, serveModels } from '../support/app-page.ts'
 import {
   answerAlone,
@@ -54,17 +55,8 @@ async function tab(prepare: (context: BrowserContext) => Promise<void> = async (
 
 /** Gives two of its three layers: the limit of GPU memory says how many layers. */
 async function contributor(): Promise<Page> {
-  const page = await tab(async (context) => {
-    await context.addInitScript(
-      (text) => {
-        // An empty page, which comes first, has no storage.
-        if (location.protocol === 'http:') localStorage['weft-preferences'] ??= text
-      },
-      JSON.stringify({
-        mesh: { consent: true, way: 'layers', gpuBytesMax: await limitBytes(), pauseWhileActive: false },
-      }),
-    )
-  })
+  const mesh = { consent: true, way: 'layers', gpuBytesMax: await limitBytes(), pauseWhileActive: false }
+  const page = await tab((context) => withPreferences(context, { mesh }))
   await page.goto(`${server.url}/?engine=stage#/contribute`)
   await page.getByText('Up to 2 of 3').waitFor(PATIENT)
   await page.getByRole('button', { name: 'Contribute this GPU' }).click()

@@ -2,45 +2,33 @@
  * What other tabs learn of a person who contributes by the product's own screen: nothing before they agreed, and with relay
  * only no candidate with an address of this device, over a real coturn. A second tab without it shows that the test would see.
  */
-import { cp, mkdtemp, rename, rm } from 'node:fs/promises'
-import { networkInterfaces, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { networkInterfaces } from 'node:os'
 import type { Browser, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { tinyModel } from '../fixtures/tiny-model.ts'
-import { type AppServer, serveModels } from '../support/app-page.ts'
-import { buildPage } from '../support/build-page.ts'
+import { serveBesideAsker } from '../support/app-beside-asker.ts'
+import type { AppServer } from '../support/app-page.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { type Coturn, startCoturn } from '../support/coturn.ts'
 import { openMeshTab } from '../support/mesh-app.ts'
-import { buildApp } from '../support/server.ts'
 
 const ADDRESSES = Object.values(networkInterfaces()).flatMap((all) =>
   (all ?? []).filter(({ internal }) => !internal).map(({ address }) => address.split('%')[0] ?? ''),
 )
 
 let coturn: Coturn
-let appDir: string
 let server: AppServer
 let browser: Browser
 
 beforeAll(async () => {
   coturn = await startCoturn()
-  // The product's page, and beside it the one of a test, which asks: one server introduces both.
-  appDir = await mkdtemp(join(tmpdir(), 'weft-relay-'))
-  await cp(await buildApp(), appDir, { recursive: true })
-  const asker = await buildPage('mesh-page')
-  await rename(join(asker.appDir, 'index.html'), join(asker.appDir, 'asker.html'))
-  await cp(asker.appDir, appDir, { recursive: true })
-  await asker.remove()
   const model = tinyModel({ architecture: 'llama', types: 'Q4_1', seed: 5, contextLength: 512 })
   const ice = { stunUrl: null, turn: { url: coturn.url('udp'), secret: coturn.secret } }
-  server = await serveModels({ tiny: model }, appDir, { ice })
+  server = await serveBesideAsker({ tiny: model }, { ice })
 })
 afterAll(async () => {
   await server?.close()
   await coturn?.close()
-  await rm(appDir, { recursive: true, force: true })
 })
 beforeEach(async () => {
   browser = await launchChromium()

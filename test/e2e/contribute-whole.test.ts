@@ -2,18 +2,14 @@
  * A person who gives whole answers by the product's own screen: one press, and other tabs are answered as one tab alone would
  * answer. Over the real server, real WebRTC and the software GPU; who asks is the page of a test beside the product's.
  */
-import { cp, mkdtemp, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Browser, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { tinyModel } from '../fixtures/tiny-model.ts'
-import { type AppServer, ask, serveModels } from '../support/app-page.ts'
-import { buildPage } from '../support/build-page.ts'
+import { serveBesideAsker, withPreferences } from '../support/app-beside-asker.ts'
+import { type AppServer, ask } from '../support/app-page.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { findLeaks } from '../support/leak-search.ts'
 import { type MeshTabPage, openMeshTab } from '../support/mesh-app.ts'
-import { buildApp } from '../support/server.ts'
 
 const LAYERS = 4
 const TOKENS = 100
@@ -21,7 +17,6 @@ const QUESTION = 'Tell me about the warp, the weft and the selvedge of this clot
 const SEED = 11
 const PATIENT = { timeout: 60_000 }
 
-let appDir: string
 let server: AppServer
 let browser: Browser
 let complaints: string[]
@@ -29,19 +24,10 @@ let complaints: string[]
 let alone: Awaited<ReturnType<typeof askAlone>> | null = null
 
 beforeAll(async () => {
-  appDir = await mkdtemp(join(tmpdir(), 'weft-whole-'))
-  await cp(await buildApp(), appDir, { recursive: true })
-  const asker = await buildPage('mesh-page')
-  await rename(join(asker.appDir, 'index.html'), join(asker.appDir, 'asker.html'))
-  await cp(asker.appDir, appDir, { recursive: true })
-  await asker.remove()
   const model = tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5, contextLength: 512, layers: LAYERS })
-  server = await serveModels({ tiny: model }, appDir)
+  server = await serveBesideAsker({ tiny: model })
 })
-afterAll(async () => {
-  await server?.close()
-  await rm(appDir, { recursive: true, force: true })
-})
+afterAll(() => server?.close())
 beforeEach(async () => {
   await expect.poll(() => server.server.hub.roster.size, PATIENT).toBe(0)
   complaints = []
@@ -59,13 +45,7 @@ const region = (page: Page, name: string) => page.getByRole('region', { name, ex
 async function openWorker(settings: object = {}): Promise<Page> {
   const context = await browser.newContext()
   context.on('weberror', (found) => complaints.push(found.error().message))
-  await context.addInitScript(
-    (text) => {
-      // An empty page, which comes first, has no storage.
-      if (location.protocol === 'http:') localStorage['weft-preferences'] ??= text
-    },
-    JSON.stringify({ mesh: { consent: true, pauseWhileActive: false, ...settings } }),
-  )
+  await withPreferences(context, { mesh: { consent: true, pauseWhileActive: false, ...settings } })
   const page = await context.newPage()
   await page.goto(`${server.url}/?engine=stage#/contribute`)
   return page
