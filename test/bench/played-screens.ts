@@ -116,9 +116,9 @@ async function giveWhole(page: Page): Promise<void> {
     }))
     await mesh.tick()
     mesh.links = mesh.links.map((link) => ({ ...link, sentBytes: 2_400, receivedBytes: 900 }))
-    mesh.job(2, { jobs: 12, tokens: 47 })
+    mesh.jobCame(2, { jobs: 12, tokens: 47 })
     await mesh.tick()
-    mesh.job(2, { jobs: 12, tokens: 4_861 })
+    mesh.jobCame(2, { jobs: 12, tokens: 4_861 })
   })
 }
 

@@ -65,7 +65,7 @@ describe('whole answers', () => {
     const given = region('Contributing')
     await given.getByText('Small-Instruct, whole answers').waitFor()
     await given.getByText('Nobody asks right now.').waitFor()
-    await page().evaluate(() => window.fake.mesh.job(2, { jobs: 7, tokens: 1_234 }))
+    await page().evaluate(() => window.fake.mesh.jobCame(2, { jobs: 7, tokens: 1_234 }))
     for (const fact of ['7', '1,234', '48 tokens/s', 'Stage engine'])
       await given.getByText(fact, { exact: true }).waitFor()
     await used.current.expectSound()
@@ -111,7 +111,7 @@ describe('whole answers', () => {
       await engine.until(() => engine.loading)
       engine.finishLoad()
       await loaded
-      mesh.job(0, { jobs: 0, tokens: 0 })
+      mesh.jobCame(0, { jobs: 0, tokens: 0 })
     }, large.id)
     await region('Paused').getByText('Your own chat uses another model now.').waitFor()
     await used.current.expectSound()
