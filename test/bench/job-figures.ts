@@ -1,4 +1,4 @@
-/** What is read from the answers of the jobs bench: what a job adds to an answer of one's own, who got how much, and what is lost. Pure. */
+/** What the jobs bench reads from answers: what a job adds to one of one's own, who got how much, what is lost. Pure. */
 import type { JobRun } from '../support/job-page.ts'
 import { intervals, percentiles } from './mesh-answers.ts'
 import { round } from './report.ts'

@@ -1,6 +1,6 @@
 /**
- * The one fake of a runner that answers by itself: a word after each so many milliseconds of the clock it is given, the same words
- * whoever computes them, and on from wherever a request says. Computes only what is pulled; counts what it computed.
+ * The one fake of a runner that answers by itself: a word after each so many milliseconds of the clock it is given, the same
+ * words whoever computes them, and on from wherever a request says. Computes only what is pulled; counts what it computed.
  */
 import type { JobRunner } from '../../web/schedule/jobs/job-work.ts'
 import type { ChatEvent, ChatRequest, Embeddings, EngineName } from '../../web/wire/chat.ts'
