@@ -58,6 +58,17 @@ async function worker(parallel = 4): Promise<MeshTabPage> {
   return tab
 }
 
+/** Tabs whose links to the worker are there, so that whose turn it is comes in time. */
+async function linked(count: number): Promise<readonly MeshTabPage[]> {
+  const tabs: MeshTabPage[] = []
+  for (let at = 0; at < count; at += 1) {
+    const tab = await mesh.openTab()
+    expect((await tab.call('runJob', question(1))).tokens).toEqual([0])
+    tabs.push(tab)
+  }
+  return tabs
+}
+
 type Leased = Extract<JobWord, { readonly state: 'leased' }>
 
 /** What the server says to this wish. */
@@ -151,7 +162,7 @@ describe('a room', () => {
 describe('jobs for which there are not places enough', () => {
   it('wait in line, are told where they stand and how long that may take, and end in order', async () => {
     await worker(1)
-    const tabs = [await mesh.openTab(), await mesh.openTab(), await mesh.openTab()]
+    const tabs = await linked(3)
     const ends: number[] = []
     const answers = []
     for (const [at, tab] of tabs.entries()) {
@@ -179,7 +190,9 @@ describe('jobs for which there are not places enough', () => {
 
   it('go in the order of who waits for them: batch behind interactive', async () => {
     await worker(1)
-    const tabs = [await mesh.openTab(), await mesh.openTab(), await mesh.openTab()] as const
+    const [one, two, three] = await linked(3)
+    if (!one || !two || !three) throw new Error('a tab is missing')
+    const tabs = [one, two, three] as const
     const ends: string[] = []
     const ask = (tab: MeshTabPage, name: string, kind: 'interactive' | 'batch') =>
       tab.call('runJob', question(20, { class: kind })).then((run) => {
