@@ -2,15 +2,7 @@
  * The mesh as `App.mesh`: joins it once somebody wants it and has said yes to what peers see, gives this tab's GPU, asks
  * over others, looks. Until then no code of the mesh is loaded and nothing connects. No DOM, no drawing, no wording.
  */
-import type {
-  AccountView,
-  GivingMeans,
-  GivingPlan,
-  MeshSettings,
-  MeshView,
-  RoomView,
-  SignalView,
-} from './app-mesh-view.ts'
+import type { GivingMeans, GivingPlan, MeshSettings, MeshView } from './app-mesh-view.ts'
 import type { ModelEntry } from './app-view.ts'
 import type { WorkerHead } from './engine/worker-api.ts'
 import { RouteTeller } from './mesh-answer.ts'
@@ -19,10 +11,12 @@ import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-d
 import { type GivingParts, MeshGiving } from './mesh-giving.ts'
 import { givingPlanOf } from './mesh-giving-way.ts'
 import { MeshJobs } from './mesh-jobs.ts'
+import { countOf, linkView } from './mesh-links.ts'
 import { MeshMeter } from './mesh-meter.ts'
 import { MeshRooms } from './mesh-rooms.ts'
 import { addTokens, endRoute, hearRoute, type Routes, timeRoute } from './mesh-routes.ts'
 import { endOf } from './rules/answer.ts'
+import { Shown } from './shown.ts'
 import type { PreferenceStore } from './store/preferences.ts'
 import type { Census } from './wire/census.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
@@ -39,7 +33,6 @@ export class AppMesh {
   readonly #parts: MeshParts
   readonly #preferences: PreferenceStore
   readonly #entryOf: (key: string) => ModelEntry | undefined
-  readonly #listeners = new Set<(view: MeshView) => void>()
   readonly #giving: MeshGiving
   readonly #meter = new MeshMeter()
   /** Makes, joins and leaves rooms. */
@@ -49,10 +42,10 @@ export class AppMesh {
   readonly jobs: MeshJobs
   #joining: Promise<Result<JoinedMesh>> | null = null
   #joined: JoinedMesh | null = null
-  #signal: SignalView = { state: 'off' }
+  #signal: MeshView['signal'] = { state: 'off' }
   #census: Census | null = null
-  #rooms: readonly RoomView[] = []
-  #account: AccountView | null = null
+  #rooms: MeshView['rooms'] = []
+  #account: MeshView['account'] = null
   /** By who looks; undefined follows what the person chose. */
   readonly #lookers = new Map<string, RoomId | null | undefined>()
   #links: MeshView['links'] = []
@@ -62,7 +55,7 @@ export class AppMesh {
   /** The model whose words are loaded. */
   #head: { readonly key: string; readonly value: WorkerHead } | null = null
   #rest: (() => void) | null = null
-  #view: MeshView
+  readonly #shown: Shown<MeshView>
 
   constructor(parts: MeshParts | null, preferences: PreferenceStore, own: OwnModels) {
     this.#parts = parts ?? ALONE
@@ -95,18 +88,16 @@ export class AppMesh {
       count: (key, messages, signal) => this.count(key, messages, signal),
       changed: () => this.#changed(),
     })
-    this.#view = this.#compose()
+    this.#shown = new Shown(this.#compose())
   }
 
   get view(): MeshView {
-    return this.#view
+    return this.#shown.view
   }
 
   /** Calls back at once and after every change. Returns how to stop. */
   subscribe(listener: (view: MeshView) => void): () => void {
-    this.#listeners.add(listener)
-    listener(this.#view)
-    return () => this.#listeners.delete(listener)
+    return this.#shown.subscribe(listener)
   }
 
   /** `consent` is what lets anything connect; taken back, the tab leaves the mesh. */
@@ -366,20 +357,12 @@ export class AppMesh {
     const joined = this.#joined
     if (!joined) return
     const { links } = joined.node
-    const counts = links.map(({ peer, stats: { control, tensors } }) => ({
-      peer,
-      sentBytes: control.sentBytes + tensors.sentBytes,
-      receivedBytes: control.receivedBytes + tensors.receivedBytes,
-    }))
     this.#time(joined)
     const given = joined.contribution.positions + joined.jobs.counts.tokens
-    this.#meter.add(given, counts, this.#parts.nowMs())
-    const paths = await Promise.all(links.map((link) => link.path()))
+    this.#meter.add(given, links.map(countOf), this.#parts.nowMs())
+    const seen = await Promise.all(links.map(linkView))
     if (this.#joined !== joined) return
-    this.#links = links.map(({ peer }, index) => {
-      const path = paths[index] ?? null
-      return { peer, relayed: path?.relayed ?? null, roundTripMs: path?.roundTripMs ?? null }
-    })
+    this.#links = seen
     this.#changed()
   }
 
@@ -406,7 +389,6 @@ export class AppMesh {
 
   #changed(): void {
     this.#measure()
-    this.#view = this.#compose()
-    for (const listener of this.#listeners) listener(this.#view)
+    this.#shown.show(this.#compose())
   }
 }
