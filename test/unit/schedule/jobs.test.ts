@@ -57,6 +57,18 @@ describe('a job', () => {
     expect(worker.server.offers).toMatchObject([{ held: 0, heldTokens: 0 }])
   })
 
+  it('is said to run once its worker has let it in, and not before: the server would give its place away', async () => {
+    const { rig, worker } = pair()
+    const { clock } = rig.mesh
+    rig.admit = () => new Promise((resolve) => clock.later(400, () => resolve(ok(null))))
+    const shown = rig.ask('a')
+    await clock.until(() => worker.server.held === 1, clock.nowMs + 1_000)
+    await clock.until(() => false, clock.nowMs + 300)
+    expect({ held: worker.server.held, news: rig.news }).toEqual({ held: 1, news: [] })
+    expect(await rig.ended(shown)).toBe(true)
+    expect(rig.news[0]).toMatchObject({ state: 'running', worker: 'w', tokens: 0 })
+  })
+
   it('of a worker that takes less than was asked for ends there, and is not refused', async () => {
     const { rig } = pair()
     const score = { queueMs: 0, prefillMs: 0, decodeMs: 0, roundTripMs: 0 }

@@ -146,7 +146,11 @@ export class JobAsker {
     onStand({ state: 'given', peer: link.peer, engine: worker.engine })
     const request = bytesOfPart(work.ask(worker.engine === 'stage', worker.positions), JOB_INPUT_BYTES_MAX)
     if (!request.ok) return request
-    const news = () => tell({ job, state: 'running', worker: link.peer, tokens: work.tokens, code: null })
+    // Not before: the server would take the worker's next count for one with this job in it, and give its place away.
+    let letIn = false
+    const news = () => {
+      if (letIn) tell({ job, state: 'running', worker: link.peer, tokens: work.tokens, code: null })
+    }
     const { kind, modelId, layers } = about
     const leg = new JobLeg({
       link,
@@ -164,6 +168,10 @@ export class JobAsker {
         inputBytes: request.value.length,
       },
       onWord(word) {
+        if (!letIn) {
+          letIn = true
+          news()
+        }
         if (word.says === 'job-begun') onStand({ state: 'running', peer: link.peer })
         else onStand({ state: 'held', peer: link.peer, ahead: word.ahead, waitMs: word.waitMs, owner: word.owner })
       },
@@ -175,10 +183,7 @@ export class JobAsker {
     let over = false
     try {
       if (signal.aborted) stop()
-      else {
-        news()
-        void leg.begin(request.value)
-      }
+      else void leg.begin(request.value)
       void link.closed.then((reason) => leg.fail(reason))
       for (;;) {
         const event = await readNext(leg)
