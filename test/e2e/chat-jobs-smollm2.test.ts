@@ -35,7 +35,7 @@ it('is answered by a tab that holds SmolLM2, whole', async () => {
     await lastAnswer(page)
       .getByText(`whole: ${shortPeer(await tab.call('peer'))}`)
       .waitFor(PATIENT)
-    await expect.poll(() => lastAnswer(page).locator('.text').textContent(), { timeout: 240_000 }).toContain('Paris')
+    await expect.poll(() => lastAnswer(page).locator('.text').textContent(), { timeout: 180_000 }).toContain('Paris')
     expect(await untilEnded(page)).toMatch(/capital of France is Paris/)
     expect(tab.complaints).toEqual([])
   } finally {
