@@ -10,7 +10,6 @@ import { estimateTokens } from './rules/prompt-limits.ts'
 import { beside } from './schedule/beside.ts'
 import { EventQueue } from './schedule/event-queue.ts'
 import type { JobStand } from './schedule/jobs/job-asker.ts'
-import { ChatWork } from './schedule/jobs/kinds/chat.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
 import type { JobEvent } from './wire/job-parts.ts'
 import { CONTEXT_POSITIONS_MAX, OUTPUT_TOKENS_MAX } from './wire/limits.ts'
@@ -59,6 +58,8 @@ export class MeshJobs {
       const joined = await join()
       if (!joined.ok) return yield endOf(joined)
       const about = await this.#about(entry, request, room, signal)
+      // Part of what joining has fetched: the shell is small without it.
+      const { ChatWork } = await import('./schedule/jobs/kinds/chat.ts')
       const work = new ChatWork(request, request.raw ? 'completion' : 'chat')
       const { node, jobAsker } = joined.value
       const told = new JobTeller(entry.model, () => node.links, request.resume)
