@@ -1,8 +1,8 @@
 /**
  * The death of a worker in the middle of an answer, as `bench:jobs` measures it: its tab is closed, which its peers are told,
- * or the process that renders it is killed by a signal, which nobody tells them.
+ * or the process that renders it crashes, which nobody tells them.
  */
-import { rendererOf } from '../support/app-page.ts'
+import type { CDPSession } from 'playwright'
 import type { JobRun } from '../support/job-page.ts'
 import type { MeshTabPage } from '../support/mesh-app.ts'
 import type { JobBench, JobWorkerTab } from './job-rig.ts'
@@ -27,8 +27,8 @@ export async function dieOnce(
   workers: JobWorkerTab[],
   manner: Manner,
 ): Promise<Death> {
-  const pids = new Map<string, number>()
-  if (manner === 'killed') for (const { peer, tab } of workers) pids.set(peer, await rendererOf(tab.page))
+  const doors = new Map<string, CDPSession>()
+  for (const worker of workers) doors.set(worker.peer, await worker.tab.context.newCDPSession(worker.tab.page))
   const { runs } = await asker.call('jobProgress')
   const answering = asker.call('runJob', bench.question(manner, TOKENS))
   await asker.until(
@@ -41,7 +41,12 @@ export async function dieOnce(
   workers.splice(at, 1)
   const diedMs = performance.timeOrigin + performance.now()
   if (manner === 'closed') await victim.tab.page.close()
-  else process.kill(pids.get(victim.peer) ?? Number.NaN, 'SIGKILL')
+  // Its process ends there and then, and answers nobody any more.
+  else
+    void doors
+      .get(victim.peer)
+      ?.send('Page.crash')
+      .catch(() => {})
   const run = await answering
   await victim.tab.context.close()
   const [movedMs = Number.POSITIVE_INFINITY] = run.movedMs
