@@ -8,6 +8,7 @@ import type { PeerId } from '../web/wire/peers.ts'
 import { FileAccountStore } from './accounts/file-store.ts'
 import { appFiles } from './app-files.ts'
 import type { Config } from './config.ts'
+import { NOTHING_PAID } from './credits/ticket-desk.ts'
 import { type AppHandler, createHandler } from './http.ts'
 import { type Catalogue, readCatalogue } from './models/catalogue.ts'
 import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
@@ -50,7 +51,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   const mint = await TicketMint.create(Date.now)
   const iceServers = (peer: PeerId) => iceServersFor(config.ice, peer, Date.now())
   const accounts = await Accounts.open(new FileAccountStore(config.dataDir))
-  const hub = new Hub({ server, mint, accounts, iceServers, nowMs: Date.now })
+  const hub = new Hub({ server, mint, terms: NOTHING_PAID, accounts, iceServers, nowMs: Date.now })
   const port = await listen(server, config)
   if (config.addDefault) mirror.addDefaultWhenEmpty()
   let closing: Promise<void> | null = null

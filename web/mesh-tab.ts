@@ -103,9 +103,10 @@ export class MeshTab {
       nowMs: () => server.serverNowMs(),
       letsIn: (asker, room) => this.#letsIn(asker, room),
     })
-    const admit = (asker: string, open: Extract<AskerSays, { says: 'open' }>, modelId: string) => {
+    const admit = async (asker: string, open: Extract<AskerSays, { says: 'open' }>, modelId: string) => {
       const { request, ticket, place, positions } = open
-      return tickets.admit(ticket, { request, asker, modelId, span: place.span, job: null, positions })
+      const admitted = await tickets.admit(ticket, { request, asker, modelId, span: place.span, job: null, positions })
+      return admitted.ok ? ok(null) : admitted
     }
     const connect = async (peer: string) => {
       const own = peer === node.peer ? exchange.linkTo(peer) : null
@@ -117,9 +118,10 @@ export class MeshTab {
       runner: parts.jobRunner,
       nowMs: now,
       every,
-      admit(asker, { request, ticket, modelId, layers, kind, positions }) {
+      async admit(asker, { request, ticket, modelId, layers, kind, positions }) {
         const span = { first: 0, last: layers }
-        return tickets.admit(ticket, { request, asker, modelId, span, job: kind, positions })
+        const admitted = await tickets.admit(ticket, { request, asker, modelId, span, job: kind, positions })
+        return admitted.ok ? ok(null) : admitted
       },
       onChange() {
         tellJobs()

@@ -34,6 +34,7 @@ import {
   SIGNAL_PROTOCOLS,
   type TabSays,
 } from '../../web/wire/signal-events.ts'
+import { type Terms, TicketDesk } from '../credits/ticket-desk.ts'
 import type { Accounts } from './accounts.ts'
 import { CensusDesk } from './census-desk.ts'
 import { JobDesk } from './jobs.ts'
@@ -47,6 +48,7 @@ type TabSocket = Socket<TabSays, ServerSays>
 export interface HubParts {
   readonly server: HttpServer
   readonly mint: TicketMint
+  readonly terms: Terms
   readonly accounts: Accounts
   readonly iceServers: (peer: PeerId) => readonly IceServer[]
   readonly nowMs: () => number
@@ -71,11 +73,12 @@ export class Hub {
       isHere: (peer) => this.#sockets.has(peer),
       tell: (peer, word) => void this.#sockets.get(peer)?.emit('room', word),
     })
-    this.#planner = new Planner(this.roster, this.#rooms, parts.mint, parts.nowMs)
+    const tickets = new TicketDesk(parts.mint, parts.terms)
+    this.#planner = new Planner(this.roster, this.#rooms, tickets, parts.nowMs)
     this.#jobs = new JobDesk({
       roster: this.roster,
       rooms: this.#rooms,
-      mint: parts.mint,
+      tickets,
       nowMs: parts.nowMs,
       tell: (peer, word) => void this.#sockets.get(peer)?.emit('job', word),
     })

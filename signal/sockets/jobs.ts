@@ -12,16 +12,16 @@ import { CONNECT_LATE_MS, JOB_TOLD_MS, JOBS_OPEN_PER_ASKER_MAX, JOBS_QUEUED_MAX 
 import type { PeerId } from '../../web/wire/peers.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
+import type { TicketDesk } from '../credits/ticket-desk.ts'
 import { type BookedJob, JobBook, type LeasedWord } from './job-book.ts'
 import { JobLines } from './job-lines.ts'
 import { JobOffers } from './job-offers.ts'
 import type { Rooms } from './rooms.ts'
-import type { TicketMint } from './tickets.ts'
 
 export interface JobDeskParts {
   readonly roster: Roster
   readonly rooms: Pick<Rooms, 'peersIn'>
-  readonly mint: Pick<TicketMint, 'sign'>
+  readonly tickets: Pick<TicketDesk, 'issue'>
   readonly nowMs: () => number
   /** To an asker, of a job of its own. */
   readonly tell: (peer: PeerId, word: JobWord) => void
@@ -173,14 +173,28 @@ export class JobDesk {
   }
 
   async #ticketed({ asker, wish }: BookedJob, workers: readonly MatchedWorker[]): Promise<LeasedWord> {
-    const { job: request, kind, modelId, layers, room } = wish
-    const named = workers.map(async ({ offer: { peer, engine, positions }, score }) => {
-      const most = Math.min(positions, wish.promptTokens + wish.maxTokens)
-      const span = { first: 0, last: layers }
-      const claims = { request, asker, worker: peer, modelId, span, job: kind, positions: most, room }
-      return { peer, engine, ticket: await this.#parts.mint.sign(claims), positions: most, score }
+    const { job: request, kind, modelId, layers, room, promptTokens, maxTokens, activeParameters = null } = wish
+    const span = { first: 0, last: layers }
+    const tokens = promptTokens + maxTokens
+    const about = {
+      request,
+      asker,
+      modelId,
+      layers,
+      room,
+      job: kind,
+      tokens,
+      outputTokens: maxTokens,
+      activeParameters,
+    }
+    const places = workers.map(({ offer: { peer, positions } }) => {
+      return { worker: peer, span, positions: Math.min(positions, tokens) }
     })
-    return { job: request, state: 'leased', workers: await Promise.all(named) }
+    const tickets = await this.#parts.tickets.issue(about, places)
+    const named = workers.map(({ offer: { peer, engine }, score }, index) => {
+      return { peer, engine, ticket: tickets[index] ?? '', positions: places[index]?.positions ?? 0, score }
+    })
+    return { job: request, state: 'leased', workers: named }
   }
 
   /** Also where a place was free all along: who waits for it may have slept, or come into its room. */

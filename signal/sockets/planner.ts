@@ -11,21 +11,21 @@ import type { LayerSpan, PeerId } from '../../web/wire/peers.ts'
 import { type Assigned, type AssignWish, middleOf, type Plan, type PlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
+import type { TicketDesk } from '../credits/ticket-desk.ts'
 import { distancesOf } from './distances.ts'
 import type { Rooms } from './rooms.ts'
-import type { TicketMint } from './tickets.ts'
 
 export class Planner {
   readonly #roster: Roster
   readonly #rooms: Pick<Rooms, 'peersIn'>
-  readonly #mint: TicketMint
+  readonly #tickets: Pick<TicketDesk, 'issue'>
   readonly #nowMs: () => number
   readonly #middles = new WantedMiddles()
 
-  constructor(roster: Roster, rooms: Pick<Rooms, 'peersIn'>, mint: TicketMint, nowMs: () => number) {
+  constructor(roster: Roster, rooms: Pick<Rooms, 'peersIn'>, tickets: Pick<TicketDesk, 'issue'>, nowMs: () => number) {
     this.#roster = roster
     this.#rooms = rooms
-    this.#mint = mint
+    this.#tickets = tickets
     this.#nowMs = nowMs
   }
 
@@ -48,16 +48,25 @@ export class Planner {
       },
     )
     if (!found.ok) return fail(found.refusal, found.missing.map(({ first, last }) => `${first} to ${last}`).join(', '))
-    const ticket = (worker: PeerId, span: LayerSpan) =>
-      this.#mint.sign({ request, asker, worker, modelId, span, job: null, positions, room })
     const { stages, predictedMs, oneClass } = found.placement
-    const planned = stages.map(async ({ peer, span, standby }) => ({
+    const { pays } = wish
+    const outputTokens = pays?.outputTokens ?? positions
+    const tokens = Math.min(positions, pays ? pays.promptTokens + pays.outputTokens : positions)
+    const about = { request, asker, modelId, layers, room, job: null, tokens, outputTokens }
+    // Who stands by has its ticket from the start as well.
+    const workers = stages.flatMap(({ peer, span, standby }) =>
+      [peer, standby].flatMap((worker) => (worker === null ? [] : [{ worker, span, positions }])),
+    )
+    const signed = await this.#tickets.issue({ ...about, activeParameters: pays?.activeParameters ?? null }, workers)
+    const ticketOf = (peer: PeerId, { first }: LayerSpan) =>
+      signed[workers.findIndex(({ worker, span }) => worker === peer && span.first === first)] ?? ''
+    const planned = stages.map(({ peer, span, standby }) => ({
       peer,
       span,
-      ticket: await ticket(peer, span),
-      standby: standby === null ? null : { peer: standby, ticket: await ticket(standby, span) },
+      ticket: ticketOf(peer, span),
+      standby: standby === null ? null : { peer: standby, ticket: ticketOf(standby, span) },
     }))
-    return ok({ stages: await Promise.all(planned), predictedMs, oneClass })
+    return ok({ stages: planned, predictedMs, oneClass })
   }
 
   /** What is missing among those whom the same askers can reach. */

@@ -41,13 +41,15 @@ export class TicketMint {
     return this.#keys.length !== before.length || this.#keys[0] !== before[0]
   }
 
-  sign({ request, asker, worker, modelId, span, job, positions, room }: Omit<TicketClaims, 'id'>): Promise<string> {
+  sign(claims: TicketClaims): Promise<string> {
+    const { id, request, part, asker, worker, modelId, span, job, positions, outputTokens, pay, room } = claims
     const [key] = this.#keys
     if (!key) throw new Error('a mint has a key')
     const seconds = Math.floor(this.#nowMs() / 1000)
-    return new SignJWT({ request, model: modelId, span: { first: span.first, last: span.last }, job, positions, room })
+    const work = { request, part, model: modelId, span: { first: span.first, last: span.last }, job, positions }
+    return new SignJWT({ ...work, output: outputTokens, pay, room })
       .setProtectedHeader({ alg: TICKET_ALGORITHM, kid: key.published.kid })
-      .setJti(randomBytes(16).toString('hex'))
+      .setJti(id)
       .setSubject(asker)
       .setAudience(worker)
       .setIssuedAt(seconds)

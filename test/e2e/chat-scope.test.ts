@@ -225,7 +225,7 @@ describe('the scope of a conversation', () => {
     })
     await play.message.fill('What holds?')
     await play.send.click()
-    await page.getByText('Ask somebody to contribute, or pick another model.').waitFor()
+    await page.getByText('Ask somebody to contribute, or pick another model.', { exact: true }).waitFor()
     await expectSound(page)
   })
 })

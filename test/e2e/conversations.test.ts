@@ -41,7 +41,7 @@ describe('the list', () => {
     await play.button('New chat').click()
     expect(await play.message.inputValue()).toBe('')
     await play.ask('Second question', 'Second answer')
-    expect(await titles()).toEqual(['Second question', 'First question'])
+    await expect.poll(titles).toEqual(['Second question', 'First question'])
     await play.button('First question').click()
     await play.conversation.getByText('First answer').waitFor()
     expect(new URL(page.url()).hash).toBe(first)
@@ -52,7 +52,7 @@ describe('the list', () => {
     await page.reload()
     await play.conversation.getByText('First answer').waitFor()
     expect(await play.message.inputValue()).toBe('An unsent thought')
-    expect(await titles()).toEqual(['Second question', 'First question'])
+    await expect.poll(titles).toEqual(['Second question', 'First question'])
     expect(await page.title()).toBe('First question · Weft')
     await play.expectAccessible()
   })
@@ -74,7 +74,7 @@ describe('the list', () => {
     await menu('A better name', 'Delete')
     await page.reload()
     await page.getByText('Conversations are kept in this browser and nowhere else.').waitFor()
-    expect(await titles()).toEqual([])
+    await expect.poll(titles).toEqual([])
   })
 
   it('finds words in titles, questions and answers, whatever the case and the accents', async () => {

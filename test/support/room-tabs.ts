@@ -6,6 +6,7 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, vi } from 'vitest'
 import { type AccountStore, MemoryAccountStore } from '../../signal/accounts/store.ts'
+import { NOTHING_PAID } from '../../signal/credits/ticket-desk.ts'
 import { Accounts } from '../../signal/sockets/accounts.ts'
 import { Hub } from '../../signal/sockets/hub.ts'
 import { TicketMint } from '../../signal/sockets/tickets.ts'
@@ -78,7 +79,7 @@ export class RoomServer {
   private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, nowMs: number) {
     this.nowMs = nowMs
     this.#server = server
-    this.hub = new Hub({ server, mint, accounts, iceServers: () => [], nowMs: () => this.nowMs })
+    this.hub = new Hub({ server, mint, terms: NOTHING_PAID, accounts, iceServers: () => [], nowMs: () => this.nowMs })
   }
 
   /** `store`: of accounts; what one server has kept another one finds. */

@@ -196,12 +196,31 @@ const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Result<unkno
   ],
   'ticket claims': [
     parseTicketClaims,
-    [{ jti: REQUEST, request: REQUEST, sub: PEER, aud: PEER, model: MODEL, span: SPAN, positions: 64 }],
+    [
+      {
+        jti: REQUEST,
+        request: REQUEST,
+        sub: PEER,
+        aud: PEER,
+        model: MODEL,
+        span: SPAN,
+        positions: 64,
+        part: 1,
+        output: 32,
+        pay: { kind: 'paid', policy: 1, activeParameters: 9, layers: 3 },
+      },
+    ],
   ],
   'ticket keys': [parseTicketKeys, [KEYS]],
 }
 /** Names that the claims of a ticket have on the wire. */
-const RENAMED: Readonly<Record<string, string>> = { id: 'jti', asker: 'sub', worker: 'aud', modelId: 'model' }
+const RENAMED: Readonly<Record<string, string>> = {
+  id: 'jti',
+  asker: 'sub',
+  worker: 'aud',
+  modelId: 'model',
+  outputTokens: 'output',
+}
 
 const junk = fc.oneof(
   fc.constantFrom<unknown>(

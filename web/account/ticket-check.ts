@@ -19,7 +19,7 @@ export interface TicketCheckParts {
   readonly letsIn: (asker: PeerId, room: RoomId | null) => Promise<Result<null>>
 }
 
-export type TicketUse = Omit<TicketClaims, 'id' | 'worker' | 'room'>
+export type TicketUse = Pick<TicketClaims, 'request' | 'asker' | 'modelId' | 'span' | 'job' | 'positions'>
 
 export class TicketCheck {
   readonly #parts: TicketCheckParts
@@ -30,8 +30,8 @@ export class TicketCheck {
     this.#parts = parts
   }
 
-  /** Refusals: `ticket-invalid`, and those of the room it is for. A ticket that was let in is used up. */
-  async admit(ticket: string, use: TicketUse): Promise<Result<null>> {
+  /** What it says. Refusals: `ticket-invalid`, and those of the room it is for. A ticket that was let in is used up. */
+  async admit(ticket: string, use: TicketUse): Promise<Result<TicketClaims>> {
     const { self, keys, nowMs, letsIn } = this.#parts
     const now = nowMs()
     const verified = await verify(ticket, self, keys(), now)
@@ -45,7 +45,7 @@ export class TicketCheck {
     if (this.#used.has(claims.id)) return fail('ticket-invalid', 'It was used before.')
     if (this.#used.size >= TICKETS_USED_MAX) return fail('ticket-invalid', 'Too many were used in a short time.')
     this.#used.set(claims.id, untilMs)
-    return ok(null)
+    return ok(claims)
   }
 }
 

@@ -6,6 +6,7 @@ import { io, type Socket } from 'socket.io-client'
 import { type AccountChain, type AccountWish, parseAccountChains } from '../wire/accounts.ts'
 import { type Census, parseCensus } from '../wire/census.ts'
 import { CODES, type Code } from '../wire/codes.ts'
+import { type CreditWish, writeCredits } from '../wire/credit-events.ts'
 import { type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
 import { type JobNews, type JobWish, type JobWord, parseJobWord } from '../wire/jobs.ts'
 import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits.ts'
@@ -190,6 +191,11 @@ export class SignalClient {
   async account(wish: AccountWish): Promise<Result<readonly AccountChain[]>> {
     const answer = await this.#answer((socket) => socket.emitWithAck('account', wish))
     return answer.ok ? parseAccountChains(answer.value) : answer
+  }
+
+  /** As its kind: see `CreditWish`. What comes back is not parsed here. Refusals: those of the server. */
+  credit(wish: CreditWish): Promise<Result<unknown>> {
+    return this.#answer((socket) => socket.emitWithAck('credit', writeCredits(wish)))
   }
 
   /** Whether to hear how many serve what, in all or in a room; also after the server was away. */

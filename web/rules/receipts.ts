@@ -6,44 +6,52 @@ import type { MicroCredits } from '../wire/ledger-events.ts'
 import { keyOfPeer } from '../wire/peers.ts'
 import type { Acknowledgement, Receipt } from '../wire/receipt-bytes.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
-import type { TicketClaims } from '../wire/tickets.ts'
+import type { TicketClaims, TicketPay } from '../wire/tickets.ts'
 import { type CreditPolicy, priceOf } from './credit-policy.ts'
-
-export interface ReceiptModel {
-  readonly activeParameters: number
-  readonly layers: number
-}
 
 /**
  * What it is for, to the micro-credit. Refusals, the first that applies: `receipt-ticket` where the ticket is for something else,
- * `receipt-inflated` where it counts more than the ticket allows, `receipt-price` where the policy comes to another price.
+ * `work-free` where nothing is paid for it, `receipt-inflated` where it counts more than the ticket allows, `receipt-price` where
+ * the policy comes to another price.
  */
 export function checkReceipt(
   receipt: Receipt,
   claims: TicketClaims,
-  model: ReceiptModel,
   policies: readonly CreditPolicy[],
 ): Result<MicroCredits> {
-  const { span } = claims
+  const { span, pay } = claims
   const sameKind = receipt.kind === (claims.job ?? 'stage')
   const sameWork =
     receipt.modelId === claims.modelId && receipt.span.first === span.first && receipt.span.last === span.last
   const sameSides = receipt.asker === keyOfPeer(claims.asker) && receipt.worker === keyOfPeer(claims.worker)
-  const sameRequest = receipt.ticket === claims.id && receipt.request === claims.request
-  if (!sameKind || !sameWork || !sameSides || !sameRequest || span.last > model.layers)
-    return fail('receipt-ticket', '')
-  const { promptTokens, reusedTokens, outputTokens, micro } = receipt
-  if (promptTokens + outputTokens > claims.positions) {
-    return fail(
-      'receipt-inflated',
-      `It counts ${promptTokens + outputTokens} tokens; ${claims.positions} were allowed.`,
-    )
+  const sameRequest = receipt.ticket === claims.id && receipt.request === claims.request && receipt.part === claims.part
+  if (!sameKind || !sameWork || !sameSides || !sameRequest) return fail('receipt-ticket', '')
+  if (pay.kind !== 'paid') return fail('work-free', '')
+  if (span.last > pay.layers) return fail('receipt-ticket', '')
+  const { promptTokens, outputTokens, micro } = receipt
+  if (promptTokens + outputTokens > claims.positions || outputTokens > claims.outputTokens) {
+    const allowed = `${claims.positions} were allowed, ${claims.outputTokens} of them of an answer`
+    return fail('receipt-inflated', `It counts ${promptTokens} and ${outputTokens} tokens; ${allowed}.`)
   }
-  const policy = policies.find(({ version }) => version === receipt.policy)
+  const policy = receipt.policy === pay.policy ? policies.find(({ version }) => version === pay.policy) : undefined
   if (!policy) return fail('receipt-price', `There is no policy ${receipt.policy}.`)
-  const work = { promptTokens: promptTokens - reusedTokens, outputTokens, activeParameters: model.activeParameters }
-  const price = priceOf(policy, { ...work, layers: span.last - span.first, layersAll: model.layers })
+  const price = priceOfReceipt(policy, receipt, pay)
   return micro === price ? ok(micro) : fail('receipt-price', `It asks for ${micro}; the work costs ${price}.`)
+}
+
+/** By this policy, of a model that the ticket names. */
+export function priceOfReceipt(
+  policy: CreditPolicy,
+  {
+    promptTokens,
+    reusedTokens,
+    outputTokens,
+    span,
+  }: Pick<Receipt, 'promptTokens' | 'reusedTokens' | 'outputTokens' | 'span'>,
+  { activeParameters, layers }: Extract<TicketPay, { readonly kind: 'paid' }>,
+): MicroCredits {
+  const work = { promptTokens: promptTokens - reusedTokens, outputTokens, activeParameters }
+  return priceOf(policy, { ...work, layers: span.last - span.first, layersAll: layers })
 }
 
 /**

@@ -6,6 +6,12 @@ import type { Link } from '../mesh/link.ts'
 import { JOB_ASKER_SAYS, JOB_WORKER_SAYS, type JobAskerSays, type JobWorkerSays } from '../wire/job-words.ts'
 import type { AskerSays, MemberSays, PeerSays, StageSays } from '../wire/peer-control.ts'
 import type { PartFrame, RequestId, StageFrame } from '../wire/peer-frame.ts'
+import {
+  RECEIPT_ASKER_SAYS,
+  RECEIPT_WORKER_SAYS,
+  type ReceiptAskerSays,
+  type ReceiptWorkerSays,
+} from '../wire/receipt-words.ts'
 import type { Failure } from '../wire/result.ts'
 
 /** Serves others. */
@@ -41,6 +47,11 @@ export interface OwnJob {
   gone(peer: string, reason: Failure): void
 }
 
+/** Signs and takes receipts, of what this tab does and of what others do for it. */
+export interface ReceiptDoor {
+  hear(from: Link, message: ReceiptAskerSays | ReceiptWorkerSays): void
+}
+
 /** Asks who belongs to a room. */
 export interface Gate {
   hear(from: Link, message: MemberSays): Promise<void>
@@ -54,10 +65,18 @@ export class Exchange {
   readonly #gate: Gate | null
   readonly #jobs: JobDoor | null
 
-  constructor(server: Server | null, gate: Gate | null = null, jobs: JobDoor | null = null) {
+  readonly #receipts: ReceiptDoor | null
+
+  constructor(
+    server: Server | null,
+    gate: Gate | null = null,
+    jobs: JobDoor | null = null,
+    receipts: ReceiptDoor | null = null,
+  ) {
     this.#server = server
     this.#gate = gate
     this.#jobs = jobs
+    this.#receipts = receipts
   }
 
   /** Takes the place of an older link to the same peer. */
@@ -69,6 +88,7 @@ export class Exchange {
       else if (isStage(message)) this.#hearStage(link.peer, message)
       else if (isJobAsker(message)) this.#jobs?.hear(link, message)
       else if (isJobWorker(message)) this.#ownJobs.get(message.request)?.hear(link.peer, message)
+      else if (isReceipt(message)) this.#receipts?.hear(link, message)
     })
     link.onFrame((frame) => {
       if (frame.type === 'part') {
@@ -149,4 +169,10 @@ function isJobAsker(message: PeerSays): message is JobAskerSays {
 
 function isJobWorker(message: PeerSays): message is JobWorkerSays {
   return JOB_WORKER.includes(message.says)
+}
+
+const RECEIPT: readonly string[] = [...RECEIPT_ASKER_SAYS, ...RECEIPT_WORKER_SAYS]
+
+function isReceipt(message: PeerSays): message is ReceiptAskerSays | ReceiptWorkerSays {
+  return RECEIPT.includes(message.says)
 }

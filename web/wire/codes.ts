@@ -221,6 +221,7 @@ export const CODES = {
   'receipt-invalid': ['This is no receipt.', 'Nothing was settled.'],
   'receipt-ticket': ['The receipt is for something that its ticket does not allow.', 'Nothing was settled.'],
   'receipt-inflated': ['The receipt counts more than its ticket allows.', 'Nothing was settled.'],
+  'work-free': ['Nothing is paid for this work.', 'Nothing was settled.'],
   'receipt-price': ['The receipt asks for another price than the work costs.', 'Nothing was settled.'],
   'credits-short': ['There are not enough credits.', 'Ask for a shorter answer, or contribute to earn some.'],
   'dispute-unknown': ['Nobody disputes this.', 'Nothing was posted.'],

@@ -2,6 +2,7 @@
  * What asker and worker of a job say on the control channel of their link. The request itself and every piece of the answer
  * are `part` frames on the tensor channel, numbered by `position`; these words carry no text of either.
  */
+import { fromBase64Url } from './device-keys.ts'
 import type { Fields } from './fields.ts'
 import { JOB_CLASSES, JOB_KINDS, type JobClass, type JobId, type JobKind } from './jobs.ts'
 import {
@@ -12,6 +13,7 @@ import {
   TICKET_CHARACTERS_MAX,
 } from './limits.ts'
 import { peerReaderOf } from './peers.ts'
+import { CHAIN_SALT_BYTES } from './receipt-bytes.ts'
 
 interface About {
   readonly request: JobId
@@ -35,6 +37,8 @@ export type JobAskerSays =
       /** Prompt and answer at most. */
       readonly positions: number
       readonly inputBytes: number
+      /** Of the chain of a paid job: 16 bytes in base64url. */
+      readonly salt?: string
     })
   | (About & { readonly says: 'job-ack'; readonly parts: number })
   | (About & { readonly says: 'job-cancel' })
@@ -73,6 +77,8 @@ export function readJobSays(
       ]
       if (layers < 1) refuse('`layers`', 'is zero')
       if (inputBytes < 1) refuse('`inputBytes`', 'is zero')
+      const salt = orNull(fields, 'salt', () => words(fields, 'salt', 32))
+      if (salt !== null && fromBase64Url(salt)?.length !== CHAIN_SALT_BYTES) refuse('`salt`', 'has another length')
       return {
         ...about,
         says,
@@ -83,6 +89,7 @@ export function readJobSays(
         class: oneOf(fields, 'class', JOB_CLASSES),
         positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
         inputBytes,
+        ...(salt === null ? {} : { salt }),
       }
     }
     case 'job-ack':

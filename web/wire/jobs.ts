@@ -5,6 +5,7 @@
 import { ENGINE_NAMES, type EngineName } from './chat.ts'
 import { CODES, type Code } from './codes.ts'
 import {
+  ACTIVE_PARAMETERS_MAX,
   AVOIDED_MAX,
   CONTEXT_POSITIONS_MAX,
   JOB_PARALLEL_MAX,
@@ -71,6 +72,8 @@ export interface JobWish {
   readonly room: RoomId | null
   /** Peers that failed it a moment ago. */
   readonly avoid: readonly PeerId[]
+  /** Of the model, that one token runs through: what it is to be paid by. Nothing is paid without. */
+  readonly activeParameters?: number
 }
 
 /** What a worker's place in the list is made of. All in ms; the asker puts its own measured round trip in. */
@@ -148,7 +151,11 @@ export function parseJobWish(value: unknown): Result<JobWish> {
   return attempt(() => {
     const fields = record(value, 'A wish for a job')
     const layers = whole(fields, 'layers', LAYERS_MAX)
+    const activeParameters = orNull(fields, 'activeParameters', () =>
+      whole(fields, 'activeParameters', ACTIVE_PARAMETERS_MAX),
+    )
     return {
+      ...(activeParameters === null ? {} : { activeParameters }),
       job: requestId(fields, 'job'),
       kind: oneOf(fields, 'kind', JOB_KINDS),
       class: oneOf(fields, 'class', JOB_CLASSES),

@@ -101,6 +101,8 @@ export interface VestEvent extends OfPart {
   readonly type: 'vest'
 }
 
+export const LEDGER_TYPES = ['grant', 'lapse', 'hold', 'settle', 'release', 'dispute', 'judge', 'vest'] as const
+
 export type LedgerEvent =
   | GrantEvent
   | LapseEvent
@@ -140,7 +142,6 @@ export function ledgerBodyOf({ atMs: _, ...body }: LedgerEvent): string {
 }
 
 const { attempt, refuse, parseJson, record, words, whole, flag, oneOf } = readerOf('ledger-damaged')
-const TYPES = ['grant', 'lapse', 'hold', 'settle', 'release', 'dispute', 'judge', 'vest'] as const
 
 /** What `ledgerBodyOf` made, and when. Refusals: `ledger-damaged`. */
 export function readLedgerEvent(body: string, atMs: number): Result<LedgerEvent> {
@@ -155,7 +156,7 @@ export function readLedgerEvent(body: string, atMs: number): Result<LedgerEvent>
     }
     const ms = (field: string) => whole(fields, field, TIME_MS_MAX)
     const part = () => ({ request: name('request'), part: whole(fields, 'part', LEDGER_PART_MAX), ...at })
-    const type = oneOf(fields, 'type', TYPES)
+    const type = oneOf(fields, 'type', LEDGER_TYPES)
     switch (type) {
       case 'grant': {
         const [device, owner] = [name('device'), name('owner')]

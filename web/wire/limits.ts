@@ -456,6 +456,20 @@ export const LEDGER_MICRO_MAX = 10n ** 15n
 export const LEDGER_NAME_CHARACTERS_MAX = 256
 /** Receipts of one request: one a stage, and one more for each stage that was replaced. */
 export const LEDGER_PART_MAX = 4_095
+/** Parameters that one token runs through, of any model. */
+export const ACTIVE_PARAMETERS_MAX = 2 ** 50
+/** An asker says each time that it has so many more tokens; the worker goes no further than so many past the last word. */
+export const ACKNOWLEDGE_TOKENS = 16
+export const ACKNOWLEDGE_AHEAD_TOKENS = 32
+/** A worker waits so long for its asker's signature; then its receipt goes without. */
+export const RECEIPT_ALONE_MS = 60_000
+/** Receipts that a browser keeps until the server has them; the oldest goes. */
+export const RECEIPTS_WAITING_MAX = 2_000
+/** Entries of one page of a wallet's history; open holds and escrows that are told one by one. */
+export const WALLET_PAGE_MAX = 50
+/** Characters of the proof of work that a first grant asks for, and zero bits of its hash. */
+export const GRANT_PROOF_CHARACTERS_MAX = 64
+export const GRANT_PROOF_BITS_MAX = 32
 /** The last moment that a date can name. */
 export const TIME_MS_MAX = 8.64e15
 
@@ -483,6 +497,7 @@ assert(JOB_ACK_PARTS * 2 <= JOB_PARTS_AHEAD_MAX, 'an answer is read on before th
 assert(JOB_NEWS_MS * 3 <= JOB_LEASE_MS, 'an asker may miss two news of its job')
 assert(FAN_OUT_JOBS_MAX < JOBS_OPEN_PER_ASKER_MAX, 'a request of many inputs leaves room for a question')
 assert(JOB_INPUT_BYTES_MAX <= PEER_FRAME_BYTES_MAX, 'a request is one frame')
+assert(ACKNOWLEDGE_TOKENS < ACKNOWLEDGE_AHEAD_TOKENS, 'a worker does not wait for a word that is not due')
 assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
 assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
 assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')

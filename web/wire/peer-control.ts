@@ -5,6 +5,7 @@
 
 import type { Sampling } from './chat.ts'
 import { CODES, type Code } from './codes.ts'
+import { fromBase64Url } from './device-keys.ts'
 import type { Fields } from './fields.ts'
 import { JOB_ASKER_SAYS, JOB_WORKER_SAYS, type JobAskerSays, type JobWorkerSays, readJobSays } from './job-words.ts'
 import {
@@ -19,6 +20,14 @@ import {
 } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, peerReaderOf } from './peers.ts'
+import { CHAIN_SALT_BYTES } from './receipt-bytes.ts'
+import {
+  RECEIPT_ASKER_SAYS,
+  RECEIPT_WORKER_SAYS,
+  type ReceiptAskerSays,
+  type ReceiptWorkerSays,
+  readReceiptSays,
+} from './receipt-words.ts'
 import { type Removals, readRemovalsOfPeer } from './removals.ts'
 import { fail, type Result } from './result.ts'
 import { type Membership, type RoomId, readMembershipOfPeer } from './rooms.ts'
@@ -58,6 +67,8 @@ export type AskerSays =
       readonly place: StagePlace
       readonly positions: number
       readonly sampler: SamplerWire
+      /** Of the chains of a paid request, the same for all its stages: 16 bytes in base64url. */
+      readonly salt?: string
     })
   | (About & {
       readonly says: 'truncate'
@@ -105,7 +116,14 @@ export interface LinkSays {
   readonly id: number
 }
 
-export type PeerSays = AskerSays | StageSays | MemberSays | JobAskerSays | JobWorkerSays
+export type PeerSays =
+  | AskerSays
+  | StageSays
+  | MemberSays
+  | JobAskerSays
+  | JobWorkerSays
+  | ReceiptAskerSays
+  | ReceiptWorkerSays
 /** All that can lie on the channel. */
 export type ControlSays = PeerSays | LinkSays
 
@@ -126,6 +144,8 @@ const SAYS = [
   'member',
   ...JOB_ASKER_SAYS,
   ...JOB_WORKER_SAYS,
+  ...RECEIPT_ASKER_SAYS,
+  ...RECEIPT_WORKER_SAYS,
 ] as const
 const EPOCH_MAX = 0xffff_ffff
 const FRAME_MS_MAX = 600_000
@@ -168,6 +188,11 @@ export function readPeerSays(text: string): Result<ControlSays> {
       case 'job-held':
       case 'job-begun':
         return readJobSays(says, fields)
+      case 'acknowledge':
+      case 'receipt-signed':
+      case 'receipt-refused':
+      case 'receipt':
+        return readReceiptSays(says, fields)
       case 'opened':
       case 'truncated':
         return { says, ...aboutOf(fields) }
@@ -200,6 +225,7 @@ export function readPeerSays(text: string): Result<ControlSays> {
           place: placeOf(fields['place']),
           positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
           sampler: samplerOf(fields['sampler']),
+          ...saltOf(fields),
         }
       default:
         return says satisfies never
@@ -209,6 +235,12 @@ export function readPeerSays(text: string): Result<ControlSays> {
 
 function aboutOf(fields: Fields): About {
   return { request: requestId(fields, 'request'), epoch: whole(fields, 'epoch', EPOCH_MAX) }
+}
+
+function saltOf(fields: Fields): { readonly salt?: string } {
+  const salt = orNull(fields, 'salt', () => words(fields, 'salt', 32))
+  if (salt === null) return {}
+  return fromBase64Url(salt)?.length === CHAIN_SALT_BYTES ? { salt } : refuse('`salt`', 'has another length')
 }
 
 function stagePositionOf(value: unknown): StagePosition {

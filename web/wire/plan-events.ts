@@ -1,5 +1,12 @@
 /** What a tab asks the planner and what it gets: a route with standbys and tickets, or the layers to serve. */
-import { AVOIDED_MAX, CONTEXT_POSITIONS_MAX, LAYERS_MAX, NAME_CHARACTERS_MAX, TICKET_CHARACTERS_MAX } from './limits.ts'
+import {
+  ACTIVE_PARAMETERS_MAX,
+  AVOIDED_MAX,
+  CONTEXT_POSITIONS_MAX,
+  LAYERS_MAX,
+  NAME_CHARACTERS_MAX,
+  TICKET_CHARACTERS_MAX,
+} from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
@@ -17,6 +24,16 @@ export interface PlanWish {
   readonly room: RoomId | null
   /** What the asker computes itself; null where it computes nothing, or whatever it serves to all. */
   readonly ends: PrivateEnds | null
+  /** What it is to be paid by; nothing is paid without. */
+  readonly pays?: PlanPays
+}
+
+export interface PlanPays {
+  /** Of the whole model, that one token runs through. */
+  readonly activeParameters: number
+  /** Prompt and answer of this answer at most; the rest of `positions` is room that costs nothing. */
+  readonly promptTokens: number
+  readonly outputTokens: number
 }
 
 /** So many layers at each end stay with the asker, so that no other peer sees a token. At least one each, not all. */
@@ -70,7 +87,9 @@ export function parsePlanWish(value: unknown): Result<PlanWish> {
   return attempt(() => {
     const fields = record(value, 'A request for a plan')
     const layers = whole(fields, 'layers', LAYERS_MAX)
+    const pays = orNull(fields, 'pays', paysOf)
     return {
+      ...(pays ? { pays } : {}),
       request: requestId(fields, 'request'),
       modelId: modelId(fields, 'modelId'),
       layers,
@@ -117,6 +136,13 @@ export function parseAssigned(value: unknown): Result<Assigned> {
     const numericClass = orNull(fields, 'numericClass', () => words(fields, 'numericClass', NAME_CHARACTERS_MAX))
     return { span: span(fields, 'span'), numericClass }
   })
+}
+
+function paysOf(value: unknown): PlanPays {
+  const fields = record(value, '`pays`')
+  const count = (field: string) => whole(fields, field, CONTEXT_POSITIONS_MAX)
+  const [promptTokens, outputTokens] = [count('promptTokens'), count('outputTokens')]
+  return { activeParameters: whole(fields, 'activeParameters', ACTIVE_PARAMETERS_MAX), promptTokens, outputTokens }
 }
 
 function readEnds(value: unknown, layers: number): PrivateEnds {

@@ -128,6 +128,8 @@ export interface TabSays {
   look: (on: boolean | RoomId, reply: Reply<null>) => void
   room: (wish: RoomWish, reply: Reply<null>) => void
   account: (wish: AccountWish, reply: Reply<readonly AccountChain[]>) => void
+  /** Answered by what its kind asks for: `Wallet`, `WalletPage`, `GrantPuzzle`, `Settled`, or null. */
+  credit: (wish: unknown, reply: Reply<unknown>) => void
   leave: (nothing: null, reply: Reply<null>) => void
 }
 

@@ -3,17 +3,36 @@
  * positions, if it starts within five minutes. A JWT (RFC 7519) signed with EdDSA by the signalling server; workers verify
  * it themselves, on the server's clock as it was when they connected. Types and reading; signing is the server's.
  */
+import { fromBase64Url } from './device-keys.ts'
+import type { Fields } from './fields.ts'
 import { JOB_KINDS, type JobKind } from './jobs.ts'
-import { CONTEXT_POSITIONS_MAX, TICKET_KEYS_MAX } from './limits.ts'
+import { ACTIVE_PARAMETERS_MAX, CONTEXT_POSITIONS_MAX, LAYERS_MAX, LEDGER_PART_MAX, TICKET_KEYS_MAX } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
 import type { RoomId } from './rooms.ts'
 
+/**
+ * What is paid for the work. `own`: asker and worker are of one account; `room`: they are of one room; `unpaid`: the asker has
+ * no credits for it, or offers none. Those three are free and earn nothing; `unpaid` work waits behind all other.
+ */
+export type TicketPay =
+  | {
+      readonly kind: 'paid'
+      /** Version of the credit policy that the price is by. */
+      readonly policy: number
+      readonly activeParameters: number
+      /** Of the whole model. */
+      readonly layers: number
+    }
+  | { readonly kind: 'own' | 'room' | 'unpaid' }
+
 export interface TicketClaims {
   /** Names this ticket; each is used once. */
   readonly id: string
   readonly request: RequestId
+  /** Of the request's tickets: each has a receipt of its own. */
+  readonly part: number
   readonly asker: PeerId
   readonly worker: PeerId
   readonly modelId: string
@@ -22,6 +41,9 @@ export interface TicketClaims {
   readonly job: JobKind | null
   /** KV positions at most: prompt and answer. */
   readonly positions: number
+  /** Of the answer at most, of `positions`. */
+  readonly outputTokens: number
+  readonly pay: TicketPay
   /** Between members of this room; null for anyone. */
   readonly room: RoomId | null
 }
@@ -36,7 +58,7 @@ export interface TicketKey {
 
 export const TICKET_ALGORITHM = 'EdDSA'
 
-const { attempt, record, list, words, whole, oneOf, peer, span, modelId, requestId, orNull, run } =
+const { attempt, parseJson, refuse, record, list, words, whole, oneOf, peer, span, modelId, requestId, orNull, run } =
   peerReaderOf('ticket-invalid')
 
 /** The payload of a JWT whose signature and times were checked. Refusals: `ticket-invalid`. */
@@ -46,15 +68,34 @@ export function parseTicketClaims(value: unknown): Result<TicketClaims> {
     return {
       id: requestId(fields, 'jti'),
       request: requestId(fields, 'request'),
+      part: whole(fields, 'part', LEDGER_PART_MAX),
       asker: peer(fields, 'sub'),
       worker: peer(fields, 'aud'),
       modelId: modelId(fields, 'model'),
       span: span(fields, 'span'),
       job: orNull(fields, 'job', () => oneOf(fields, 'job', JOB_KINDS)),
       positions: whole(fields, 'positions', CONTEXT_POSITIONS_MAX),
+      outputTokens: whole(fields, 'output', CONTEXT_POSITIONS_MAX),
+      pay: payOf(record(fields['pay'], '`pay`')),
       room: orNull(fields, 'room', () => run(fields, 'room')),
     }
   })
+}
+
+/** What a ticket says, its signature unseen: for the asker, who has it from its own server. Refusals: `ticket-invalid`. */
+export function readTicket(ticket: string): Result<TicketClaims> {
+  return attempt(() => {
+    const payload = fromBase64Url(ticket.split('.')[1] ?? '')
+    const claims = parseTicketClaims(parseJson(payload ? new TextDecoder().decode(payload) : ''))
+    return claims.ok ? claims.value : refuse('The ticket', claims.detail)
+  })
+}
+
+function payOf(fields: Fields): TicketPay {
+  const kind = oneOf(fields, 'kind', ['paid', 'own', 'room', 'unpaid'] as const)
+  if (kind !== 'paid') return { kind }
+  const [policy, layers] = [whole(fields, 'policy', LEDGER_PART_MAX), whole(fields, 'layers', LAYERS_MAX)]
+  return { kind, policy, layers, activeParameters: whole(fields, 'activeParameters', ACTIVE_PARAMETERS_MAX) }
 }
 
 /** The keys that a server publishes: the one in use, and those whose tickets may still start. */

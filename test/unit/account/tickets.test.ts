@@ -40,7 +40,13 @@ beforeEach(async () => {
   })
 })
 
-const sign = (worker = WORKER, room: RoomId | null = null) => mint.sign({ ...USE, worker, room })
+const TERMS = { part: 0, outputTokens: 64, pay: { kind: 'unpaid' } } as const
+let signed = 0
+const sign = (worker = WORKER, room: RoomId | null = null) => {
+  signed += 1
+  const id = signed.toString(16).padStart(32, '0')
+  return mint.sign({ ...USE, ...TERMS, id, worker, room })
+}
 
 describe('a ticket', () => {
   it('lets its asker start what it says, once', async () => {
@@ -78,7 +84,7 @@ describe('a ticket', () => {
       await sign(OTHER),
       `${head}.${changed}.${signature}`,
       `${unsigned}.${body}.`,
-      await stranger.sign({ ...USE, worker: WORKER, room: null }),
+      await stranger.sign({ ...USE, ...TERMS, id: 'e'.repeat(32), worker: WORKER, room: null }),
       bySecret,
       '',
       'x.y.z',

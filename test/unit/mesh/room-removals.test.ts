@@ -129,8 +129,17 @@ it('tickets of who was taken out are refused, whatever the server signs', async 
     const span = { first: 0, last: 4 }
     return { request: digit.repeat(32), asker: asker.peer, modelId: 'a'.repeat(64), span, job: null, positions: 8 }
   }
-  const ticket = (digit: string) => mint.sign({ ...use(digit), worker: worker.peer, room })
-  expect(await check.admit(await ticket('1'), use('1'))).toEqual(ok(null))
+  const ticket = (digit: string) =>
+    mint.sign({
+      ...use(digit),
+      id: digit.repeat(32),
+      part: 0,
+      outputTokens: 8,
+      pay: { kind: 'room' },
+      worker: worker.peer,
+      room,
+    })
+  expect(await check.admit(await ticket('1'), use('1'))).toMatchObject({ ok: true })
   await owner.rooms.remove(room, asker.key.name)
   const list = owner.rooms.removals(room)
   if (!list) throw new Error('There is no list.')

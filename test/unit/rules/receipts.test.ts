@@ -8,7 +8,7 @@ import { ok } from '../../../web/wire/result.ts'
 import type { TicketClaims } from '../../../web/wire/tickets.ts'
 
 const RUN = 'AAAAAAAAAAAAAAAAAAAAAA'
-const MODEL = { activeParameters: 135_000_000, layers: 24 }
+const PAY = { kind: 'paid', policy: 1, activeParameters: 135_000_000, layers: 24 } as const
 
 function receiptOf(index: number): Receipt {
   const read = parseReceipt(vectors.receipts[index])
@@ -16,16 +16,19 @@ function receiptOf(index: number): Receipt {
   return read.value.receipt
 }
 
-function claimsOf({ kind, ticket, request, asker, worker, modelId, span }: Receipt): TicketClaims {
+function claimsOf({ kind, ticket, request, part, asker, worker, modelId, span }: Receipt): TicketClaims {
   const sides = { asker: `${asker}/${RUN}`, worker: `${worker}/${RUN}` }
   return {
     id: ticket,
     request,
+    part,
     ...sides,
     modelId,
     span,
     job: kind === 'stage' ? null : kind,
     positions: 124,
+    outputTokens: 124,
+    pay: PAY,
     room: null,
   }
 }
@@ -36,12 +39,13 @@ const stage = { ...receiptOf(1), promptTokens: 120, micro: 720n }
 
 describe('a receipt', () => {
   it('is worth its price by the policy, a stage that of its layers', () => {
-    expect(checkReceipt(job, claimsOf(job), MODEL, [CREDIT_POLICY])).toEqual(ok(1_890n))
-    expect(checkReceipt(stage, claimsOf(stage), MODEL, [CREDIT_POLICY])).toEqual(ok(720n))
+    expect(checkReceipt(job, claimsOf(job), [CREDIT_POLICY])).toEqual(ok(1_890n))
+    expect(checkReceipt(stage, claimsOf(stage), [CREDIT_POLICY])).toEqual(ok(720n))
   })
 
   it.each<[string, Partial<Receipt>]>([
     ['another request', { request: '1'.repeat(32) }],
+    ['another part', { part: 7 }],
     ['another ticket', { ticket: '1'.repeat(32) }],
     ['another asker', { asker: job.worker }],
     ['another worker', { worker: job.asker }],
@@ -49,17 +53,17 @@ describe('a receipt', () => {
     ['other layers', { span: { first: 0, last: 23 } }],
     ['another kind of work', { kind: 'embedding' }],
   ])('of %s than its ticket is refused', (_title, change) => {
-    const checked = checkReceipt({ ...job, ...change }, claimsOf(job), MODEL, [CREDIT_POLICY])
+    const checked = checkReceipt({ ...job, ...change }, claimsOf(job), [CREDIT_POLICY])
     expect(checked).toMatchObject({ ok: false, code: 'receipt-ticket' })
   })
 
   it('of layers that the model has not is refused', () => {
-    const checked = checkReceipt(job, claimsOf(job), { ...MODEL, layers: 23 }, [CREDIT_POLICY])
+    const checked = checkReceipt(job, { ...claimsOf(job), pay: { ...PAY, layers: 23 } }, [CREDIT_POLICY])
     expect(checked).toMatchObject({ ok: false, code: 'receipt-ticket' })
   })
 
   it('that counts more than its ticket allows is refused', () => {
-    const checked = checkReceipt({ ...job, outputTokens: 5 }, claimsOf(job), MODEL, [CREDIT_POLICY])
+    const checked = checkReceipt({ ...job, outputTokens: 5 }, claimsOf(job), [CREDIT_POLICY])
     expect(checked).toMatchObject({ ok: false, code: 'receipt-inflated' })
   })
 
@@ -69,7 +73,7 @@ describe('a receipt', () => {
     ['what was read before', { reusedTokens: 30 }],
     ['a price of a policy that there is not', { policy: 2 }],
   ])('that asks for %s is refused', (_title, change) => {
-    const checked = checkReceipt({ ...job, ...change }, claimsOf(job), MODEL, [CREDIT_POLICY])
+    const checked = checkReceipt({ ...job, ...change }, claimsOf(job), [CREDIT_POLICY])
     expect(checked).toMatchObject({ ok: false, code: 'receipt-price' })
   })
 })

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MemoryAccountStore } from '../../../signal/accounts/store.ts'
+import { NOTHING_PAID } from '../../../signal/credits/ticket-desk.ts'
 import { Accounts } from '../../../signal/sockets/accounts.ts'
 import { Hub } from '../../../signal/sockets/hub.ts'
 import { TicketMint } from '../../../signal/sockets/tickets.ts'
@@ -38,6 +39,7 @@ describe('over real sockets', () => {
     hub = new Hub({
       server,
       mint,
+      terms: NOTHING_PAID,
       accounts: await Accounts.open(new MemoryAccountStore()),
       iceServers: () => [],
       nowMs: () => nowMs,

@@ -5,6 +5,7 @@ import { Server } from 'socket.io'
 import { io } from 'socket.io-client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MemoryAccountStore } from '../../../signal/accounts/store.ts'
+import { NOTHING_PAID } from '../../../signal/credits/ticket-desk.ts'
 import { Accounts } from '../../../signal/sockets/accounts.ts'
 import { Hub } from '../../../signal/sockets/hub.ts'
 import { TicketMint } from '../../../signal/sockets/tickets.ts'
@@ -44,6 +45,7 @@ beforeEach(async () => {
   hub = new Hub({
     server,
     mint,
+    terms: NOTHING_PAID,
     accounts: await Accounts.open(new MemoryAccountStore()),
     iceServers: () => ICE,
     nowMs: () => nowMs,

@@ -40,7 +40,7 @@ class World {
     this.#desk = new JobDesk({
       roster: this.#roster,
       rooms: { peersIn: () => null },
-      mint: { sign: async ({ worker }) => `for ${worker}` },
+      tickets: { issue: async (_, workers) => workers.map(({ worker }) => `for ${worker}`) },
       nowMs: () => this.#nowMs,
       tell: (peer, word) => this.#hear(peer, word),
     })
