@@ -43,6 +43,16 @@ export const ACCOUNT_LINES_LOST_MAX = 10_000
 export const LEDGER_PAGE_EVENTS = 1_000
 /** Connections to a PostgreSQL server that the ledger keeps open. */
 export const DATABASE_CONNECTIONS_MAX = 8
+/** Leading zero bits of a proof of work: a tenth of a second of a slow phone. How long its puzzle is good for. */
+export const GRANT_BITS = 16
+export const GRANT_PUZZLE_MS = 5 * 60_000
+/** Gifts to one network address in a day; addresses and puzzles that are remembered, the oldest goes. */
+export const GRANTS_PER_ADDRESS_MAX = 5
+export const GRANT_DAY_MS = 24 * 3_600_000
+export const GRANT_ADDRESSES_MAX = 100_000
+/** How often the server looks what time has brought about in the ledger, and of each kind how many at once. */
+export const CREDIT_SWEEP_MS = 15_000
+export const CREDIT_SWEEP_MANY = 200
 /** Text below this size is sent as it is. */
 export const COMPRESS_BYTES_MIN = KIB
 

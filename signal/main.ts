@@ -3,6 +3,7 @@
  * where it is and what it fetches, and ends cleanly on SIGINT and SIGTERM.
  */
 import { explain } from '../web/wire/codes.ts'
+import { FailureError } from '../web/wire/result.ts'
 import { readConfig } from './config.ts'
 import { LineThinner, plain, progressText } from './models/cli-view.ts'
 import { errorCode } from './models/disk.ts'
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
     ? { onMirrorEvent: tell, app: (await import('./dev.ts')).devApp }
     : { onMirrorEvent: tell }
   const server = await startServer(config.value, parts).catch((error: unknown) => {
+    if (error instanceof FailureError) return refuse(explain(error.failure.code, error.failure.detail))
     if (errorCode(error) !== 'EADDRINUSE') throw error
     return refuse(`Port ${config.value.port} is in use. Set PORT to another one.`)
   })

@@ -4,12 +4,16 @@
  */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { CREDIT_POLICY } from '../web/rules/credit-policy.ts'
 import type { PeerId } from '../web/wire/peers.ts'
+import { FailureError } from '../web/wire/result.ts'
 import { FileAccountStore } from './accounts/file-store.ts'
 import { appFiles } from './app-files.ts'
 import type { Config } from './config.ts'
-import { NOTHING_PAID } from './credits/ticket-desk.ts'
+import { Credits } from './credits/credits.ts'
 import { type AppHandler, createHandler } from './http.ts'
+import { type LedgerDatabase, openLedger } from './ledger/database.ts'
+import type { LedgerPlace } from './ledger/place.ts'
 import { type Catalogue, readCatalogue } from './models/catalogue.ts'
 import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
@@ -37,7 +41,7 @@ export interface ServerParts {
   readonly app?: (server: Server) => Promise<{ readonly handler: AppHandler; close(): Promise<void> }>
 }
 
-/** Rejects where the port cannot be had, as Node does. */
+/** Rejects where the port cannot be had, as Node does, and with `FailureError` where the ledger cannot be opened. */
 export async function startServer(config: Config, parts: ServerParts = {}): Promise<RunningServer> {
   const catalogue = parts.catalogue ?? (await readCatalogue())
   const store = new ModelStore(config.dataDir)
@@ -51,12 +55,21 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   const mint = await TicketMint.create(Date.now)
   const iceServers = (peer: PeerId) => iceServersFor(config.ice, peer, Date.now())
   const accounts = await Accounts.open(new FileAccountStore(config.dataDir))
-  const hub = new Hub({ server, mint, terms: NOTHING_PAID, accounts, iceServers, nowMs: Date.now })
+  const credits = new Credits({
+    open: () => openOrThrow(config.ledger),
+    policies: [CREDIT_POLICY],
+    ownerOf: (key) => accounts.ownerOf(key),
+    nowMs: Date.now,
+  })
+  // What waits in it for its time; in memory nothing can.
+  if (config.ledger.kind !== 'memory') await credits.open()
+  const hub = new Hub({ server, mint, credits, accounts, iceServers, nowMs: Date.now })
   const port = await listen(server, config)
   if (config.addDefault) mirror.addDefaultWhenEmpty()
   let closing: Promise<void> | null = null
   const close = async () => {
     await Promise.all([hub.close(), mirror.close(), app.close(), stop(server)])
+    await credits.close()
   }
   return {
     url: `http://localhost:${port}`,
@@ -67,6 +80,12 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
       return closing
     },
   }
+}
+
+async function openOrThrow(place: LedgerPlace): Promise<LedgerDatabase> {
+  const opened = await openLedger(place)
+  if (opened.ok) return opened.value
+  throw new FailureError(opened)
 }
 
 function listen(server: Server, config: Config): Promise<number> {

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { JobKind } from '../../web/wire/jobs.ts'
 import type { RequestId } from '../../web/wire/peer-frame.ts'
 import type { LayerSpan, PeerId } from '../../web/wire/peers.ts'
+import { assert } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { TicketClaims, TicketPay } from '../../web/wire/tickets.ts'
 import type { TicketMint } from '../sockets/tickets.ts'
@@ -36,10 +37,19 @@ export interface TicketWorker {
 export interface TicketTerms {
   readonly part: number
   readonly pay: TicketPay
+  /** Of the answer: as wished, or less where nothing is paid. */
+  readonly outputTokens: number
 }
 
-/** Says what is paid for each of these tickets, in their order, and remembers it. */
+export interface IssuedTicket {
+  readonly ticket: string
+  readonly positions: number
+}
+
 export interface Terms {
+  /** Whether it is to be paid, or need not be: else it waits behind all that is. */
+  affords(wish: TicketWish): Promise<boolean>
+  /** Says what is paid for each of these tickets, in their order, and remembers it. */
   agree(
     wish: TicketWish,
     tickets: readonly (TicketWorker & Pick<TicketClaims, 'id'>)[],
@@ -55,25 +65,24 @@ export class TicketDesk {
     this.#terms = terms
   }
 
+  affords(wish: TicketWish): Promise<boolean> {
+    return this.#terms.affords(wish)
+  }
+
   /** In the order of the workers. */
-  async issue(wish: TicketWish, workers: readonly TicketWorker[]): Promise<readonly string[]> {
-    const { request, asker, modelId, room, job, outputTokens } = wish
+  async issue(wish: TicketWish, workers: readonly TicketWorker[]): Promise<readonly IssuedTicket[]> {
+    const { request, asker, modelId, room, job } = wish
     const named = workers.map((worker) => ({ ...worker, id: randomBytes(16).toString('hex') }))
     const terms = await this.#terms.agree(wish, named)
+    assert(terms.length === named.length, 'every ticket has its terms')
     return Promise.all(
-      named.map((ticket, index) => {
-        const { part, pay } = terms[index] ?? UNPAID
-        return this.#mint.sign({ ...ticket, request, asker, modelId, room, job, part, outputTokens, pay })
+      terms.map(async ({ part, pay, outputTokens }, index) => {
+        const { id = '', worker = '', span = { first: 0, last: 0 }, positions: most = 0 } = named[index] ?? {}
+        // A stage has room for more than it is asked for; a job is its prompt and its answer.
+        const positions = job === null ? most : Math.min(most, wish.tokens - wish.outputTokens + outputTokens)
+        const claims = { id, worker, span, positions, request, asker, modelId, room, job, part, outputTokens, pay }
+        return { ticket: await this.#mint.sign(claims), positions }
       }),
     )
   }
-}
-
-const UNPAID: TicketTerms = { part: 0, pay: { kind: 'unpaid' } }
-
-/** Of a server without a ledger. */
-export const NOTHING_PAID: Terms = {
-  async agree({ room }, tickets) {
-    return tickets.map((_, part) => ({ part, pay: { kind: room === null ? 'unpaid' : 'room' } }))
-  },
 }

@@ -23,4 +23,33 @@ export interface LedgerTables {
   treasury: { micro: bigint }
   grant_given: { device: string; owner: string; until_ms: bigint; left_micro: bigint }
   hold: { request: string; owner: string; until_ms: bigint; left_micro: bigint; ended: boolean }
+  settlement: {
+    request: string
+    part: number
+    worker: string
+    micro: bigint
+    vest_ms: bigint
+    vested: boolean
+  }
+  dispute: { request: string; part: number; worker: string; owner: string; micro: bigint; ended: boolean }
+  ticket: {
+    id: Kept<string>
+    request: Kept<string>
+    part: Kept<number>
+    asker_owner: Kept<string>
+    worker_owner: Kept<string>
+    claims: Kept<string>
+    issued_ms: Kept<bigint>
+    began: ColumnType<boolean, never, boolean>
+  }
+  request_over: { request: string; at_ms: bigint }
+  receipt: {
+    ticket: Kept<string>
+    signed: Kept<boolean>
+    body: Kept<string>
+    worker_signature: Kept<string>
+    asker_signature: Kept<string | null>
+    acknowledged: Kept<string | null>
+    at_ms: Kept<bigint>
+  }
 }

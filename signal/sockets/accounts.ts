@@ -29,6 +29,9 @@ export class Accounts {
   /** By key. Anybody may claim a key; the device that has it knows whose code it showed. */
   readonly #claims = new Map<PublicKeyText, Set<AccountId>>()
 
+  /** By key, where that very device has told of it since the server began: anybody may claim it. */
+  readonly #own = new Map<PublicKeyText, AccountId>()
+
   private constructor(store: AccountStore) {
     this.#store = store
   }
@@ -52,6 +55,13 @@ export class Accounts {
     return ok([...claims].flatMap((id) => chainOf(this.#kept.get(id))).slice(0, ACCOUNT_CLAIMS_MAX))
   }
 
+  /** To which account credits of this device belong: the one that it has told of itself; else the device is its own. */
+  ownerOf(key: PublicKeyText): AccountId {
+    const account = this.#own.get(key)
+    const set = account === undefined ? undefined : this.#kept.get(account)
+    return set?.devices.includes(key) ? set.account : key
+  }
+
   close(): Promise<void> {
     return this.#store.close()
   }
@@ -66,6 +76,7 @@ export class Accounts {
     const set = read.value
     if (!set.devices.includes(own)) return fail('account-invalid', 'It is not the account of this device.')
     await this.#take(set)
+    this.#own.set(own, account)
     const kept = await this.#store.keep({ account, statements: set.statements })
     return kept.ok ? ok([]) : kept
   }
@@ -94,7 +105,10 @@ export class Accounts {
   async #forget(account: AccountId): Promise<void> {
     const set = this.#kept.get(account)
     this.#kept.delete(account)
-    for (const key of [...(set?.devices ?? []), ...(set?.recovery ?? [])]) this.#drop(key, account)
+    for (const key of [...(set?.devices ?? []), ...(set?.recovery ?? [])]) {
+      this.#drop(key, account)
+      if (this.#own.get(key) === account) this.#own.delete(key)
+    }
     await this.#store.forget(account)
   }
 }

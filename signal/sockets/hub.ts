@@ -10,6 +10,7 @@ import { Rate } from '../../web/rules/rate.ts'
 import { Roster } from '../../web/rules/roster.ts'
 import { parseAccountWish } from '../../web/wire/accounts.ts'
 import { parseLook } from '../../web/wire/census.ts'
+import { parseCreditWish } from '../../web/wire/credit-events.ts'
 import { parseJobNews, parseJobWish } from '../../web/wire/jobs.ts'
 import {
   EVENT_BYTES_MAX,
@@ -34,7 +35,8 @@ import {
   SIGNAL_PROTOCOLS,
   type TabSays,
 } from '../../web/wire/signal-events.ts'
-import { type Terms, TicketDesk } from '../credits/ticket-desk.ts'
+import type { Credits } from '../credits/credits.ts'
+import { TicketDesk } from '../credits/ticket-desk.ts'
 import type { Accounts } from './accounts.ts'
 import { CensusDesk } from './census-desk.ts'
 import { JobDesk } from './jobs.ts'
@@ -48,7 +50,7 @@ type TabSocket = Socket<TabSays, ServerSays>
 export interface HubParts {
   readonly server: HttpServer
   readonly mint: TicketMint
-  readonly terms: Terms
+  readonly credits: Pick<Credits, 'terms' | 'wish'>
   readonly accounts: Accounts
   readonly iceServers: (peer: PeerId) => readonly IceServer[]
   readonly nowMs: () => number
@@ -73,7 +75,7 @@ export class Hub {
       isHere: (peer) => this.#sockets.has(peer),
       tell: (peer, word) => void this.#sockets.get(peer)?.emit('room', word),
     })
-    const tickets = new TicketDesk(parts.mint, parts.terms)
+    const tickets = new TicketDesk(parts.mint, parts.credits.terms)
     this.#planner = new Planner(this.roster, this.#rooms, tickets, parts.nowMs)
     this.#jobs = new JobDesk({
       roster: this.roster,
@@ -235,6 +237,14 @@ export class Hub {
       const key = peer === null ? null : keyOfPeer(peer)
       if (key === null) reply(fail('not-proven', ''))
       else reply(wish.ok ? await this.#parts.accounts.wish(key, wish.value) : wish)
+    })
+    socket.on('credit', async (value, reply) => {
+      if (typeof reply !== 'function') return
+      const wish = parseCreditWish(value)
+      const key = peer === null ? null : keyOfPeer(peer)
+      const { address } = socket.handshake
+      if (key === null) reply(fail('not-proven', ''))
+      else reply(wish.ok ? await this.#parts.credits.wish({ key, address }, wish.value) : wish)
     })
     socket.on('look', (value, reply) =>
       proven(reply, (own) => {

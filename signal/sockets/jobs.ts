@@ -12,7 +12,7 @@ import { CONNECT_LATE_MS, JOB_TOLD_MS, JOBS_OPEN_PER_ASKER_MAX, JOBS_QUEUED_MAX 
 import type { PeerId } from '../../web/wire/peers.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
-import type { TicketDesk } from '../credits/ticket-desk.ts'
+import type { TicketDesk, TicketWish } from '../credits/ticket-desk.ts'
 import { type BookedJob, JobBook, type LeasedWord } from './job-book.ts'
 import { JobLines } from './job-lines.ts'
 import { JobOffers } from './job-offers.ts'
@@ -21,7 +21,7 @@ import type { Rooms } from './rooms.ts'
 export interface JobDeskParts {
   readonly roster: Roster
   readonly rooms: Pick<Rooms, 'peersIn'>
-  readonly tickets: Pick<TicketDesk, 'issue'>
+  readonly tickets: Pick<TicketDesk, 'issue' | 'affords'>
   readonly nowMs: () => number
   /** To an asker, of a job of its own. */
   readonly tell: (peer: PeerId, word: JobWord) => void
@@ -43,8 +43,14 @@ export class JobDesk {
    */
   async wish(asker: PeerId, wish: JobWish): Promise<Result<JobWord>> {
     if (wish.room !== null && !this.#parts.rooms.peersIn(asker, wish.room)) return fail('room-unknown', '')
+    // Whoever has no credits for it waits behind those who have.
+    const affords = wish.class === 'batch' || (await this.#parts.tickets.affords(ticketWishOf(asker, wish)))
     const known = this.#book.find(asker, wish.job)
-    if (known) return this.#again(known, wish)
+    if (known) return this.#again(known, { ...wish, class: known.wish.class })
+    return this.#first(asker, affords ? wish : { ...wish, class: 'batch' })
+  }
+
+  async #first(asker: PeerId, wish: JobWish): Promise<Result<JobWord>> {
     if (this.#book.openOf(asker).length >= JOBS_OPEN_PER_ASKER_MAX) {
       return fail('jobs-full', `A tab has ${JOBS_OPEN_PER_ASKER_MAX} at most.`)
     }
@@ -173,28 +179,17 @@ export class JobDesk {
   }
 
   async #ticketed({ asker, wish }: BookedJob, workers: readonly MatchedWorker[]): Promise<LeasedWord> {
-    const { job: request, kind, modelId, layers, room, promptTokens, maxTokens, activeParameters = null } = wish
-    const span = { first: 0, last: layers }
-    const tokens = promptTokens + maxTokens
-    const about = {
-      request,
-      asker,
-      modelId,
-      layers,
-      room,
-      job: kind,
-      tokens,
-      outputTokens: maxTokens,
-      activeParameters,
-    }
+    const about = ticketWishOf(asker, wish)
+    const span = { first: 0, last: wish.layers }
     const places = workers.map(({ offer: { peer, positions } }) => {
-      return { worker: peer, span, positions: Math.min(positions, tokens) }
+      return { worker: peer, span, positions: Math.min(positions, about.tokens) }
     })
     const tickets = await this.#parts.tickets.issue(about, places)
     const named = workers.map(({ offer: { peer, engine }, score }, index) => {
-      return { peer, engine, ticket: tickets[index] ?? '', positions: places[index]?.positions ?? 0, score }
+      const { ticket = '', positions = 0 } = tickets[index] ?? {}
+      return { peer, engine, ticket, positions, score }
     })
-    return { job: request, state: 'leased', workers: named }
+    return { job: wish.job, state: 'leased', workers: named }
   }
 
   /** Also where a place was free all along: who waits for it may have slept, or come into its room. */
@@ -289,4 +284,10 @@ function endOf({ wish, facts }: BookedJob): JobWord {
   const state =
     facts.state === 'done' || facts.state === 'failed' || facts.state === 'cancelled' ? facts.state : 'expired'
   return { job: wish.job, state, code: facts.code }
+}
+
+function ticketWishOf(asker: PeerId, wish: JobWish): TicketWish {
+  const { job: request, kind, modelId, layers, room, promptTokens, maxTokens, activeParameters = null } = wish
+  const tokens = promptTokens + maxTokens
+  return { request, asker, modelId, layers, room, job: kind, tokens, outputTokens: maxTokens, activeParameters }
 }

@@ -59,7 +59,7 @@ export class Planner {
     )
     const signed = await this.#tickets.issue({ ...about, activeParameters: pays?.activeParameters ?? null }, workers)
     const ticketOf = (peer: PeerId, { first }: LayerSpan) =>
-      signed[workers.findIndex(({ worker, span }) => worker === peer && span.first === first)] ?? ''
+      signed[workers.findIndex(({ worker, span }) => worker === peer && span.first === first)]?.ticket ?? ''
     const planned = stages.map(({ peer, span, standby }) => ({
       peer,
       span,

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { TICKET_KEY_MS, TICKET_SKEW_MS, TICKET_START_MS } from '../../web/wire/limits.ts'
-import { TICKET_ALGORITHM, type TicketClaims, type TicketKey } from '../../web/wire/tickets.ts'
+import { TICKET_ALGORITHM, type TicketClaims, type TicketKey, ticketPayload } from '../../web/wire/tickets.ts'
 
 interface MintKey {
   readonly published: TicketKey
@@ -42,16 +42,11 @@ export class TicketMint {
   }
 
   sign(claims: TicketClaims): Promise<string> {
-    const { id, request, part, asker, worker, modelId, span, job, positions, outputTokens, pay, room } = claims
     const [key] = this.#keys
     if (!key) throw new Error('a mint has a key')
     const seconds = Math.floor(this.#nowMs() / 1000)
-    const work = { request, part, model: modelId, span: { first: span.first, last: span.last }, job, positions }
-    return new SignJWT({ ...work, output: outputTokens, pay, room })
+    return new SignJWT({ ...ticketPayload(claims), part: claims.part })
       .setProtectedHeader({ alg: TICKET_ALGORITHM, kid: key.published.kid })
-      .setJti(id)
-      .setSubject(asker)
-      .setAudience(worker)
       .setIssuedAt(seconds)
       .setExpirationTime(seconds + TICKET_START_MS / 1000)
       .sign(key.privateKey)

@@ -5,6 +5,7 @@ import { Journal } from '../../signal/ledger/journal.ts'
 import type { LedgerEvent } from '../../web/wire/ledger-events.ts'
 import { TABLE_POLICY } from '../support/ledger-tables.ts'
 import { Postgres } from '../support/postgres.ts'
+import { creditsSuite } from './credits.suite.ts'
 import { ledgerSuite } from './ledger.suite.ts'
 
 let server: Postgres
@@ -17,14 +18,17 @@ afterAll(async () => {
   await server.close()
 })
 
-async function fresh(): Promise<Journal> {
+async function database(): Promise<LedgerDatabase> {
   const opened = await openLedger({ kind: 'server', url: await server.fresh() })
   if (!opened.ok) throw new Error(opened.code)
   open.push(opened.value)
-  return new Journal(opened.value, TABLE_POLICY)
+  return opened.value
 }
 
+const fresh = async () => new Journal(await database(), TABLE_POLICY)
+
 ledgerSuite('on a PostgreSQL server', fresh)
+creditsSuite('on a PostgreSQL server', database)
 
 it('people who work for each other at once never wait in a circle, and nothing is paid twice', async () => {
   const journal = await fresh()

@@ -6,7 +6,6 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, vi } from 'vitest'
 import { MemoryAccountStore } from '../../signal/accounts/store.ts'
-import { NOTHING_PAID } from '../../signal/credits/ticket-desk.ts'
 import { Accounts } from '../../signal/sockets/accounts.ts'
 import { Hub } from '../../signal/sockets/hub.ts'
 import { TicketMint } from '../../signal/sockets/tickets.ts'
@@ -17,6 +16,7 @@ import { toBase64Url } from '../../web/wire/device-keys.ts'
 import type { JobOffer, JobWish, JobWord } from '../../web/wire/jobs.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { Presence } from '../../web/wire/signal-events.ts'
+import { NO_CREDITS } from './no-credits.ts'
 
 export const JOB_MODEL = 'a'.repeat(64)
 export const newKey = async () => DeviceKey.of(await makeKey())
@@ -72,7 +72,7 @@ export class JobServer {
 
   private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts) {
     this.#server = server
-    this.hub = new Hub({ server, mint, terms: NOTHING_PAID, accounts, iceServers: () => [], nowMs: () => this.nowMs })
+    this.hub = new Hub({ server, mint, credits: NO_CREDITS, accounts, iceServers: () => [], nowMs: () => this.nowMs })
   }
 
   static async start(): Promise<JobServer> {

@@ -6,7 +6,6 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, vi } from 'vitest'
 import { type AccountStore, MemoryAccountStore } from '../../signal/accounts/store.ts'
-import { NOTHING_PAID } from '../../signal/credits/ticket-desk.ts'
 import { Accounts } from '../../signal/sockets/accounts.ts'
 import { Hub } from '../../signal/sockets/hub.ts'
 import { TicketMint } from '../../signal/sockets/tickets.ts'
@@ -20,6 +19,7 @@ import type { Census } from '../../web/wire/census.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import type { RoomWord } from '../../web/wire/room-events.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
+import { NO_CREDITS } from './no-credits.ts'
 
 export const ROOM_CRYPTO: RoomCrypto = { verify: verifySigned, ...BROWSER_ROOM_CRYPTO }
 export const randomBytes = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes))
@@ -79,7 +79,7 @@ export class RoomServer {
   private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, nowMs: number) {
     this.nowMs = nowMs
     this.#server = server
-    this.hub = new Hub({ server, mint, terms: NOTHING_PAID, accounts, iceServers: () => [], nowMs: () => this.nowMs })
+    this.hub = new Hub({ server, mint, credits: NO_CREDITS, accounts, iceServers: () => [], nowMs: () => this.nowMs })
   }
 
   /** `store`: of accounts; what one server has kept another one finds. */

@@ -30,6 +30,14 @@ export interface CreditPolicy extends IssuePolicy {
   readonly escrowMs: number
   /** How long a hold waits for receipts. */
   readonly holdForMs: number
+  /** How often the whole request may be read again at the price of a prompt, by tabs that take over: it is set aside too. */
+  readonly replaysHeld: number
+  /** A request that is over gives back what is left after this, where no worker has said that it began. */
+  readonly releaseMs: number
+  /** What an asker has not acknowledged waits so long for its signature; then it is the asker's. */
+  readonly disputeMs: number
+  /** Tokens of an answer for whom has no credits. */
+  readonly unpaidOutputTokens: number
 }
 
 /** One credit is a thousand tokens of an answer by a model of a billion parameters. */
@@ -42,6 +50,10 @@ export const CREDIT_POLICY: CreditPolicy = {
   grantForMs: 30 * DAY_MS,
   escrowMs: DAY_MS,
   holdForMs: 6 * HOUR_MS,
+  replaysHeld: 1,
+  releaseMs: 2 * 60_000,
+  disputeMs: 7 * DAY_MS,
+  unpaidOutputTokens: 256,
   epochZeroMs: Date.UTC(2026, 10, 1),
   epochMs: 7 * DAY_MS,
   issueMicroPerEpoch: 100_000n * MICRO_PER_CREDIT,
@@ -67,6 +79,17 @@ export function priceOf(policy: CreditPolicy, work: Work): MicroCredits {
   const { promptMicroPerGiga, outputMicroPerGiga } = policy
   const tokens = BigInt(promptTokens) * promptMicroPerGiga + BigInt(outputTokens) * outputMicroPerGiga
   return dividedUp(tokens * BigInt(activeParameters) * BigInt(layers), GIGA * BigInt(layersAll))
+}
+
+/** What is set aside for a request: all of its answer, the rest of its tokens as prompt, and the replays. */
+export function holdOf(
+  policy: CreditPolicy,
+  wish: { readonly tokens: number; readonly outputTokens: number; readonly activeParameters: number },
+): MicroCredits {
+  const { tokens, outputTokens, activeParameters } = wish
+  const output = Math.min(tokens, outputTokens)
+  const promptTokens = tokens - output + tokens * policy.replaysHeld
+  return priceOf(policy, { promptTokens, outputTokens: output, activeParameters, layers: 1, layersAll: 1 })
 }
 
 /** Of a settlement; rounded up. */

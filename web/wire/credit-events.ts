@@ -33,7 +33,8 @@ import type { Result } from './result.ts'
  * where the asker has not signed it. `over`: the asker's request has ended; what is not owed comes back.
  */
 export type CreditWish =
-  | { readonly kind: 'wallet' | 'puzzle' }
+  | { readonly kind: 'wallet' }
+  | { readonly kind: 'puzzle' }
   | { readonly kind: 'history'; readonly before: number | null }
   | { readonly kind: 'grant'; readonly proof: string }
   | { readonly kind: 'began'; readonly ticket: string }

@@ -61,6 +61,14 @@ export const TICKET_ALGORITHM = 'EdDSA'
 const { attempt, parseJson, refuse, record, list, words, whole, oneOf, peer, span, modelId, requestId, orNull, run } =
   peerReaderOf('ticket-invalid')
 
+/** The payload of a JWT, as `parseTicketClaims` reads it. */
+export function ticketPayload(claims: Omit<TicketClaims, 'part'>) {
+  const { id, request, asker, worker, modelId, span, job, positions, outputTokens, pay, room } = claims
+  const { first, last } = span
+  const sides = { jti: id, sub: asker, aud: worker }
+  return { ...sides, request, model: modelId, span: { first, last }, job, positions, output: outputTokens, pay, room }
+}
+
 /** The payload of a JWT whose signature and times were checked. Refusals: `ticket-invalid`. */
 export function parseTicketClaims(value: unknown): Result<TicketClaims> {
   return attempt(() => {

@@ -3,7 +3,6 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MemoryAccountStore } from '../../../signal/accounts/store.ts'
-import { NOTHING_PAID } from '../../../signal/credits/ticket-desk.ts'
 import { Accounts } from '../../../signal/sockets/accounts.ts'
 import { Hub } from '../../../signal/sockets/hub.ts'
 import { TicketMint } from '../../../signal/sockets/tickets.ts'
@@ -15,6 +14,7 @@ import { type Census, parseCensus, parseLook } from '../../../web/wire/census.ts
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import { CENSUS_MODELS_MAX, CENSUS_RANGES_MAX, LEASE_MS } from '../../../web/wire/limits.ts'
 import type { Presence } from '../../../web/wire/signal-events.ts'
+import { NO_CREDITS } from '../../support/no-credits.ts'
 
 const A = 'a'.repeat(64)
 const B = 'b'.repeat(64)
@@ -39,7 +39,7 @@ describe('over real sockets', () => {
     hub = new Hub({
       server,
       mint,
-      terms: NOTHING_PAID,
+      credits: NO_CREDITS,
       accounts: await Accounts.open(new MemoryAccountStore()),
       iceServers: () => [],
       nowMs: () => nowMs,

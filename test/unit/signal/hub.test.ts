@@ -5,7 +5,6 @@ import { Server } from 'socket.io'
 import { io } from 'socket.io-client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MemoryAccountStore } from '../../../signal/accounts/store.ts'
-import { NOTHING_PAID } from '../../../signal/credits/ticket-desk.ts'
 import { Accounts } from '../../../signal/sockets/accounts.ts'
 import { Hub } from '../../../signal/sockets/hub.ts'
 import { TicketMint } from '../../../signal/sockets/tickets.ts'
@@ -18,6 +17,7 @@ import { EVENTS_BURST_MAX, LEASE_MS, RESUME_MS, TICKET_KEY_MS } from '../../../w
 import { parsePlanWish } from '../../../web/wire/plan-events.ts'
 import { ok } from '../../../web/wire/result.ts'
 import type { Neighbour, Presence, Relayed } from '../../../web/wire/signal-events.ts'
+import { NO_CREDITS } from '../../support/no-credits.ts'
 
 const ICE = [{ urls: 'turn:weft.test:3478', username: 'u', credential: 'c' }]
 const PRESENCE: Presence = {
@@ -45,7 +45,7 @@ beforeEach(async () => {
   hub = new Hub({
     server,
     mint,
-    terms: NOTHING_PAID,
+    credits: NO_CREDITS,
     accounts: await Accounts.open(new MemoryAccountStore()),
     iceServers: () => ICE,
     nowMs: () => nowMs,

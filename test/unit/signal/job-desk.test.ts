@@ -40,7 +40,10 @@ class World {
     this.#desk = new JobDesk({
       roster: this.#roster,
       rooms: { peersIn: () => null },
-      tickets: { issue: async (_, workers) => workers.map(({ worker }) => `for ${worker}`) },
+      tickets: {
+        affords: async () => true,
+        issue: async (_, workers) => workers.map(({ worker, positions }) => ({ ticket: `for ${worker}`, positions })),
+      },
       nowMs: () => this.#nowMs,
       tell: (peer, word) => this.#hear(peer, word),
     })

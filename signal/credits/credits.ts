@@ -1,0 +1,171 @@
+/**
+ * Credits at the server: answers what tabs wish of them, and does what time brings about. Each part has its own rules; this joins
+ * them with the ledger, which is opened when it is first needed.
+ */
+import type { CreditPolicy } from '../../web/rules/credit-policy.ts'
+import { type CreditWish, writeCredits } from '../../web/wire/credit-events.ts'
+import type { PublicKeyText } from '../../web/wire/device-keys.ts'
+import type { LedgerOwner } from '../../web/wire/ledger-events.ts'
+import { fail, ok, type Result } from '../../web/wire/result.ts'
+import { CREDIT_SWEEP_MANY, CREDIT_SWEEP_MS } from '../config.ts'
+import type { LedgerDatabase } from '../ledger/database.ts'
+import { dueEvents } from '../ledger/due.ts'
+import { Journal } from '../ledger/journal.ts'
+import { ReceiptShelf } from '../ledger/receipts.ts'
+import { readHistory, readWallet } from '../ledger/wallets.ts'
+import { verifyText } from '../sockets/verify.ts'
+import { Grants } from './grants.ts'
+import { LedgerTerms } from './ledger-terms.ts'
+import { Settlements } from './settlements.ts'
+import type { Terms } from './ticket-desk.ts'
+
+export interface CreditsParts {
+  /** Opens it; called once, when it is first needed. */
+  readonly open: () => Promise<LedgerDatabase>
+  /** The newest first: it is what is paid from now on. */
+  readonly policies: readonly [CreditPolicy, ...CreditPolicy[]]
+  readonly ownerOf: (key: PublicKeyText) => LedgerOwner
+  readonly nowMs: () => number
+}
+
+/** Who wishes: the key that its socket has proven, and where it comes from. */
+export interface CreditAsker {
+  readonly key: PublicKeyText
+  readonly address: string
+}
+
+interface Opened {
+  readonly database: LedgerDatabase
+  readonly journal: Journal
+  readonly shelf: ReceiptShelf
+  readonly settlements: Settlements
+}
+
+export class Credits {
+  readonly terms: Terms
+  readonly #parts: CreditsParts
+  readonly #policy: CreditPolicy
+  readonly #grants: Grants
+  #opened: Promise<Opened> | null = null
+  #sweeping: ReturnType<typeof setInterval> | null = null
+  #swept: Promise<unknown> = Promise.resolve()
+
+  constructor(parts: CreditsParts) {
+    const { ownerOf, nowMs, policies } = parts
+    this.#parts = parts
+    this.#policy = policies[0]
+    this.#grants = new Grants({ journal: async () => (await this.open()).journal, policy: this.#policy, nowMs })
+    this.terms = new LedgerTerms({
+      policy: this.#policy,
+      ownerOf,
+      nowMs,
+      keep: (hold, tickets) => this.#tried(async () => (await this.open()).shelf.agree(hold, tickets)),
+      balance: async (owner) => {
+        const balance = await this.#tried(async () => ok(await (await this.open()).journal.balance(owner)))
+        return balance.ok ? balance.value.user : 0n
+      },
+    })
+  }
+
+  /** Where it is not open yet. Rejects as the opener does. */
+  open(): Promise<Opened> {
+    this.#opened ??= this.#parts.open().then((database) => this.#begin(database))
+    return this.#opened
+  }
+
+  /** What is answered depends on the kind: see `CreditWish`. Refusals: those of each; `ledger-away`. */
+  wish(asker: CreditAsker, wish: CreditWish): Promise<Result<unknown>> {
+    return this.#tried(() => this.#answer(asker, wish))
+  }
+
+  async #answer({ key, address }: CreditAsker, wish: CreditWish): Promise<Result<unknown>> {
+    const { ownerOf, nowMs } = this.#parts
+    const owner = ownerOf(key)
+    if (wish.kind === 'puzzle') return ok(this.#grants.puzzle(key))
+    if (wish.kind === 'grant') return this.#grants.grant(key, { owner, address, proof: wish.proof })
+    const { database, shelf, settlements } = await this.open()
+    switch (wish.kind) {
+      case 'wallet': {
+        const credits = await readWallet(database, owner, key)
+        return ok(writeCredits({ owner, policy: this.#policy.version, ...credits }))
+      }
+      case 'history': {
+        const page = await readHistory(database, owner, wish.before)
+        return ok(writeCredits(page))
+      }
+      case 'began':
+        await shelf.began(wish.ticket, key)
+        return ok(null)
+      case 'over':
+        await shelf.over(wish.request, owner, nowMs())
+        await this.#release(wish.request)
+        return ok(null)
+      case 'settle': {
+        const settled = await settlements.settle(key, wish.receipt, wish.acknowledged)
+        if (!settled.ok) return settled
+        await this.#release(settled.value.request)
+        return ok(writeCredits(settled.value))
+      }
+      default:
+        return wish satisfies never
+    }
+  }
+
+  /** What is due by now: as many as there are. Returns how many events. */
+  async sweep(): Promise<number> {
+    const { database, journal, shelf } = await this.open()
+    const { nowMs } = this.#parts
+    let posted = 0
+    for (;;) {
+      const atMs = nowMs()
+      const due = await dueEvents(database, this.#policy, atMs, CREDIT_SWEEP_MANY)
+      const released = await shelf.releasable(atMs - this.#policy.releaseMs, CREDIT_SWEEP_MANY)
+      const releases = released.map((request) => ({ type: 'release', request, expired: false, atMs }) as const)
+      let done = 0
+      for (const event of [...due, ...releases]) {
+        const result = await journal.post(event)
+        if (result.ok && !result.value.again) done += 1
+      }
+      posted += done
+      if (done < CREDIT_SWEEP_MANY) return posted
+    }
+  }
+
+  /** After what was begun. */
+  async close(): Promise<void> {
+    if (this.#sweeping) clearInterval(this.#sweeping)
+    await this.#swept.catch(() => {})
+    const opened = await this.#opened?.catch(() => null)
+    await opened?.database.close()
+  }
+
+  #begin(database: LedgerDatabase): Opened {
+    const { policies, nowMs } = this.#parts
+    const shelf = new ReceiptShelf(database, this.#policy)
+    const settlements = new Settlements({ shelf, policies, verify: verifyText, nowMs })
+    this.#sweeping = setInterval(() => {
+      this.#swept = this.#swept.then(() => this.sweep()).catch((error: unknown) => console.error(error))
+    }, CREDIT_SWEEP_MS)
+    this.#sweeping.unref()
+    return { database, journal: new Journal(database, this.#policy), shelf, settlements }
+  }
+
+  /** A database that cannot be reached now takes nobody's work away. */
+  async #tried<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
+    try {
+      return await work()
+    } catch (error) {
+      console.error(error)
+      return fail('ledger-away', '')
+    }
+  }
+
+  /** What is left of a request that owes nothing any more. */
+  async #release(request: string): Promise<void> {
+    const { journal, shelf } = await this.open()
+    const atMs = this.#parts.nowMs()
+    for (const due of await shelf.releasable(atMs - this.#policy.releaseMs, 1, request)) {
+      await journal.post({ type: 'release', request: due, expired: false, atMs })
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Paid tickets and their receipts in the ledger's database, and what of them is due. Each change is one call, which also posts
+ * what it comes to. Verifies nothing and decides no price.
+ */
+import { sql } from 'kysely'
+import { type IssuePolicy, treasuryFloorMicro } from '../../web/rules/credit-policy.ts'
+import { CODES, type Code } from '../../web/wire/codes.ts'
+import type { PublicKeyText } from '../../web/wire/device-keys.ts'
+import {
+  type HoldEvent,
+  type LedgerEvent,
+  type LedgerOwner,
+  ledgerBodyOf,
+  ledgerIdOf,
+  type MicroCredits,
+} from '../../web/wire/ledger-events.ts'
+import { LEDGER_MICRO_MAX } from '../../web/wire/limits.ts'
+import { keyOfPeer } from '../../web/wire/peers.ts'
+import {
+  type Receipt,
+  type SignedAcknowledgement,
+  type SignedReceipt,
+  writeReceipt,
+} from '../../web/wire/receipt-bytes.ts'
+import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
+import { parseTicketClaims, type TicketClaims, ticketPayload } from '../../web/wire/tickets.ts'
+import type { LedgerDatabase } from './database.ts'
+
+/** What `credit_settle` ends a transaction with, so that nothing of it stays. */
+const REFUSED = 'WEFT1'
+
+export interface TicketToKeep {
+  readonly claims: Omit<TicketClaims, 'part'>
+  readonly workerOwner: LedgerOwner
+}
+
+export interface KeptTicket {
+  readonly claims: TicketClaims
+  readonly askerOwner: LedgerOwner
+  readonly workerOwner: LedgerOwner
+  /** It has a receipt with its worker's signature alone. */
+  readonly alone: boolean
+}
+
+export class ReceiptShelf {
+  readonly #database: LedgerDatabase
+  readonly #policy: IssuePolicy
+
+  constructor(database: LedgerDatabase, policy: IssuePolicy) {
+    this.#database = database
+    this.#policy = policy
+  }
+
+  /** All tickets of one plan; the value is the part of the first. Refusals: those of the hold; `posting-taken` where another owner has the request. */
+  async agree(hold: HoldEvent, tickets: readonly TicketToKeep[]): Promise<Result<number>> {
+    const kept = tickets.map(({ claims, workerOwner }) => {
+      return { id: claims.id, owner: workerOwner, claims: JSON.stringify(ticketPayload(claims)) }
+    })
+    const { rows } = await sql<{ code: string; first_part: number | null }>`
+      select * from credit_agree(${ledgerIdOf(hold)}, ${ledgerBodyOf(hold)}, ${hold.atMs}::bigint, ${this.#floor(hold.atMs)}::bigint,
+        ${LEDGER_MICRO_MAX}::bigint, ${JSON.stringify(kept)}::jsonb)
+    `.execute(this.#database.kysely)
+    const row = rows[0]
+    return row?.first_part == null ? fail(codeOf(row?.code), '') : ok(row.first_part)
+  }
+
+  async ticket(id: string): Promise<KeptTicket | null> {
+    const row = await this.#database.kysely
+      .selectFrom('ticket')
+      .select(['claims', 'part', 'asker_owner', 'worker_owner'])
+      .select(sql<boolean>`exists (select from receipt where receipt.ticket = ticket.id and not signed)`.as('alone'))
+      .where('id', '=', id)
+      .executeTakeFirst()
+    if (!row) return null
+    const read = parseTicketClaims({ ...(JSON.parse(row.claims) as object), part: row.part })
+    assert(read.ok, 'a ticket is read as it was kept')
+    return { claims: read.value, askerOwner: row.asker_owner, workerOwner: row.worker_owner, alone: row.alone }
+  }
+
+  /** Its worker has let it in. */
+  async began(id: string, worker: PublicKeyText): Promise<void> {
+    const ticket = await this.ticket(id)
+    if (ticket === null || keyOfPeer(ticket.claims.worker) !== worker) return
+    await this.#database.kysely.updateTable('ticket').set({ began: true }).where('id', '=', id).execute()
+  }
+
+  /** `again`: this very receipt was taken before. Refusals: those of the events; `posting-taken` where the ticket has another receipt. */
+  async settle(
+    { receipt, workerSignature, askerSignature }: SignedReceipt,
+    acknowledged: SignedAcknowledgement | null,
+    events: readonly LedgerEvent[],
+    atMs: number,
+  ): Promise<Result<{ readonly again: boolean }>> {
+    const posted = events.map((event) => ({ id: ledgerIdOf(event), body: ledgerBodyOf(event) }))
+    try {
+      const { rows } = await sql<{ code: string }>`
+        select credit_settle(${receipt.ticket}, ${bodyOf(receipt)}, ${workerSignature}, ${askerSignature},
+          ${acknowledged ? JSON.stringify(acknowledged) : null}, ${atMs}::bigint, ${this.#floor(atMs)}::bigint,
+          ${LEDGER_MICRO_MAX}::bigint, ${JSON.stringify(posted)}::jsonb) as code
+      `.execute(this.#database.kysely)
+      const code = rows[0]?.code
+      return code === 'ok' || code === 'again' ? ok({ again: code === 'again' }) : fail(codeOf(code), '')
+    } catch (error) {
+      if (error !== null && typeof error === 'object' && 'code' in error && error.code === REFUSED)
+        return fail(codeOf('message' in error ? error.message : null), '')
+      throw error
+    }
+  }
+
+  /** What of this part nobody has judged yet. */
+  async disputed(request: string, part: number): Promise<MicroCredits> {
+    const row = await this.#database.kysely
+      .selectFrom('dispute')
+      .select('micro')
+      .where('request', '=', request)
+      .where('part', '=', part)
+      .where('ended', '=', false)
+      .executeTakeFirst()
+    return row?.micro ?? 0n
+  }
+
+  /** Its asker wants no more of it. Where the request is another owner's nothing changes. */
+  async over(request: string, owner: LedgerOwner, atMs: number): Promise<void> {
+    await sql`
+      insert into request_over (request, at_ms)
+      select request, ${atMs}::bigint from hold where request = ${request} and owner = ${owner} and not ended
+      on conflict do nothing
+    `.execute(this.#database.kysely)
+  }
+
+  /**
+   * Requests that are over and owe nothing: every part that began has its receipt. At once where one began; where none did, as
+   * far as is known here, `releaseMs` later.
+   */
+  async releasable(beforeMs: number, many: number, request: string | null = null): Promise<readonly string[]> {
+    const { rows } = await sql<{ request: string }>`
+      select request_over.request from request_over join hold using (request)
+      where not hold.ended and (${request}::text is null or request_over.request = ${request}::text)
+        and (request_over.at_ms <= ${beforeMs}::bigint or exists (
+          select from ticket where ticket.request = hold.request and began
+        ))
+        and not exists (
+          select from ticket where ticket.request = hold.request and began
+            and not exists (select from receipt where receipt.ticket = ticket.id)
+        )
+      order by request_over.at_ms limit ${many}
+    `.execute(this.#database.kysely)
+    return rows.map((row) => row.request)
+  }
+
+  #floor(atMs: number): MicroCredits {
+    return treasuryFloorMicro(this.#policy, atMs)
+  }
+}
+
+/** Of a receipt alone, whoever has signed it. */
+function bodyOf(receipt: Receipt): string {
+  return writeReceipt({ receipt, workerSignature: '', askerSignature: null })
+}
+
+function codeOf(code: unknown): Code {
+  assert(
+    typeof code === 'string' && Object.hasOwn(CODES, code),
+    `the ledger refuses by known codes, and ${String(code)} is none`,
+  )
+  return code as Code
+}

@@ -1,0 +1,186 @@
+/** The server's credits with a played clock, over any ledger; and devices with real keys that hold, work and sign. */
+import { Credits } from '../../signal/credits/credits.ts'
+import { TicketDesk } from '../../signal/credits/ticket-desk.ts'
+import type { LedgerDatabase } from '../../signal/ledger/database.ts'
+import type { DeviceKey } from '../../web/account/device-key.ts'
+import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
+import { priceOfReceipt } from '../../web/rules/receipts.ts'
+import { type CreditWish, parseWallet, type Wallet } from '../../web/wire/credit-events.ts'
+import { toBase64Url } from '../../web/wire/device-keys.ts'
+import { keyOfPeer, type PeerId, peerIdOf } from '../../web/wire/peers.ts'
+import {
+  type Acknowledgement,
+  acknowledgementFields,
+  type Receipt,
+  receiptFields,
+  type SignedAcknowledgement,
+  type SignedReceipt,
+} from '../../web/wire/receipt-bytes.ts'
+import type { Result } from '../../web/wire/result.ts'
+import type { RoomId } from '../../web/wire/rooms.ts'
+import { readTicket, type TicketClaims } from '../../web/wire/tickets.ts'
+import { newKey, randomBytes } from './room-tabs.ts'
+
+export const DAY_MS = 86_400_000
+export const MODEL = { modelId: 'a'.repeat(64), layers: 24, activeParameters: 1_000_000_000 }
+
+export class Device {
+  readonly key: DeviceKey
+  readonly peer: PeerId
+  address = '203.0.113.7'
+
+  constructor(key: DeviceKey) {
+    this.key = key
+    this.peer = peerIdOf(key.name, toBase64Url(randomBytes(16)))
+  }
+
+  async sign(receipt: Receipt): Promise<string> {
+    return toBase64Url(await this.key.sign('receipt', receiptFields(receipt)))
+  }
+
+  async acknowledge(acknowledgement: Acknowledgement): Promise<SignedAcknowledgement> {
+    const signature = toBase64Url(await this.key.sign('acknowledge', acknowledgementFields(acknowledgement)))
+    return { acknowledgement, signature }
+  }
+}
+
+/** What is wished of a request, besides who asks. */
+export interface TownWish {
+  readonly request?: string
+  readonly room?: RoomId | null
+  readonly promptTokens?: number
+  readonly outputTokens?: number
+  readonly activeParameters?: number | null
+}
+
+export class Town {
+  readonly credits: Credits
+  readonly #desk: TicketDesk
+  /** Devices of one account. */
+  readonly #owners = new Map<string, string>()
+  nowMs = CREDIT_POLICY.epochZeroMs + 1_000
+
+  constructor(database: LedgerDatabase) {
+    // Who opened it closes it.
+    const open = async () => ({ kysely: database.kysely, close: async () => {} })
+    this.credits = new Credits({
+      open,
+      policies: [CREDIT_POLICY],
+      ownerOf: (key) => this.#owners.get(key) ?? key,
+      nowMs: () => this.nowMs,
+    })
+    this.#desk = new TicketDesk({ sign: async (claims) => unsigned(claims) }, this.credits.terms)
+  }
+
+  async device(): Promise<Device> {
+    return new Device(await newKey())
+  }
+
+  /** From now on both are of the account of the first. */
+  join(first: Device, second: Device): void {
+    this.#owners.set(second.key.name, first.key.name)
+  }
+
+  wish(device: Device, wish: CreditWish): Promise<Result<unknown>> {
+    return this.credits.wish({ key: device.key.name, address: device.address }, wish)
+  }
+
+  async wallet(device: Device): Promise<Wallet> {
+    const wallet = await this.wish(device, { kind: 'wallet' })
+    const read = wallet.ok ? parseWallet(wallet.value) : wallet
+    if (!read.ok) throw new Error(`${read.code} ${read.detail}`)
+    return read.value
+  }
+
+  /** The claims of a ticket for each worker, as both sides read them. */
+  async hire(asker: Device, workers: readonly Device[], wish: TownWish = {}): Promise<readonly TicketClaims[]> {
+    const { promptTokens = 100, outputTokens = 400, room = null, activeParameters = MODEL.activeParameters } = wish
+    const { modelId, layers } = MODEL
+    const request = wish.request ?? Buffer.from(randomBytes(16)).toString('hex')
+    const share = layers / workers.length
+    const isJob = workers.length === 1
+    const tickets = await this.#desk.issue(
+      {
+        request,
+        asker: asker.peer,
+        modelId,
+        layers,
+        room,
+        job: isJob ? 'chat' : null,
+        tokens: promptTokens + outputTokens,
+        outputTokens,
+        activeParameters,
+      },
+      workers.map(({ peer }, index) => ({
+        worker: peer,
+        span: { first: index * share, last: (index + 1) * share },
+        positions: promptTokens + outputTokens,
+      })),
+    )
+    return tickets.map(({ ticket }) => {
+      const claims = readTicket(ticket)
+      if (!claims.ok) throw new Error(claims.detail)
+      return claims.value
+    })
+  }
+
+  receipt(claims: TicketClaims, work: Partial<Receipt> = {}): Receipt {
+    const { id: ticket, request, part, asker, worker, modelId, span, job, pay } = claims
+    const counts = { promptTokens: 100, reusedTokens: 0, outputTokens: 64, ...work }
+    const price = pay.kind === 'paid' ? priceOfReceipt(CREDIT_POLICY, { ...counts, span }, pay) : 0n
+    return {
+      kind: job ?? 'stage',
+      request,
+      part,
+      ticket,
+      asker: keyOfPeer(asker) ?? '',
+      worker: keyOfPeer(worker) ?? '',
+      modelId,
+      span,
+      chainIn: toBase64Url(new Uint8Array(32).fill(1)),
+      chainOut: toBase64Url(new Uint8Array(32).fill(1)),
+      beganMs: this.nowMs - 2_000,
+      endedMs: this.nowMs,
+      micro: price,
+      policy: CREDIT_POLICY.version,
+      nonce: toBase64Url(randomBytes(16)),
+      ...counts,
+      ...work,
+    }
+  }
+
+  /** By its asker that it has so many tokens. */
+  acknowledged(claims: TicketClaims, asker: Device, outputTokens: number): Promise<SignedAcknowledgement> {
+    const { id: ticket, request, part, worker } = claims
+    const chain = toBase64Url(new Uint8Array(32).fill(2))
+    return asker.acknowledge({
+      request,
+      part,
+      ticket,
+      asker: asker.key.name,
+      worker: keyOfPeer(worker) ?? '',
+      outputTokens,
+      chain,
+    })
+  }
+
+  settle(
+    by: Device,
+    receipt: SignedReceipt,
+    acknowledged: SignedAcknowledgement | null = null,
+  ): Promise<Result<unknown>> {
+    return this.wish(by, { kind: 'settle', receipt, acknowledged })
+  }
+}
+
+export async function signedBy(worker: Device, asker: Device | null, receipt: Receipt): Promise<SignedReceipt> {
+  const askerSignature = asker ? await asker.sign(receipt) : null
+  return { receipt, workerSignature: await worker.sign(receipt), askerSignature }
+}
+
+/** As a JWT carries it; nobody verifies it here. */
+function unsigned(claims: TicketClaims): string {
+  const { id, asker, worker, modelId, outputTokens, ...rest } = claims
+  const payload = { ...rest, jti: id, sub: asker, aud: worker, model: modelId, output: outputTokens }
+  return `.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.`
+}
