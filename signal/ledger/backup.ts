@@ -1,6 +1,7 @@
 /**
- * A ledger as lines of text, and back: its journal, an event a line in the order in which they were posted, and last how many there
- * are and a hash over them. Events say all there is: whoever reads them again by the rules has the same ledger, in either database.
+ * A ledger as lines of text, and back: its journal, an event a line in the order in which they were posted; the paid tickets, their
+ * receipts and what of them is over; and last how many lines there are and a hash over them. Whoever reads them again by the rules
+ * has the same ledger, in either database.
  */
 import { createHash } from 'node:crypto'
 import { sql, type Transaction } from 'kysely'
@@ -13,35 +14,83 @@ import { callPost } from './journal.ts'
 import type { LedgerTables } from './tables.ts'
 
 const FORMAT = 'weft-ledger/1'
+/** Tables that the journal does not say; in the order in which they refer to each other. */
+const BESIDE = ['ticket', 'request_over', 'receipt'] as const
+/** What names a row of each, for one page after the other. */
+const PLACES = {
+  ticket: sql<string>`id`,
+  request_over: sql<string>`request`,
+  receipt: sql<string>`ticket || signed::text`,
+} as const
 
 /** Of one moment, also while others write. Each line ends with a newline. */
 export async function* backup({ kysely }: LedgerDatabase): AsyncGenerator<string, void, undefined> {
-  const newest = await kysely
-    .selectFrom('event')
-    .select(sql<bigint | null>`max(seq)`.as('seq'))
-    .executeTakeFirstOrThrow()
-  const hash = createHash('sha256')
-  let [seq, events] = [0n, 0]
-  yield `${JSON.stringify({ format: FORMAT })}\n`
-  for (;;) {
-    const rows = await kysely
-      .selectFrom('event')
-      .select(['seq', 'at_ms', 'body'])
-      .where('seq', '>', seq)
-      .where('seq', '<=', newest.seq ?? 0n)
-      .orderBy('seq')
-      .limit(LEDGER_PAGE_EVENTS)
-      .execute()
-    for (const row of rows) {
-      const line = `${JSON.stringify({ atMs: Number(row.at_ms), body: row.body })}\n`
+  const step = await kysely.startTransaction().setIsolationLevel('repeatable read').execute()
+  try {
+    const hash = createHash('sha256')
+    let [events, rows] = [0, 0]
+    const written = (said: unknown) => {
+      const line = `${JSON.stringify(said)}\n`
       hash.update(line)
-      yield line
-      seq = row.seq
+      return line
+    }
+    yield `${JSON.stringify({ format: FORMAT })}\n`
+    for await (const { at_ms, body } of paged(
+      (seq) => eventsAfter(step, seq),
+      ({ seq }) => seq,
+      0n,
+    )) {
+      yield written({ atMs: Number(at_ms), body })
       events += 1
     }
-    if (rows.length < LEDGER_PAGE_EVENTS) break
+    for (const table of BESIDE) {
+      for await (const { row } of paged(
+        (last) => rowsAfter(step, table, last),
+        (one) => one.place,
+        '',
+      )) {
+        yield written({ table, row })
+        rows += 1
+      }
+    }
+    yield `${JSON.stringify({ events, rows, sha256: hash.digest('hex') })}\n`
+  } finally {
+    await step.rollback().execute()
   }
-  yield `${JSON.stringify({ events, sha256: hash.digest('hex') })}\n`
+}
+
+/** Page by page, each from after the last one of that before. */
+async function* paged<Row, Place>(
+  read: (after: Place) => Promise<readonly Row[]>,
+  placeOf: (row: Row) => Place,
+  first: Place,
+): AsyncGenerator<Row, void, undefined> {
+  for (let after = first; ; ) {
+    const rows = await read(after)
+    yield* rows
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < LEDGER_PAGE_EVENTS) return
+    after = placeOf(last)
+  }
+}
+
+function eventsAfter(step: Transaction<LedgerTables>, seq: bigint) {
+  return step
+    .selectFrom('event')
+    .select(['seq', 'at_ms', 'body'])
+    .where('seq', '>', seq)
+    .orderBy('seq')
+    .limit(LEDGER_PAGE_EVENTS)
+    .execute()
+}
+
+async function rowsAfter(step: Transaction<LedgerTables>, table: (typeof BESIDE)[number], place: string) {
+  const name = sql.table(table)
+  const { rows } = await sql<{ row: Readonly<Record<string, unknown>>; place: string }>`
+    select row_to_json(one) as row, ${PLACES[table]} as place from ${name} as one
+    where ${PLACES[table]} > ${place} order by 2 limit ${LEDGER_PAGE_EVENTS}
+  `.execute(step)
+  return rows
 }
 
 /**
@@ -71,7 +120,7 @@ async function readInto(
   policy: IssuePolicy,
 ): Promise<number> {
   const hash = createHash('sha256')
-  let [number, events, ended] = [0, 0, false]
+  let [number, events, rows, ended] = [0, 0, 0, false]
   for await (const line of lines) {
     number += 1
     const wrong = (why: string): never => {
@@ -83,8 +132,14 @@ async function readInto(
     } else if (ended) wrong('it comes after the end.')
     else if ('events' in said) {
       ended = true
-      if (said['events'] !== events || said['sha256'] !== hash.digest('hex'))
-        wrong('lines before it are missing or changed.')
+      const whole = said['events'] === events && (said['rows'] ?? 0) === rows
+      if (!whole || said['sha256'] !== hash.digest('hex')) wrong('lines before it are missing or changed.')
+    } else if ('table' in said) {
+      const table = BESIDE.find((one) => one === said['table']) ?? wrong('it is of no table.')
+      const put = sql`insert into ${sql.table(table)} select * from json_populate_record(null::${sql.table(table)}, ${JSON.stringify(said['row'])}::json)`
+      await put.execute(step).catch((error: unknown) => wrong(`it fits nothing (${String(error)}).`))
+      hash.update(`${line}\n`)
+      rows += 1
     } else {
       const { atMs, body } = said
       const event = typeof body === 'string' ? readLedgerEvent(body, Number(atMs)) : wrong('it has no event.')

@@ -21,11 +21,11 @@ async function check(ledger: LedgerDatabase): Promise<Result<string>> {
   const beganMs = performance.now()
   const checked = await fsck(ledger, CREDIT_POLICY)
   if (!checked.ok) return checked
-  const { events, postings, owners, books } = checked.value
+  const { events, postings, owners, receipts, books } = checked.value
   const credits = (micro: bigint) => `${Number(micro) / Number(MICRO_PER_CREDIT)} credits`
   const seconds = ((performance.now() - beganMs) / 1_000).toFixed(1)
   return ok(
-    `The ledger is right: ${events} events, ${postings} postings, ${owners} owners, looked through in ${seconds} s.\n` +
+    `The ledger is right: ${events} events, ${postings} postings, ${owners} owners, ${receipts} receipts, looked through in ${seconds} s.\n` +
       `Given out and not back: ${credits(-books.treasury)}; burned: ${credits(books.burn)}.`,
   )
 }

@@ -1,19 +1,21 @@
 /**
  * Proves that a ledger is right: every event of the journal again, by the rules alone, and what is kept beside it must be what
- * they come to. Reads only. Stops at the first contradiction.
+ * they come to, receipts and their signatures too. Reads only. Stops at the first contradiction.
  */
 import { sql } from 'kysely'
-import type { IssuePolicy } from '../../web/rules/credit-policy.ts'
+import { CREDIT_POLICY, type CreditPolicy, type IssuePolicy } from '../../web/rules/credit-policy.ts'
 import { type Balance, Books, EMPTY_BALANCE } from '../../web/rules/ledger.ts'
 import { ledgerIdOf, type Posting, readLedgerEvent } from '../../web/wire/ledger-events.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
 import { LEDGER_PAGE_EVENTS } from '../config.ts'
 import type { LedgerDatabase } from './database.ts'
+import { receiptsWrong } from './fsck-receipts.ts'
 
 export interface LedgerFacts {
   readonly events: number
   readonly postings: number
   readonly owners: number
+  readonly receipts: number
   readonly books: Books
 }
 
@@ -27,7 +29,11 @@ interface EventRow {
 }
 
 /** Of one moment, also while others write. Refusals: `ledger-damaged`, with the first contradiction. */
-export async function fsck({ kysely }: LedgerDatabase, policy: IssuePolicy): Promise<Result<LedgerFacts>> {
+export async function fsck(
+  { kysely }: LedgerDatabase,
+  policy: IssuePolicy,
+  policies: readonly CreditPolicy[] = [CREDIT_POLICY],
+): Promise<Result<LedgerFacts>> {
   const snapshot = kysely.transaction().setIsolationLevel('repeatable read')
   return snapshot.execute(async (step): Promise<Result<LedgerFacts>> => {
     const books = new Books(policy)
@@ -77,7 +83,9 @@ export async function fsck({ kysely }: LedgerDatabase, policy: IssuePolicy): Pro
       ) ??
       difference('The grant of', amounts(kept.grants.map((row) => [row.device, row.left_micro])), amounts(books.grants))
     if (wrong !== null) return damaged(wrong)
-    return ok({ events, postings, owners: books.balances.size, books })
+    const receipts = await receiptsWrong(step, policies)
+    if (typeof receipts === 'string') return damaged(receipts)
+    return ok({ events, postings, owners: books.balances.size, receipts, books })
   })
 }
 

@@ -4,7 +4,9 @@ import { backup, restore } from '../../signal/ledger/backup.ts'
 import { type LedgerDatabase, openLedger } from '../../signal/ledger/database.ts'
 import { fsck } from '../../signal/ledger/fsck.ts'
 import { Journal } from '../../signal/ledger/journal.ts'
+import { CREDIT_POLICY, type IssuePolicy } from '../../web/rules/credit-policy.ts'
 import { ok } from '../../web/wire/result.ts'
+import { signedBy, Town } from '../support/credit-town.ts'
 import { readLedgerTable } from '../support/ledger-table.ts'
 import { LEDGER_TABLES, TABLE_POLICY } from '../support/ledger-tables.ts'
 import { closeLedger, emptiedLedger } from '../support/memory-ledger.ts'
@@ -56,6 +58,35 @@ describe('a backup', () => {
     expect(await written(other)).toEqual(lines)
   })
 
+  it('has the receipts too, and a receipt that comes after a restore is settled', async () => {
+    const database = await emptiedLedger()
+    const town = new Town(database)
+    const [asker, worker] = [await town.device(), await town.device()]
+    await new Journal(database, CREDIT_POLICY).post({
+      type: 'grant',
+      device: asker.key.name,
+      owner: asker.key.name,
+      micro: 1_000_000n,
+      forMs: 1_000_000_000,
+      atMs: town.nowMs,
+    })
+    const [before] = await town.hire(asker, [worker])
+    const [after] = await town.hire(asker, [worker])
+    if (!before || !after) throw new Error('nobody was hired')
+    const settled = await signedBy(worker, asker, town.receipt(before))
+    expect(await town.settle(worker, settled)).toMatchObject({ ok: true })
+    await town.wish(asker, { kind: 'over', request: after.request })
+    const texts = await written(database)
+    await town.credits.close()
+    const again = new Town(await emptiedOf(texts, CREDIT_POLICY))
+    expect(await again.settle(worker, settled)).toMatchObject({ ok: true, value: { again: true } })
+    const late = await signedBy(worker, asker, again.receipt(after))
+    expect(await again.settle(worker, late)).toMatchObject({ ok: true, value: { again: false } })
+    expect(await again.wallet(asker)).toMatchObject({ held: [{ request: before.request }] })
+    expect(await fsck(database, CREDIT_POLICY)).toMatchObject({ ok: true })
+    await again.credits.close()
+  })
+
   it('is restored into an empty ledger only', async () => {
     const database = await emptiedOf(lines)
     expect(await restore(database, given(lines), TABLE_POLICY)).toMatchObject({ ok: false, code: 'ledger-taken' })
@@ -91,8 +122,8 @@ describe('a backup', () => {
   })
 })
 
-async function emptiedOf(texts: readonly string[]): Promise<LedgerDatabase> {
+async function emptiedOf(texts: readonly string[], policy: IssuePolicy = TABLE_POLICY): Promise<LedgerDatabase> {
   const database = await emptiedLedger()
-  expect(await restore(database, given(texts), TABLE_POLICY)).toMatchObject({ ok: true })
+  expect(await restore(database, given(texts), policy)).toMatchObject({ ok: true })
   return database
 }

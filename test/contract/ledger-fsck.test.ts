@@ -6,7 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { LedgerDatabase } from '../../signal/ledger/database.ts'
 import { fsck } from '../../signal/ledger/fsck.ts'
 import { Journal } from '../../signal/ledger/journal.ts'
+import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 import { Books } from '../../web/rules/ledger.ts'
+import { RECEIPT_ALONE_MS } from '../../web/wire/limits.ts'
+import { signedBy, Town } from '../support/credit-town.ts'
 import { randomLedgerEvents } from '../support/ledger-events.ts'
 import { readLedgerTable } from '../support/ledger-table.ts'
 import { LEDGER_TABLES, TABLE_POLICY } from '../support/ledger-tables.ts'
@@ -116,6 +119,68 @@ describe('a ledger that was looked through', () => {
     const database = await told(STORY)
     await runSql(database, ...open, ...statements)
     const checked = await fsck(database, TABLE_POLICY)
+    expect(checked).toMatchObject({ ok: false, code: 'ledger-damaged', detail: expect.stringMatching(says) })
+  })
+})
+
+describe('the receipts of a ledger', () => {
+  async function paid(): Promise<{ readonly database: LedgerDatabase; readonly town: Town }> {
+    const database = await emptiedLedger()
+    const town = new Town(database)
+    const [asker, worker] = [await town.device(), await town.device()]
+    const device = asker.key.name
+    const gift = { micro: 10_000_000n, forMs: 1_000_000, atMs: town.nowMs }
+    await new Journal(database, CREDIT_POLICY).post({ type: 'grant', device, owner: device, ...gift })
+    const [both] = await town.hire(asker, [worker])
+    const [alone] = await town.hire(asker, [worker])
+    if (!both || !alone) throw new Error('nobody was hired')
+    await town.settle(worker, await signedBy(worker, asker, town.receipt(both)))
+    const half = await signedBy(worker, null, town.receipt(alone))
+    town.nowMs += RECEIPT_ALONE_MS
+    await town.settle(worker, half, await town.acknowledged(alone, asker, 48))
+    await town.credits.close()
+    return { database, town }
+  }
+
+  it('are counted where they are right', async () => {
+    const { database } = await paid()
+    expect(await fsck(database, CREDIT_POLICY)).toMatchObject({ ok: true, value: { receipts: 2 } })
+    await expect(runSql(database, 'delete from receipt')).rejects.toThrow()
+  })
+
+  const open = 'alter table receipt disable trigger all'
+  it.each<[string, string, RegExp]>([
+    ['one that was taken away', 'delete from receipt where signed', /paid without a receipt/],
+    [
+      'one with another price',
+      `update receipt set body = regexp_replace(body, '"micro":"\\d+"', '"micro":"5"')`,
+      /receipt-price/,
+    ],
+    [
+      'one that counts more',
+      `update receipt set body = replace(body, '"outputTokens":64', '"outputTokens":9000')`,
+      /receipt-inflated/,
+    ],
+    [
+      'one whose time was changed',
+      `update receipt set body = replace(body, '"endedMs":1', '"endedMs":2')`,
+      /worker has not/,
+    ],
+    [
+      "one with the worker's signature for both",
+      'update receipt set asker_signature = worker_signature where signed',
+      /asker has not signed the receipt/,
+    ],
+    ['one that nobody acknowledged', 'update receipt set acknowledged = null where not signed', /nobody has ack/],
+    [
+      'one whose acknowledgement was raised',
+      `update receipt set acknowledged = replace(acknowledged, '"outputTokens":48', '"outputTokens":64') where not signed`,
+      /asker has not signed what/,
+    ],
+  ])('%s is found', async (_title, statement, says) => {
+    const { database } = await paid()
+    await runSql(database, open, statement)
+    const checked = await fsck(database, CREDIT_POLICY)
     expect(checked).toMatchObject({ ok: false, code: 'ledger-damaged', detail: expect.stringMatching(says) })
   })
 })

@@ -21,7 +21,6 @@ import type { RoomId } from '../../web/wire/rooms.ts'
 import { readTicket, type TicketClaims } from '../../web/wire/tickets.ts'
 import { newKey, randomBytes } from './room-tabs.ts'
 
-export const DAY_MS = 86_400_000
 export const MODEL = { modelId: 'a'.repeat(64), layers: 24, activeParameters: 1_000_000_000 }
 
 export class Device {

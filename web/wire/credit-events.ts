@@ -18,13 +18,7 @@ import {
 } from './limits.ts'
 import type { RequestId } from './peer-frame.ts'
 import { peerReaderOf } from './peers.ts'
-import {
-  parseAcknowledgement,
-  parseReceipt,
-  type SignedAcknowledgement,
-  type SignedReceipt,
-  writeReceipt,
-} from './receipt-bytes.ts'
+import { parseAcknowledgement, parseReceipt, type SignedAcknowledgement, type SignedReceipt } from './receipt-bytes.ts'
 import type { Result } from './result.ts'
 
 /**
@@ -214,11 +208,6 @@ export function parseSettled(value: unknown): Result<Settled> {
     const [settledMicro, disputedMicro] = [micro(fields, 'settledMicro'), micro(fields, 'disputedMicro')]
     return { settledMicro, disputedMicro, again: flag(fields, 'again') }
   })
-}
-
-/** A receipt as an object that `parseReceipt` reads. */
-export function receiptToJson(signed: SignedReceipt): unknown {
-  return JSON.parse(writeReceipt(signed))
 }
 
 function entryOf(fields: Fields): WalletEntry {

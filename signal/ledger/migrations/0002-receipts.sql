@@ -33,6 +33,9 @@ create table receipt (
   primary key (ticket, signed)
 );
 
+create trigger receipt_only_added before update or delete or truncate on receipt
+  for each statement execute function ledger_only_added();
+
 -- Sets the worst case aside, unless it is already, and keeps the tickets. The code, and the part of the first of them.
 create function credit_agree(
   hold_id text, hold_body text, at_ms bigint, treasury_floor bigint, micro_max bigint, tickets jsonb,
