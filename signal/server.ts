@@ -58,7 +58,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   const credits = new Credits({
     open: () => openOrThrow(config.ledger),
     policies: [CREDIT_POLICY],
-    ownerOf: (key) => accounts.ownerOf(key),
+    ownersOf: (key) => accounts.ownersOf(key),
     nowMs: Date.now,
   })
   // What waits in it for its time; in memory nothing can.

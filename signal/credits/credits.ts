@@ -24,7 +24,8 @@ export interface CreditsParts {
   readonly open: () => Promise<LedgerDatabase>
   /** The newest first: it is what is paid from now on. */
   readonly policies: readonly [CreditPolicy, ...CreditPolicy[]]
-  readonly ownerOf: (key: PublicKeyText) => LedgerOwner
+  /** Whose credits a device may use: its account first, then what it had before it came into one. */
+  readonly ownersOf: (key: PublicKeyText) => readonly [LedgerOwner, ...LedgerOwner[]]
   readonly nowMs: () => number
 }
 
@@ -51,13 +52,13 @@ export class Credits {
   #swept: Promise<unknown> = Promise.resolve()
 
   constructor(parts: CreditsParts) {
-    const { ownerOf, nowMs, policies } = parts
+    const { ownersOf, nowMs, policies } = parts
     this.#parts = parts
     this.#policy = policies[0]
     this.#grants = new Grants({ journal: async () => (await this.open()).journal, policy: this.#policy, nowMs })
     this.terms = new LedgerTerms({
       policy: this.#policy,
-      ownerOf,
+      ownersOf,
       nowMs,
       keep: (hold, tickets) => this.#tried(async () => (await this.open()).shelf.agree(hold, tickets)),
       balance: async (owner) => {
@@ -79,25 +80,26 @@ export class Credits {
   }
 
   async #answer({ key, address }: CreditAsker, wish: CreditWish): Promise<Result<unknown>> {
-    const { ownerOf, nowMs } = this.#parts
-    const owner = ownerOf(key)
+    const { ownersOf, nowMs } = this.#parts
+    const owners = ownersOf(key)
+    const [owner] = owners
     if (wish.kind === 'puzzle') return ok(this.#grants.puzzle(key))
     if (wish.kind === 'grant') return this.#grants.grant(key, { owner, address, proof: wish.proof })
     const { database, shelf, settlements } = await this.open()
     switch (wish.kind) {
       case 'wallet': {
-        const credits = await readWallet(database, owner, key)
+        const credits = await readWallet(database, owners, key)
         return ok(writeCredits({ owner, policy: this.#policy.version, ...credits }))
       }
       case 'history': {
-        const page = await readHistory(database, owner, wish.before)
+        const page = await readHistory(database, owners, wish.before)
         return ok(writeCredits(page))
       }
       case 'began':
         await shelf.began(wish.ticket, key)
         return ok(null)
       case 'over':
-        await shelf.over(wish.request, owner, nowMs())
+        await shelf.over(wish.request, owners, nowMs())
         await this.#release(wish.request)
         return ok(null)
       case 'settle': {

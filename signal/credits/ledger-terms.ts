@@ -16,7 +16,8 @@ export interface LedgerTermsParts {
   /** That can be spent. */
   readonly balance: (owner: LedgerOwner) => Promise<MicroCredits>
   readonly policy: CreditPolicy
-  readonly ownerOf: (key: PublicKeyText) => LedgerOwner
+  /** Whose credits a device may use, in this order; the first is the account that its work is for. */
+  readonly ownersOf: (key: PublicKeyText) => readonly [LedgerOwner, ...LedgerOwner[]]
   readonly nowMs: () => number
 }
 
@@ -34,7 +35,9 @@ export class LedgerTerms implements Terms {
     const { activeParameters, room } = wish
     if (room !== null) return true
     if (!activeParameters) return false
-    return (await balance(this.#ownerOf(wish.asker))) >= holdOf(policy, { ...wish, activeParameters })
+    const micro = holdOf(policy, { ...wish, activeParameters })
+    const balances = await Promise.all(this.#ownersOf(wish.asker).map(balance))
+    return balances.some((user) => user >= micro)
   }
 
   async agree(wish: TicketWish, tickets: readonly Ticket[]): Promise<readonly TicketTerms[]> {
@@ -73,13 +76,15 @@ export class LedgerTerms implements Terms {
     const { request, asker, modelId, room, job, outputTokens } = wish
     const pay = this.#payFor(wish)
     const micro = holdOf(policy, wish)
-    const owner = this.#ownerOf(asker)
     const kept = owed.map((ticket) => ({
       claims: { ...ticket, request, asker, modelId, room, job, outputTokens, pay },
       workerOwner: this.#ownerOf(ticket.worker),
     }))
-    const agreed = await keep({ type: 'hold', request, owner, micro, forMs: policy.holdForMs, atMs: nowMs() }, kept)
-    return agreed.ok ? agreed.value : null
+    for (const owner of this.#ownersOf(asker)) {
+      const agreed = await keep({ type: 'hold', request, owner, micro, forMs: policy.holdForMs, atMs: nowMs() }, kept)
+      if (agreed.ok) return agreed.value
+    }
+    return null
   }
 
   #payFor({ activeParameters, layers }: { readonly activeParameters: number; readonly layers: number }): TicketPay {
@@ -87,7 +92,10 @@ export class LedgerTerms implements Terms {
   }
 
   #ownerOf(peer: PeerId): LedgerOwner {
-    const key = keyOfPeer(peer)
-    return key === null ? peer : this.#parts.ownerOf(key)
+    return this.#ownersOf(peer)[0]
+  }
+
+  #ownersOf(peer: PeerId): readonly [LedgerOwner, ...LedgerOwner[]] {
+    return this.#parts.ownersOf(keyOfPeer(peer) ?? peer)
   }
 }

@@ -120,10 +120,10 @@ export class ReceiptShelf {
   }
 
   /** Its asker wants no more of it. Where the request is another owner's nothing changes. */
-  async over(request: string, owner: LedgerOwner, atMs: number): Promise<void> {
+  async over(request: string, owners: readonly LedgerOwner[], atMs: number): Promise<void> {
     await sql`
       insert into request_over (request, at_ms)
-      select request, ${atMs}::bigint from hold where request = ${request} and owner = ${owner} and not ended
+      select request, ${atMs}::bigint from hold where request = ${request} and owner in (${sql.join(owners)}) and not ended
       on conflict do nothing
     `.execute(this.#database.kysely)
   }

@@ -9,18 +9,20 @@ import type { LedgerDatabase } from './database.ts'
 
 export type OwnedCredits = Omit<Wallet, 'owner' | 'policy'>
 
-/** `device`: whose gift is told. */
+/** `owners`: all that are one person's. `device`: whose gift is told. */
 export async function readWallet(
   { kysely }: LedgerDatabase,
-  owner: LedgerOwner,
+  owners: readonly LedgerOwner[],
   device: string,
 ): Promise<OwnedCredits> {
-  const balance = await kysely.selectFrom('balance').selectAll().where('owner', '=', owner).executeTakeFirst()
+  const balances = await kysely.selectFrom('balance').selectAll().where('owner', 'in', owners).execute()
+  const sum = (of: (balance: (typeof balances)[number]) => bigint) =>
+    balances.reduce((total, one) => total + of(one), 0n)
   const given = await kysely.selectFrom('grant_given').selectAll().where('device', '=', device).executeTakeFirst()
   const held = await kysely
     .selectFrom('hold')
     .selectAll()
-    .where('owner', '=', owner)
+    .where('owner', 'in', owners)
     .where('ended', '=', false)
     .orderBy('until_ms', 'desc')
     .limit(WALLET_PAGE_MAX)
@@ -28,7 +30,7 @@ export async function readWallet(
   const escrows = await kysely
     .selectFrom('settlement')
     .selectAll()
-    .where('worker', '=', owner)
+    .where('worker', 'in', owners)
     .where('vested', '=', false)
     .where('micro', '>', 0n)
     .orderBy('vest_ms', 'desc')
@@ -37,20 +39,20 @@ export async function readWallet(
   const disputes = await kysely
     .selectFrom('dispute')
     .selectAll()
-    .where((where) => where.or([where('owner', '=', owner), where('worker', '=', owner)]))
+    .where((where) => where.or([where('owner', 'in', owners), where('worker', 'in', owners)]))
     .where('ended', '=', false)
     .limit(WALLET_PAGE_MAX)
     .execute()
   return {
-    userMicro: balance?.user_micro ?? 0n,
-    heldMicro: balance?.hold_micro ?? 0n,
-    escrowMicro: balance?.escrow_micro ?? 0n,
-    disputedMicro: balance?.dispute_micro ?? 0n,
+    userMicro: sum((one) => one.user_micro),
+    heldMicro: sum((one) => one.hold_micro),
+    escrowMicro: sum((one) => one.escrow_micro),
+    disputedMicro: sum((one) => one.dispute_micro),
     grant: given ? { leftMicro: given.left_micro, untilMs: Number(given.until_ms) } : null,
     held: held.map((row) => ({ request: row.request, micro: row.left_micro, untilMs: Number(row.until_ms) })),
     escrows: escrows.map(({ request, part, micro, vest_ms }) => ({ request, part, micro, vestMs: Number(vest_ms) })),
     disputes: disputes.map(({ request, part, micro, worker }) => {
-      return { request, part, micro, side: worker === owner ? 'worker' : 'asker' }
+      return { request, part, micro, side: owners.includes(worker) ? 'worker' : 'asker' }
     }),
   }
 }
@@ -70,13 +72,13 @@ interface EntryRow {
 /** Newest first, of before this entry. */
 export async function readHistory(
   { kysely }: LedgerDatabase,
-  owner: LedgerOwner,
+  owners: readonly LedgerOwner[],
   before: number | null,
 ): Promise<WalletPage> {
   const { rows } = await sql<EntryRow>`
     with own as (
       select event as seq, json_agg(json_build_object('kind', kind, 'micro', micro::text)) as lines
-      from posting where owner = ${owner} and (${before}::bigint is null or event < ${before}::bigint)
+      from posting where owner in (${sql.join(owners)}) and (${before}::bigint is null or event < ${before}::bigint)
       group by event order by event desc limit ${WALLET_PAGE_MAX + 1}
     )
     select event.seq, event.type, event.at_ms, event.body, own.lines,

@@ -55,11 +55,11 @@ export class Accounts {
     return ok([...claims].flatMap((id) => chainOf(this.#kept.get(id))).slice(0, ACCOUNT_CLAIMS_MAX))
   }
 
-  /** To which account credits of this device belong: the one that it has told of itself; else the device is its own. */
-  ownerOf(key: PublicKeyText): AccountId {
+  /** Whose credits this device may use: the account that it has told of itself, then its own from before that. */
+  ownersOf(key: PublicKeyText): readonly [AccountId, ...AccountId[]] {
     const account = this.#own.get(key)
     const set = account === undefined ? undefined : this.#kept.get(account)
-    return set?.devices.includes(key) ? set.account : key
+    return set?.devices.includes(key) && set.account !== key ? [set.account, key] : [key]
   }
 
   close(): Promise<void> {

@@ -103,6 +103,24 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       expect((await hired()).pay).toEqual({ kind: 'own' })
     })
 
+    it('a device that comes into an account keeps what it had, and uses what the account has first', async () => {
+      const first = await town.device()
+      town.join(first, asker)
+      const own = (await town.wallet(asker)).userMicro
+      expect(await town.wallet(first)).toMatchObject({ userMicro: 0n })
+      expect((await hired()).pay.kind).toBe('paid')
+      expect((await town.wallet(asker)).userMicro).toBeLessThan(own)
+      expect(await gift(first)).toEqual(ok(null))
+      const before = (await town.wallet(asker)).userMicro
+      const { request } = await hired()
+      expect((await town.wallet(first)).held.map((one) => one.request)).toEqual([request])
+      await town.wish(asker, { kind: 'over', request })
+      town.nowMs += CREDIT_POLICY.releaseMs
+      await town.credits.sweep()
+      expect((await town.wallet(asker)).userMicro).toBe(before)
+      await isRight()
+    })
+
     it('work for nothing is short', async () => {
       const unpaid = await hired({ activeParameters: null })
       expect([unpaid.outputTokens, unpaid.positions]).toEqual([

@@ -65,7 +65,10 @@ export class Town {
     this.credits = new Credits({
       open,
       policies: [CREDIT_POLICY],
-      ownerOf: (key) => this.#owners.get(key) ?? key,
+      ownersOf: (key) => {
+        const owner = this.#owners.get(key) ?? key
+        return owner === key ? [key] : [owner, key]
+      },
       nowMs: () => this.nowMs,
     })
     this.#desk = new TicketDesk({ sign: async (claims) => unsigned(claims) }, this.credits.terms)
