@@ -70,8 +70,14 @@ export class Credits {
 
   /** Where it is not open yet. Rejects as the opener does. */
   open(): Promise<Opened> {
-    this.#opened ??= this.#parts.open().then((database) => this.#begin(database))
-    return this.#opened
+    if (this.#opened) return this.#opened
+    const opened = this.#parts.open().then((database) => this.#begin(database))
+    this.#opened = opened
+    // The next who needs it tries again.
+    opened.catch(() => {
+      if (this.#opened === opened) this.#opened = null
+    })
+    return opened
   }
 
   /** What is answered depends on the kind: see `CreditWish`. Refusals: those of each; `ledger-away`. */

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, vi } from 'vitest'
 import { MemoryAccountStore } from '../../signal/accounts/store.ts'
 import { Accounts } from '../../signal/sockets/accounts.ts'
-import { Hub } from '../../signal/sockets/hub.ts'
+import { Hub, type HubParts } from '../../signal/sockets/hub.ts'
 import { TicketMint } from '../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey } from '../../web/account/device-key.ts'
 import { SignalClient } from '../../web/mesh/signal-client.ts'
@@ -63,6 +63,8 @@ export interface JobTab {
   offer(offers: readonly JobOffer[], room?: RoomId | null): Promise<void>
 }
 
+type MakeCredits = (nowMs: () => number) => HubParts['credits']
+
 export class JobServer {
   /** Moved by the test. */
   nowMs = 1_000_000
@@ -70,15 +72,17 @@ export class JobServer {
   readonly #server: HttpServer
   readonly hub: Hub
 
-  private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts) {
+  private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, credits: MakeCredits) {
     this.#server = server
-    this.hub = new Hub({ server, mint, credits: NO_CREDITS, accounts, iceServers: () => [], nowMs: () => this.nowMs })
+    const nowMs = () => this.nowMs
+    this.hub = new Hub({ server, mint, credits: credits(nowMs), accounts, iceServers: () => [], nowMs })
   }
 
-  static async start(): Promise<JobServer> {
+  /** `credits`: over its clock; all work is free without. */
+  static async start(credits: MakeCredits = () => NO_CREDITS): Promise<JobServer> {
     const server = createServer()
     const mint = await TicketMint.create(() => 1_000_000)
-    const own = new JobServer(server, mint, await Accounts.open(new MemoryAccountStore()))
+    const own = new JobServer(server, mint, await Accounts.open(new MemoryAccountStore()), credits)
     await new Promise<void>((done) => server.listen(0, done))
     return own
   }
