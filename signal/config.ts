@@ -73,6 +73,8 @@ export interface Config {
   readonly addDefault: boolean
   readonly ice: IceConfig
   readonly ledger: LedgerPlace
+  /** Proxies of the operator before this server, each of which adds to `X-Forwarded-For`. */
+  readonly proxies: number
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -87,11 +89,14 @@ export function readConfig(environment: Environment = process.env): Result<Confi
   const allowSoftwareAdapter = environment['WEFT_ALLOW_SOFTWARE_ADAPTER'] === '1'
   const ice = readIce(environment)
   if (!ice.ok) return ice
+  const proxiesText = environment['WEFT_PROXIES'] || '0'
+  if (!/^[0-8]$/.test(proxiesText)) return fail('request-invalid', `WEFT_PROXIES is "${proxiesText}", not 0 to 8.`)
   const ledger = readLedger(environment, dataDir)
   if (!ledger.ok) return ledger
   return ok({
     ice: ice.value,
     ledger: ledger.value,
+    proxies: Number(proxiesText),
     port,
     host: null,
     dataDir,

@@ -63,7 +63,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   })
   // What waits in it for its time; in memory nothing can.
   if (config.ledger.kind !== 'memory') await credits.open()
-  const hub = new Hub({ server, mint, credits, accounts, iceServers, nowMs: Date.now })
+  const hub = new Hub({ server, mint, credits, accounts, iceServers, nowMs: Date.now, proxies: config.proxies })
   const port = await listen(server, config)
   if (config.addDefault) mirror.addDefaultWhenEmpty()
   let closing: Promise<void> | null = null

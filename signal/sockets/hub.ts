@@ -38,6 +38,7 @@ import {
 import type { Credits } from '../credits/credits.ts'
 import { TicketDesk } from '../credits/ticket-desk.ts'
 import type { Accounts } from './accounts.ts'
+import { addressOf } from './address-of.ts'
 import { CensusDesk } from './census-desk.ts'
 import { JobDesk } from './jobs.ts'
 import { Planner } from './planner.ts'
@@ -54,6 +55,8 @@ export interface HubParts {
   readonly accounts: Accounts
   readonly iceServers: (peer: PeerId) => readonly IceServer[]
   readonly nowMs: () => number
+  /** As `Config`. */
+  readonly proxies: number
 }
 
 export class Hub {
@@ -242,7 +245,10 @@ export class Hub {
       if (typeof reply !== 'function') return
       const wish = parseCreditWish(value)
       const key = peer === null ? null : keyOfPeer(peer)
-      const { address } = socket.handshake
+      const { address: remote, headers } = socket.handshake
+      const forwarded = headers['x-forwarded-for']
+      const said = Array.isArray(forwarded) ? forwarded.join(',') : forwarded
+      const address = addressOf(remote, said, this.#parts.proxies)
       if (key === null) reply(fail('not-proven', ''))
       else reply(wish.ok ? await this.#parts.credits.wish({ key, address }, wish.value) : wish)
     })

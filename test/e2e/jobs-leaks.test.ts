@@ -91,6 +91,7 @@ beforeAll(async () => {
     allowSoftwareAdapter: true,
     addDefault: false,
     ledger: { kind: 'folder', dataDir },
+    proxies: 0,
   })
   proxy = await recordBefore(port)
   browser = await launchChromium()

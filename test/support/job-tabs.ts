@@ -75,7 +75,7 @@ export class JobServer {
   private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, credits: MakeCredits) {
     this.#server = server
     const nowMs = () => this.nowMs
-    this.hub = new Hub({ server, mint, credits: credits(nowMs), accounts, iceServers: () => [], nowMs })
+    this.hub = new Hub({ server, mint, credits: credits(nowMs), accounts, iceServers: () => [], nowMs, proxies: 0 })
   }
 
   /** `credits`: over its clock; all work is free without. */

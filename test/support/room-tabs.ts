@@ -79,7 +79,15 @@ export class RoomServer {
   private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, nowMs: number) {
     this.nowMs = nowMs
     this.#server = server
-    this.hub = new Hub({ server, mint, credits: NO_CREDITS, accounts, iceServers: () => [], nowMs: () => this.nowMs })
+    this.hub = new Hub({
+      server,
+      mint,
+      credits: NO_CREDITS,
+      accounts,
+      iceServers: () => [],
+      nowMs: () => this.nowMs,
+      proxies: 0,
+    })
   }
 
   /** `store`: of accounts; what one server has kept another one finds. */

@@ -64,6 +64,7 @@ export async function startTestServer(settings: Partial<Config> = {}, parts: Ser
     allowSoftwareAdapter: true,
     addDefault: false,
     ledger: { kind: 'memory' },
+    proxies: 0,
     ...settings,
   }
   const server = await startServer(config, parts)

@@ -40,6 +40,7 @@ describe('over real sockets', () => {
       server,
       mint,
       credits: NO_CREDITS,
+      proxies: 0,
       accounts: await Accounts.open(new MemoryAccountStore()),
       iceServers: () => [],
       nowMs: () => nowMs,

@@ -46,6 +46,7 @@ beforeEach(async () => {
     server,
     mint,
     credits: NO_CREDITS,
+    proxies: 0,
     accounts: await Accounts.open(new MemoryAccountStore()),
     iceServers: () => ICE,
     nowMs: () => nowMs,
