@@ -227,6 +227,8 @@ export const CODES = {
   'receipt-unsigned': ['The asker has signed nothing of this.', 'Nothing was settled.'],
   'grant-proof': ['The proof of work does not hold.', 'Ask for a new puzzle.'],
   'grant-many': ['Too many devices of this network got credits today.', 'Try again tomorrow.'],
+  'receipt-chain': ['The receipt is over another answer than its asker has.', 'Nothing was settled.'],
+  'receipt-second': ['Another receipt of this work was signed before.', 'Nothing was settled.'],
   'work-free': ['Nothing is paid for this work.', 'Nothing was settled.'],
   'receipt-price': ['The receipt asks for another price than the work costs.', 'Nothing was settled.'],
   'credits-short': ['There are not enough credits.', 'Ask for a shorter answer, or contribute to earn some.'],

@@ -465,6 +465,13 @@ export const ACKNOWLEDGE_AHEAD_TOKENS = 32
 export const RECEIPT_ALONE_MS = 60_000
 /** Receipts that a browser keeps until the server has them; the oldest goes. */
 export const RECEIPTS_WAITING_MAX = 2_000
+/** After a server that was away they are sent again, with rests that grow from the first to the second. */
+export const RECEIPTS_REST_MS = 2_000
+export const RECEIPTS_REST_MS_MAX = 120_000
+/** Parts of requests that a tab signs and takes receipts of, on each side: the longest over goes. */
+export const RECEIPT_PARTS_MAX = 1_024
+/** Words to the server of work that began and of requests that are over, kept while it is away; the oldest goes. */
+export const CREDIT_WORDS_MAX = 1_024
 /** Entries of one page of a wallet's history; open holds and escrows that are told one by one. */
 export const WALLET_PAGE_MAX = 50
 /** Characters of the proof of work that a first grant asks for, and zero bits of its hash. */
