@@ -5,7 +5,7 @@
 import { type Link, PipeLink } from '../../web/mesh/link.ts'
 import { loopback } from '../../web/mesh/loopback.ts'
 import { ChannelPipe } from '../../web/mesh/pipe.ts'
-import { Exchange, type JobDoor } from '../../web/schedule/exchange.ts'
+import { Exchange, type JobDoor, type ReceiptDoor } from '../../web/schedule/exchange.ts'
 import type { ServedStage } from '../../web/schedule/hop.ts'
 import { OwnSeats } from '../../web/schedule/own-seats.ts'
 import { Provider } from '../../web/schedule/provider.ts'
@@ -83,6 +83,7 @@ export class MemoryMesh {
     loaded: ServedStage | null = null,
     lies: Lies | null = null,
     jobs: JobDoor | null = null,
+    receipts: ReceiptDoor | null = null,
   ): MemoryPeer {
     if (lies) this.#lies.set(name, lies)
     const stage = loaded && this.#mortal(name, loaded)
@@ -112,7 +113,7 @@ export class MemoryMesh {
         this.#seats.get(name)?.gone(other, reason)
       },
     }
-    exchange = new Exchange(server, null, jobs)
+    exchange = new Exchange(server, null, jobs, receipts)
     for (const end of loopback(name, name)) exchange.add(end)
     const peer = { name, exchange, provider }
     for (const other of this.#peers.values()) if (this.#linked(name, other.name)) this.#link(peer, other)
