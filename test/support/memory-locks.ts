@@ -3,14 +3,14 @@ import type { OutboxLocks } from '../../web/schedule/receipts/outbox.ts'
 
 interface Wait {
   readonly begin: () => Promise<unknown>
-  readonly tab: object
+  readonly tab: unknown
 }
 
 export class MemoryLocks {
-  readonly #held = new Map<string, object>()
+  readonly #held = new Map<string, unknown>()
   readonly #waiting = new Map<string, Wait[]>()
 
-  of(tab: object): OutboxLocks {
+  of(tab: unknown): OutboxLocks {
     const request = async (name: string, ...rest: readonly unknown[]): Promise<unknown> => {
       const work = rest.at(-1) as () => Promise<unknown>
       const { signal } = (rest.length > 1 ? rest[0] : {}) as { signal?: AbortSignal }
@@ -34,7 +34,7 @@ export class MemoryLocks {
   }
 
   /** The tab is closed. */
-  lose(tab: object): void {
+  lose(tab: unknown): void {
     for (const [name, holder] of [...this.#held]) {
       if (holder !== tab) continue
       this.#held.delete(name)
