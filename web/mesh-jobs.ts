@@ -95,6 +95,8 @@ export class MeshJobs {
       promptTokens: Math.min(prompt + begun, CONTEXT_POSITIONS_MAX),
       maxTokens: Math.min(Math.max(1, maxTokens - (resume?.spent ?? 0)), OUTPUT_TOKENS_MAX),
       room,
+      // In a room work is free.
+      ...(room === null && model.parameters > 0 ? { activeParameters: model.parameters } : {}),
     } as const
   }
 }

@@ -2,9 +2,11 @@
  * The mesh as this tab takes part in it: one identity, one place at the signalling server, the links, what it serves and
  * what it asks. Joins the parts; decides nothing.
  */
+
 import { DeviceKey, type KeptKey, verifySigned } from './account/device-key.ts'
 import { type AccountShelf, type AccountView, MyAccount } from './account/my-account.ts'
 import { MyRooms } from './account/my-rooms.ts'
+import { type OutboxStore, openOutboxStore } from './account/outbox-store.ts'
 import { BROWSER_ROOM_CRYPTO } from './account/room.ts'
 import type { RoomShelf } from './account/room-shelf.ts'
 import type { RoomView } from './account/room-view.ts'
@@ -13,6 +15,7 @@ import { loopback } from './mesh/loopback.ts'
 import { MeshNode } from './mesh/node.ts'
 import type { SignalState } from './mesh/signal-client.ts'
 import { Ticker } from './mesh/ticker.ts'
+import { MeshReceipts, type MeshReceiptsParts } from './mesh-receipts.ts'
 import { Contribution, type ContributionState } from './schedule/contribution.ts'
 import { Exchange } from './schedule/exchange.ts'
 import { JobAsker } from './schedule/jobs/job-asker.ts'
@@ -52,6 +55,8 @@ export interface MeshTabParts {
   /** Jobs of others came or went here. */
   readonly onJobs: () => void
   readonly onRoute: RouteChatParts['onRoute']
+  /** A receipt of this browser's work was accepted, or refused for good. */
+  readonly onSettled?: MeshReceiptsParts['onSettled']
 }
 
 const now = () => performance.now()
@@ -67,13 +72,14 @@ export class MeshTab {
   readonly jobAsker: JobAsker
   readonly rooms: MyRooms
   readonly account: MyAccount
+  readonly receipts: MeshReceipts
   readonly #gate: RoomGate
   readonly #exchange: Exchange
   /** Whom this tab serves; null for anyone. */
   #within: RoomId | null = null
   #presence: Omit<Holding, 'room' | 'offers'> = HOLDS_NOTHING
 
-  private constructor(parts: MeshTabParts, key: DeviceKey, rooms: MyRooms, account: MyAccount) {
+  private constructor(parts: MeshTabParts, key: DeviceKey, outbox: OutboxStore, rooms: MyRooms, account: MyAccount) {
     const { baseUrl, makeStageWorker, askPersistence, relayOnly, onSignal, onCensus, onContribution, onRoute } = parts
     const { every } = new Ticker(parts.makeTicker())
     const gguf = { makeWorker: makeStageWorker, baseUrl, askPersistence, now }
@@ -90,6 +96,7 @@ export class MeshTab {
         if (state.state !== 'here') return
         void rooms.arrive()
         void account.arrive()
+        receipts.arrive()
       },
       onRoom: (word) => void rooms.hear(word),
       ...(onCensus ? { onCensus } : {}),
@@ -97,6 +104,8 @@ export class MeshTab {
       onLink: (link) => exchange.add(link),
     })
     const { server } = node
+    const { onSettled } = parts
+    const receipts = new MeshReceipts({ key, server, store: outbox, every, ...(onSettled ? { onSettled } : {}) })
     const tickets = new TicketCheck({
       self: node.peer,
       keys: () => server.ticketKeys,
@@ -118,11 +127,11 @@ export class MeshTab {
       runner: parts.jobRunner,
       nowMs: now,
       every,
-      async admit(asker, { request, ticket, modelId, layers, kind, positions }) {
+      admit(asker, { request, ticket, modelId, layers, kind, positions }) {
         const span = { first: 0, last: layers }
-        const admitted = await tickets.admit(ticket, { request, asker, modelId, span, job: kind, positions })
-        return admitted.ok ? ok(null) : admitted
+        return tickets.admit(ticket, { request, asker, modelId, span, job: kind, positions })
       },
+      receipts: receipts.desk,
       onChange() {
         tellJobs()
         parts.onJobs()
@@ -164,6 +173,7 @@ export class MeshTab {
       },
       gate,
       jobs,
+      receipts.desk,
     )
     // What this tab serves may be a stage of its own route.
     for (const end of loopback(node.peer, node.peer)) exchange.add(end)
@@ -200,6 +210,7 @@ export class MeshTab {
       clock: { nowMs: now, every },
       randomId: randomRequest,
       tell: (news) => void server.jobNews(news),
+      receipts: receipts.desk,
     })
     this.jobs = jobs
     this.node = node
@@ -207,6 +218,7 @@ export class MeshTab {
     this.contribution = contribution
     this.rooms = rooms
     this.account = account
+    this.receipts = receipts
     this.#gate = gate
     this.#exchange = exchange
     addEventListener('pagehide', () => {
@@ -242,7 +254,7 @@ export class MeshTab {
       say: async (wish) => (tab ? tab.node.server.account(wish) : fail('signal-away', '')),
       onChange: parts.onAccount,
     })
-    tab = new MeshTab(parts, key, rooms, account)
+    tab = new MeshTab(parts, key, await openOutboxStore(), rooms, account)
     return tab
   }
 
@@ -257,6 +269,7 @@ export class MeshTab {
     this.jobs.close()
     await this.contribution.stop()
     await this.chat.unload()
+    this.receipts.close()
     await this.node.leave()
   }
 

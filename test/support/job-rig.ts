@@ -11,6 +11,7 @@ import type { ChatRequest } from '../../web/wire/chat.ts'
 import type { JobEnd, JobEvent } from '../../web/wire/job-parts.ts'
 import type { JobNews, JobWish, JobWord, JobWorker } from '../../web/wire/jobs.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
+import type { TicketClaims } from '../../web/wire/tickets.ts'
 import { type FixedRate, FixedRateRunner } from './fixed-rate-runner.ts'
 import type { Lies } from './hostile-peer.ts'
 import { MemoryMesh, type MeshWish } from './memory-mesh.ts'
@@ -44,6 +45,8 @@ export class JobRig {
     asker,
     ticket,
   ) => (ticket === `${worker} for ${asker}` ? ok(null) : fail('ticket-invalid', ''))
+  /** What its tickets say, besides what they are for. */
+  claims: (claims: TicketClaims) => Partial<TicketClaims> = () => ({})
   /** Which workers the server names, and in what order; null: those who are there, none that is to be avoided. */
   named: readonly string[] | null = null
   /** What the server says instead. */
@@ -63,7 +66,20 @@ export class JobRig {
       runner,
       nowMs: () => clock.nowMs,
       every: clock.every,
-      admit: async (asker, open) => this.admit(name, asker, open.ticket),
+      admit: async (asker, { ticket, request, modelId, layers, kind, positions }) => {
+        const admitted = await this.admit(name, asker, ticket)
+        if (!admitted.ok) return admitted
+        const about = { request, asker, worker: name, modelId, span: { first: 0, last: layers }, job: kind, positions }
+        const claims = {
+          id: ticket,
+          part: 0,
+          outputTokens: positions,
+          pay: { kind: 'own' },
+          room: null,
+          ...about,
+        } as const
+        return ok({ ...claims, ...this.claims(claims) })
+      },
       onChange: () => {},
     })
     server.serve([servedModel({ engine: rate.engine ?? 'stage', parallel })])

@@ -4,12 +4,14 @@
  */
 import { JOB_REMEMBERED_MS, JOBS_REMEMBERED_MAX } from '../../wire/limits.ts'
 import type { RequestId } from '../../wire/peer-frame.ts'
+import type { TicketClaims } from '../../wire/tickets.ts'
 import type { HeldJob, JobOpen } from './held-job.ts'
 import type { JobReading } from './job-reading.ts'
 
 interface Ended {
   readonly asker: string
   readonly open: JobOpen
+  readonly claims: TicketClaims | null
   /** Answer tokens, in all tries under this ticket. */
   readonly made: number
   /** Under this ticket. */
@@ -22,9 +24,9 @@ export class EndedJobs {
   /** The oldest first. */
   readonly #tries = new Map<RequestId, Ended>()
 
-  put({ asker, open, made, tries, reading }: HeldJob, atMs: number): void {
+  put({ asker, open, claims, made, tries, reading }: HeldJob, atMs: number): void {
     this.#tries.delete(open.request)
-    this.#tries.set(open.request, { asker, open, made, tries, reading, atMs })
+    this.#tries.set(open.request, { asker, open, claims, made, tries, reading, atMs })
   }
 
   /** The newest try of this asker's job; null where there was none. */

@@ -9,10 +9,12 @@ import type { JobAskerSays } from '../../wire/job-words.ts'
 import type { JobOffer } from '../../wire/jobs.ts'
 import { JOB_INPUT_BYTES_MAX, JOB_PART_BYTES_MAX, JOB_PARTS_AHEAD_MAX, POSITION_MAX } from '../../wire/limits.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
+import type { TicketClaims } from '../../wire/tickets.ts'
 import type { ModelSource } from '../engine-door.ts'
 import { JobReading } from './job-reading.ts'
 import type { JobRunner, JobWork } from './job-work.ts'
 import { KINDS } from './kinds.ts'
+import type { PaidJob } from './paid-job.ts'
 import { bytesOfPart, textOfPart } from './part-bytes.ts'
 
 export type JobOpen = Extract<JobAskerSays, { readonly says: 'job-open' }>
@@ -74,6 +76,11 @@ export class HeldJob {
   owner = false
   /** Of this try. */
   readonly reading: JobReading
+  /** What its ticket says; null until it is let in. */
+  claims: TicketClaims | null = null
+  #paid: PaidJob | null = null
+  #cancelled = false
+  #computes = false
   #work: JobWork | null = null
   #part: Uint8Array | null = null
   /** Answer tokens that others had made of it when it came. */
@@ -101,7 +108,8 @@ export class HeldJob {
   }
 
   get class(): JobOpen['class'] {
-    return this.open.class
+    const free = this.claims?.pay.kind === 'unpaid' && this.claims.room === null
+    return free ? 'batch' : this.open.class
   }
 
   get tokens(): number {
@@ -118,8 +126,12 @@ export class HeldJob {
     return this.#before.tries + 1
   }
 
-  /** Its reader has not read what was sent: computing on would help nobody. */
+  /** Its reader has not read what was sent, or not signed for it: computing on would help nobody. */
   get unread(): boolean {
+    return this.#isFull || this.#paid?.waits === true
+  }
+
+  get #isFull(): boolean {
     return this.reading.unread >= JOB_PARTS_AHEAD_MAX
   }
 
@@ -134,7 +146,13 @@ export class HeldJob {
     return this.state === 'opened' ? this.#parse() : ok(null)
   }
 
-  /** Its ticket is good. Refusals: as `take`. */
+  /** Its ticket is good. `paid`: null where nothing is paid for it. */
+  admit(claims: TicketClaims, paid: PaidJob | null): void {
+    this.claims = claims
+    this.#paid = paid
+  }
+
+  /** Refusals: as `take`. */
   letIn(): Result<null> {
     this.state = 'opened'
     return this.#part ? this.#parse() : ok(null)
@@ -144,11 +162,14 @@ export class HeldJob {
   ack(parts: number): boolean {
     const unread = this.reading.unread
     if (!this.reading.ack(parts)) return false
-    if (this.reading.unread < unread) {
-      this.waitsSinceMs = this.#nowMs()
-      this.#wake()
-    }
+    if (this.reading.unread < unread) this.goOn()
     return true
+  }
+
+  /** Its reader has said something. */
+  goOn(): void {
+    this.waitsSinceMs = this.#nowMs()
+    this.#wake()
   }
 
   /** Gives its turn away; what it has made is kept. */
@@ -157,14 +178,25 @@ export class HeldJob {
     this.#wake()
   }
 
-  /** The engine stops within the tokens in flight. Idempotent. */
-  end(): void {
+  /** The engine stops within the tokens in flight. `cancelled`: by its asker's word. Idempotent. */
+  end(cancelled = false): void {
+    if (this.state !== 'over') this.#cancelled = cancelled
     this.state = 'over'
     this.#cancel.abort()
     this.#wake()
+    // Its engine knows only when it stops what it has read.
+    if (!this.#computes) this.#paid?.end(this.#cancelled)
   }
 
   async run(runner: JobRunner, onBegun: () => void): Promise<RunEnd> {
+    this.#computes = true
+    const ended = await this.#run(runner, onBegun)
+    this.#computes = false
+    if (this.#cancel.signal.aborted) this.#paid?.end(this.#cancelled)
+    return ended
+  }
+
+  async #run(runner: JobRunner, onBegun: () => void): Promise<RunEnd> {
     const work = this.#work
     if (!work) return OVER
     this.state = 'running'
@@ -193,6 +225,7 @@ export class HeldJob {
 
   #ended(event: JobEnd, paused: AbortSignal): RunEnd {
     const { usage } = event
+    this.#paid?.read(usage)
     if (this.#cancel.signal.aborted) return { ...OVER, usage }
     const gaveWay = event.reason === 'abort'
     if (gaveWay && event.code === 'owner-first') return { ...OVER, why: 'owner', usage }
@@ -213,13 +246,14 @@ export class HeldJob {
   }
 
   async #send(event: JobEvent): Promise<boolean> {
-    while (this.unread && this.state !== 'over') await new Promise<void>((resolve) => (this.#wake = resolve))
+    while (this.#isFull && this.state !== 'over') await new Promise<void>((resolve) => (this.#wake = resolve))
     const bytes = bytesOfPart(writeJobEvent(event), JOB_PART_BYTES_MAX)
     if (this.state === 'over' || !bytes.ok || this.reading.sent >= POSITION_MAX) return false
     const { request, epoch } = this.open
     const frame = { type: 'part', request, epoch, position: this.reading.sent, bytes: bytes.value } as const
     this.reading.send(isWhole(event) ? 0 : (this.#work?.left ?? 0))
     this.waitsSinceMs = this.#nowMs()
+    this.#paid?.sent(event, bytes.value)
     return (await this.link.send(frame, 'now')).ok
   }
 

@@ -16,7 +16,7 @@ import {
   JOB_TRIES_MAX,
 } from '../../wire/limits.ts'
 import type { PeerId } from '../../wire/peers.ts'
-import { type Failure, fail, type Result } from '../../wire/result.ts'
+import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
 import type { Exchange } from '../exchange.ts'
 import { Offenders } from '../offenders.ts'
 import { JobLeg } from './job-leg.ts'
@@ -31,10 +31,13 @@ import {
   restFor,
   unless,
 } from './job-workers.ts'
+import { type AskerDesk, PaidAnswer } from './paid-answer.ts'
 import { bytesOfPart, textOfPart } from './part-bytes.ts'
 
 export interface JobAskerParts extends Omit<JobWorkersParts, 'chance'> {
   readonly exchange: Pick<Exchange, 'joinJob'>
+  /** Not there: nothing is paid for. */
+  readonly receipts?: AskerDesk
   /** To the server: counts only. */
   readonly tell: (news: JobNews) => void
   readonly randomId: () => JobId
@@ -135,12 +138,13 @@ export class JobAsker {
       workers.close()
       const code = state === 'failed' ? failure.code : null
       this.#parts.tell({ job: asked.job, state, worker: null, tokens: work.tokens, code })
+      if (about.activeParameters !== undefined) this.#parts.receipts?.over(asked.job)
     }
   }
 
   /** At one worker, to its end; or why somebody else has to go on. */
   async *#leg(asked: Asked, { worker, link }: LinkedWorker): AsyncGenerator<JobEvent, Result<JobEnd>, undefined> {
-    const { exchange, clock, tell } = this.#parts
+    const { exchange, clock, tell, receipts } = this.#parts
     const { job, about, work, signal, onStand } = asked
     asked.epoch += 1
     onStand({ state: 'given', peer: link.peer, engine: worker.engine })
@@ -152,6 +156,7 @@ export class JobAsker {
       if (letIn) tell({ job, state: 'running', worker: link.peer, tokens: work.tokens, code: null })
     }
     const { kind, modelId, layers } = about
+    const paid = receipts ? PaidAnswer.of(receipts, worker.ticket, link) : null
     const leg = new JobLeg({
       link,
       every: clock.every,
@@ -166,6 +171,7 @@ export class JobAsker {
         class: about.class,
         positions: worker.positions,
         inputBytes: request.value.length,
+        ...(paid ? { salt: paid.salt } : {}),
       },
       onWord(word) {
         if (!letIn) {
@@ -186,40 +192,43 @@ export class JobAsker {
       else void leg.begin(request.value)
       void link.closed.then((reason) => leg.fail(reason))
       for (;;) {
-        const event = await readNext(leg)
-        if (!event.ok) return event
-        if (!work.take(event.value)) {
+        const next = await readNext(leg)
+        if (!next.ok) return next
+        const { event, bytes } = next.value
+        if (!work.take(event)) {
           const wrong = fail('frame-invalid', 'It sent more than it was asked for.')
           leg.blame(wrong)
           return wrong
         }
-        if (event.value.kind === 'end') {
+        paid?.take(event, bytes)
+        if (event.kind === 'end') {
           over = true
-          const { reason, code, detail } = event.value
+          const { reason, code, detail } = event
           // Nobody here has stopped it.
           const broken = reason === 'abort' || reason === 'error'
           return broken
             ? fail(code && code !== 'aborted' ? code : 'peer-refused', detail ?? '')
-            : { ok: true, value: event.value }
+            : { ok: true, value: event }
         }
-        yield event.value
+        yield event
         leg.read()
       }
     } finally {
       signal.removeEventListener('abort', stop)
       rest()
       leave()
-      leg.close(over)
+      leg.close(over, paid?.done() ?? null)
     }
   }
 }
 
-async function readNext(leg: JobLeg): Promise<Result<JobEvent>> {
+async function readNext(leg: JobLeg): Promise<Result<{ readonly event: JobEvent; readonly bytes: Uint8Array }>> {
   const bytes = await leg.next()
-  const text = bytes.ok ? textOfPart(bytes.value, JOB_PART_BYTES_MAX) : bytes
+  if (!bytes.ok) return bytes
+  const text = textOfPart(bytes.value, JOB_PART_BYTES_MAX)
   const event = text.ok ? readJobEvent(text.value) : text
-  if (bytes.ok && !event.ok) leg.blame(event)
-  return event
+  if (!event.ok) leg.blame(event)
+  return event.ok ? ok({ event: event.value, bytes: bytes.value }) : event
 }
 
 function endOf({ code, detail }: Failure): JobEnd {

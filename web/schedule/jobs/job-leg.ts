@@ -85,12 +85,18 @@ export class JobLeg implements OwnJob {
     this.#parts.link.close(failure)
   }
 
-  /** `over`: its end was read, which the worker is told; else it is told to stop. */
-  close(over: boolean): void {
+  /**
+   * `over`: its end was read, which the worker is told; else it is told to stop. `signed`: what is said for it before; null
+   * where nothing is.
+   */
+  close(over: boolean, signed: Promise<void> | null): void {
     this.#rest()
     const { link, open } = this.#parts
     const about = { request: open.request, epoch: open.epoch }
-    void link.say(over ? { says: 'job-ack', ...about, parts: this.#read + 1 } : { says: 'job-cancel', ...about })
+    const say = () =>
+      void link.say(over ? { says: 'job-ack', ...about, parts: this.#read + 1 } : { says: 'job-cancel', ...about })
+    if (signed === null) say()
+    else void signed.then(say)
   }
 
   hear(from: string, message: JobHears): void {

@@ -20,15 +20,20 @@ import {
 } from '../../wire/limits.ts'
 import type { PartFrame, RequestId } from '../../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
+import type { TicketClaims } from '../../wire/tickets.ts'
 import type { JobDoor } from '../exchange.ts'
+import type { ReceiptDesk } from '../receipts/receipt-desk.ts'
 import { EarlyParts } from './early-parts.ts'
 import { EndedJobs, isSameUse } from './ended-jobs.ts'
 import { HeldJob, type JobOpen, type ServedModel } from './held-job.ts'
 import { type JobPace, PacedRunner, type PacedRunnerParts } from './paced-runner.ts'
+import { PaidJob } from './paid-job.ts'
 
 export interface JobServerParts extends PacedRunnerParts {
-  /** Whether the ticket allows this asker exactly this. */
-  readonly admit: (asker: string, open: JobOpen) => Promise<Result<null>>
+  /** What the ticket says, where it allows this asker exactly this. */
+  readonly admit: (asker: string, open: JobOpen) => Promise<Result<TicketClaims>>
+  /** Not there: nothing is paid for. */
+  readonly receipts?: Pick<ReceiptDesk, 'work'>
   /** Jobs came or went, or a speed was measured: `offers` are others now. */
   readonly onChange: () => void
 }
@@ -128,7 +133,7 @@ export class JobServer implements JobDoor {
       this.#ended.ack(from.peer, request, epoch, parts)
     }
     if (!job || job.link !== from || job.open.epoch !== message.epoch) return
-    if (message.says === 'job-cancel') this.#end(job)
+    if (message.says === 'job-cancel') this.#end(job, true)
     else if (!job.ack(message.parts)) this.#refuse(job, fail('position-mismatch', 'It has read what was not sent.'))
     else this.#next()
   }
@@ -158,6 +163,8 @@ export class JobServer implements JobDoor {
     }
     const used = ended && isSameUse(ended.open, open) ? ended : null
     if (used?.tries === JOB_TRIES_MAX) return refuse(from, open, fail('ticket-invalid', 'It was used too often.'))
+    // It has its receipt: who comes back has another ticket.
+    if (used?.claims?.pay.kind === 'paid') return refuse(from, open, fail('ticket-invalid', 'It was used before.'))
     const model = this.#modelFor(from.peer, open)
     if (!model.ok) return refuse(from, open, model)
     const { admit, nowMs } = this.#parts
@@ -167,13 +174,19 @@ export class JobServer implements JobDoor {
     const job = new HeldJob({ link: from, open, model: model.value, order: this.#orders, before, nowMs })
     // Its place is taken while its ticket is looked at, so that no more come than there is room for.
     this.#jobs.set(request, job)
-    const admitted = used ? ok(null) : await admit(from.peer, open)
+    const admitted = used?.claims ? ok(used.claims) : await admit(from.peer, open)
     if (this.#jobs.get(request) !== job) return
     if (!admitted.ok) {
       this.#jobs.delete(request)
       job.end()
       return refuse(from, open, admitted)
     }
+    const paid = this.#paid(job, admitted.value)
+    if (!paid.ok) {
+      this.#jobs.delete(request)
+      return refuse(from, open, paid)
+    }
+    job.admit(admitted.value, paid.value)
     this.#parts.onChange()
     this.#arrive(job)
     const early = this.#early.take(from.peer, request, epoch)
@@ -324,13 +337,26 @@ export class JobServer implements JobDoor {
     this.#end(job)
   }
 
-  #end(job: HeldJob): void {
+  /** Null where nothing is paid for it. */
+  #paid(job: HeldJob, claims: TicketClaims): Result<PaidJob | null> {
+    if (claims.pay.kind !== 'paid') return ok(null)
+    const { salt } = job.open
+    if (salt === undefined) return fail('ticket-invalid', 'A paid job has a salt.')
+    const part = this.#parts.receipts?.work(claims, job.link) ?? null
+    const goOn = () => {
+      job.goOn()
+      this.#next()
+    }
+    return ok(part && new PaidJob(part, salt, goOn))
+  }
+
+  #end(job: HeldJob, cancelled = false): void {
     const { request } = job.open
     if (this.#jobs.get(request) !== job) return
     this.#jobs.delete(request)
     // A try that was never let in leaves no trace.
     if (job.state !== 'asked') this.#ended.put(job, this.#parts.nowMs())
-    job.end()
+    job.end(cancelled)
     this.#parts.onChange()
     this.#next()
   }

@@ -31,6 +31,8 @@ export interface JobAbout {
   readonly promptTokens: number
   readonly maxTokens: number
   readonly room: RoomId | null
+  /** As `JobWish`: what it is to be paid by; nothing is paid without. */
+  readonly activeParameters?: number
 }
 
 /** In the server's line. */

@@ -4,7 +4,6 @@
  */
 import type { Link } from '../../mesh/link.ts'
 import type { CreditPolicy } from '../../rules/credit-policy.ts'
-import type { CreditWish } from '../../wire/credit-events.ts'
 import { fromBase64Url } from '../../wire/device-keys.ts'
 import { RECEIPT_PARTS_MAX } from '../../wire/limits.ts'
 import type { RequestId } from '../../wire/peer-frame.ts'
@@ -15,6 +14,7 @@ import { assert } from '../../wire/result.ts'
 import { readTicket, type TicketClaims } from '../../wire/tickets.ts'
 import type { ReceiptDoor } from '../exchange.ts'
 import { AskerPart } from './asker-part.ts'
+import type { CreditWord } from './credit-words.ts'
 import type { Signing } from './signing.ts'
 import { type OwedPart, type PaidClaims, WorkerPart } from './worker-part.ts'
 
@@ -25,7 +25,7 @@ export interface ReceiptDeskParts extends Signing {
   /** Those that this tab knows: a ticket by another one is not signed for. */
   readonly policies: readonly CreditPolicy[]
   /** To the server, also later where it is away. */
-  readonly tell: (wish: Extract<CreditWish, { readonly kind: 'began' | 'over' }>) => void
+  readonly tell: (word: CreditWord) => void
   /** 16 random bytes in base64url. */
   readonly randomNonce: () => string
 }

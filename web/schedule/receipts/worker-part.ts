@@ -83,6 +83,11 @@ export class WorkerPart {
     this.claims = parts.claims
   }
 
+  /** The server's clock. */
+  nowMs(): number {
+    return this.#parts.nowMs()
+  }
+
   /** Answer tokens that its asker has signed for. */
   get acknowledged(): number {
     return this.#acknowledged?.acknowledgement.outputTokens ?? 0
