@@ -12,6 +12,7 @@ const door = [
   '^web/app-view\\.ts$',
   '^web/app-mesh-view\\.ts$',
   '^web/app-conversations(-view)?\\.ts$',
+  '^web/app-wallet-view\\.ts$',
 ]
 
 const room = (name, allowed, comment) => ({

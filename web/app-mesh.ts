@@ -18,6 +18,7 @@ import { addTokens, endRoute, hearRoute, type Routes, timeRoute } from './mesh-r
 import { endOf } from './rules/answer.ts'
 import { Shown } from './shown.ts'
 import type { PreferenceStore } from './store/preferences.ts'
+import { WalletDoor } from './wallet-door.ts'
 import type { Census } from './wire/census.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
 import { MESH_SAMPLE_MS } from './wire/limits.ts'
@@ -40,6 +41,7 @@ export class AppMesh {
   readonly devices: MeshDevices
   /** Whole answers by one other tab. */
   readonly jobs: MeshJobs
+  readonly credits: WalletDoor
   #joining: Promise<Result<JoinedMesh>> | null = null
   #joined: JoinedMesh | null = null
   #signal: MeshView['signal'] = { state: 'off' }
@@ -88,6 +90,7 @@ export class AppMesh {
       count: (key, messages, signal) => this.count(key, messages, signal),
       changed: () => this.#changed(),
     })
+    this.credits = new WalletDoor({ ...this.#parts, ...own, mesh: this, join: () => this.#joinAllowed() })
     this.#shown = new Shown(this.#compose())
   }
 
@@ -268,6 +271,7 @@ export class AppMesh {
         }
         this.#joined = joined
         this.#stayWithin()
+        void this.credits.arrive()
         this.#changed()
         return ok(joined)
       },

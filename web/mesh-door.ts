@@ -14,7 +14,7 @@ type Link = Pick<MeshNode['links'][number], 'peer' | 'stats' | 'path'>
 export interface JoinedMesh {
   readonly node: Pick<MeshNode, 'peer'> & {
     readonly links: readonly Link[]
-    readonly server: { look(on: boolean | RoomId): void; tell(): void }
+    readonly server: { look(on: boolean | RoomId): void; tell(): void } & Pick<MeshNode['server'], 'credit'>
   }
   readonly contribution: Pick<
     MeshTab['contribution'],

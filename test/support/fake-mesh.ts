@@ -21,6 +21,8 @@ import { type JobEvent, readChatJob } from '../../web/wire/job-parts.ts'
 import type { PlannedStage } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
+import { FakeWallet } from './fake-wallet.ts'
+import { until } from './until.ts'
 
 /** 22 characters, as a run has. */
 export const peerNamed = (name: string) => `key/${name.padEnd(22, '0')}`
@@ -39,6 +41,7 @@ export class FakeMesh {
   joins = 0
   left = 0
   starts = 0
+  readonly wallet = new FakeWallet()
   /** How often what is told of this tab changed. */
   told = 0
   looking: boolean | RoomId = false
@@ -294,6 +297,7 @@ export class FakeMesh {
           tell: () => {
             this.told += 1
           },
+          credit: (wish) => this.wallet.credit(wish),
         },
       },
       contribution: {
@@ -391,10 +395,4 @@ export class FakeMesh {
       },
     }
   }
-}
-
-/** Lets go what waits, as often as it takes; a promise has no end that can be seen. */
-async function until(condition: () => boolean): Promise<void> {
-  do await new Promise((resolve) => setTimeout(resolve))
-  while (!condition())
 }

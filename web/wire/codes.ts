@@ -212,6 +212,7 @@ export const CODES = {
   'amount-invalid': ['This is no amount of credits that can move.', 'Nothing was posted.'],
   'treasury-empty': ['No more new credits are given out now.', 'Some are again with the next epoch.'],
   'grant-unknown': ['No credits were given to this device.', 'Nothing was posted.'],
+  'grant-proof': ['The proof of work for the first credits was not found, or is wrong.', 'Try again.'],
   'grant-live': ['These credits can still be used.', 'Nothing was posted.'],
   'hold-unknown': ['No credits were set aside for this request.', 'Nothing was posted.'],
   'hold-ended': ['What was set aside for this request is paid or given back already.', 'Nothing was posted.'],

@@ -477,6 +477,16 @@ export const WALLET_PAGE_MAX = 50
 /** Characters of the proof of work that a first grant asks for, and zero bits of its hash. */
 export const GRANT_PROOF_CHARACTERS_MAX = 64
 export const GRANT_PROOF_BITS_MAX = 32
+/** A tab that looks for such a proof gives up then. */
+export const GRANT_PROOF_TRIES_MAX = 2 ** 26
+/** A wallet on show is looked at again after this. */
+export const WALLET_LOOK_MS = 5_000
+/** Pages of the history that are looked through for the figures of the last `WALLET_DAYS`, and that one export takes. */
+export const WALLET_DAYS = 30
+export const WALLET_CHART_PAGES_MAX = 20
+export const WALLET_EXPORT_PAGES_MAX = 2_000
+/** Tokens of an answer that nobody pays. */
+export const UNPAID_OUTPUT_TOKENS_MAX = 256
 /** The last moment that a date can name. */
 export const TIME_MS_MAX = 8.64e15
 
