@@ -74,6 +74,15 @@ export class ChatWays {
     return this.#asked
   }
 
+  get credits(): App['mesh']['credits'] {
+    return this.#app.mesh.credits
+  }
+
+  /** Nothing connects before. */
+  get consented(): boolean {
+    return this.#mesh.settings.consent
+  }
+
   get relayOnly(): boolean {
     return this.#mesh.settings.relayOnly
   }

@@ -312,11 +312,13 @@ export class Chat {
     this.#entered()
   }
 
+  /** As it would be sent now. */
+  readonly prompt = () => this.#app.conversations.prompt(this.#draft.trim(), this.#attachments)
+
   /** The prompt has changed, or would with the draft. */
   recount(): void {
-    const prompt = () => this.#app.conversations.prompt(this.#draft.trim(), this.#attachments)
-    this.tokens.follow(prompt)
-    this.leaving.follow(prompt)
+    this.tokens.follow(this.prompt)
+    this.leaving.follow(this.prompt)
   }
 
   /** Another conversation is shown. */

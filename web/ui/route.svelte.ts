@@ -5,18 +5,19 @@
  */
 export type Route =
   | { readonly screen: 'chat'; readonly conversationId: string | null }
-  | { readonly screen: 'contribute' | 'network' | 'rooms' | 'models' | 'settings' }
+  | { readonly screen: 'contribute' | 'network' | 'rooms' | 'credits' | 'models' | 'settings' }
 
 export const SCREEN_NAMES = {
   chat: 'Chat',
   contribute: 'Contribute',
   network: 'Network',
   rooms: 'Rooms',
+  credits: 'Credits',
   models: 'Models',
   settings: 'Settings',
 } as const satisfies Record<Route['screen'], string>
 
-const SCREENS = ['contribute', 'network', 'rooms', 'models', 'settings'] as const
+const SCREENS = ['contribute', 'network', 'rooms', 'credits', 'models', 'settings'] as const
 
 function parseRoute(hash: string): Route {
   const [, first, second] = hash.replace(/^#/, '').split('/')

@@ -113,6 +113,10 @@ export class MeshScreen {
     this.#app.mesh.set(change)
   }
 
+  get credits(): App['mesh']['credits'] {
+    return this.#app.mesh.credits
+  }
+
   /** What this browser tells of its device. */
   get means(): GivingMeans {
     return this.#app.mesh.means
