@@ -3,6 +3,7 @@
  * version under which they were made. Pure. Explained to people in docs/CREDITS.md and in the app.
  */
 import type { MicroCredits } from '../wire/ledger-events.ts'
+import { UNPAID_OUTPUT_TOKENS_MAX } from '../wire/limits.ts'
 
 export const MICRO_PER_CREDIT = 1_000_000n
 
@@ -53,7 +54,7 @@ export const CREDIT_POLICY: CreditPolicy = {
   replaysHeld: 1,
   releaseMs: 2 * 60_000,
   disputeMs: 7 * DAY_MS,
-  unpaidOutputTokens: 256,
+  unpaidOutputTokens: UNPAID_OUTPUT_TOKENS_MAX,
   epochZeroMs: Date.UTC(2026, 10, 1),
   epochMs: 7 * DAY_MS,
   issueMicroPerEpoch: 100_000n * MICRO_PER_CREDIT,
