@@ -2,7 +2,7 @@
  * A wallet as files that a person takes away: JSON with everything, and CSV with a line for each entry of the history. Amounts are
  * exact decimal text of credits; what is signed stays as it was signed. Pure.
  */
-import { receiptToJson, type Wallet, type WalletEntry } from '../wire/credit-events.ts'
+import { type Wallet, type WalletEntry, writeCredits } from '../wire/credit-events.ts'
 import type { MicroCredits } from '../wire/ledger-events.ts'
 import type { Receipt } from '../wire/receipt-bytes.ts'
 import { MICRO_PER_CREDIT } from './credit-policy.ts'
@@ -63,7 +63,7 @@ export function walletJson({ exportedMs, wallet, days, entries, whole, nameOf }:
       change: exactCredits(netOf(entry)),
       moved: Object.fromEntries(entry.lines.map(({ kind, micro }) => [kind, exactCredits(micro)])),
       model: entry.receipt ? nameOf(entry.receipt.receipt.modelId) : null,
-      receipt: entry.receipt ? receiptToJson(entry.receipt) : null,
+      receipt: entry.receipt ? writeCredits(entry.receipt) : null,
       acknowledged: entry.acknowledged,
     })),
   }

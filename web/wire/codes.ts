@@ -226,7 +226,6 @@ export const CODES = {
   'receipt-key': ["The receipt is somebody else's.", 'Nothing was settled.'],
   'receipt-early': ['The asker has not signed yet.', 'It is taken a minute after the work has ended.'],
   'receipt-unsigned': ['The asker has signed nothing of this.', 'Nothing was settled.'],
-  'grant-proof': ['The proof of work does not hold.', 'Ask for a new puzzle.'],
   'grant-many': ['Too many devices of this network got credits today.', 'Try again tomorrow.'],
   'receipt-chain': ['The receipt is over another answer than its asker has.', 'Nothing was settled.'],
   'receipt-second': ['Another receipt of this work was signed before.', 'Nothing was settled.'],
