@@ -168,6 +168,8 @@ export default defineConfig(({ mode }) => {
             // Two: a page waits for its software GPU most of the time.
             fileParallelism: true,
             maxWorkers: 2,
+            // Printed by name, and few are let pass: `test/run.ts`.
+            retry: 1,
             ...files('e2e'),
             ...patience(4),
           },

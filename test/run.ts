@@ -1,6 +1,7 @@
 /**
  * `npm test`: prepares what the tests need, then runs every part in turn and counts. The last line is always
- * `N passed, N failed, N skipped`. A part that dies, or finds no test, counts as a failure; a skip is printed by name.
+ * `N passed, N failed, N skipped`. A part that dies, or finds no test, counts as a failure; a skip and a row of the e2e
+ * project that passed only at its second try are printed by name, and more than a few of those fail the run.
  * `npm test -- check fast` runs these parts only; `--long` takes the long files instead, and no checks.
  */
 import { spawn } from 'node:child_process'
@@ -9,21 +10,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runChecks } from './check.ts'
 import setup from './support/prepare.ts'
-
-interface Count {
-  passed: number
-  failed: number
-  readonly skipped: string[]
-}
-
-/** The part of vitest's JSON report that is read here. */
-interface Report {
-  readonly testResults: readonly {
-    readonly name: string
-    readonly status: string
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[]
-  }[]
-}
+import {
+  addCounts,
+  countReport,
+  FLAKY_ROWS_MAX,
+  NO_TESTS,
+  type TestCount,
+  type TestReport,
+} from './support/test-report.ts'
 
 const root = join(import.meta.dirname, '..')
 const long = process.argv.includes('--long')
@@ -48,40 +42,25 @@ function vitest(args: readonly string[]): Promise<number> {
   })
 }
 
-function readReport(file: string): Report | null {
+function readReport(file: string): TestReport | null {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Report
+    return JSON.parse(readFileSync(file, 'utf8')) as TestReport
   } catch {
     return null
   }
 }
 
-function countReport(report: Report): Count {
-  const count: Count = { passed: 0, failed: 0, skipped: [] }
-  for (const file of report.testResults) {
-    let failedHere = 0
-    for (const test of file.assertionResults) {
-      if (test.status === 'passed') count.passed += 1
-      else if (test.status === 'failed') failedHere += 1
-      else count.skipped.push(`${file.name.slice(root.length + 1)}: ${test.fullName}`)
-    }
-    // A file that fails without a failed test did not load, or broke in a hook.
-    count.failed += file.status === 'failed' ? Math.max(1, failedHere) : failedHere
-  }
-  return count
-}
-
-async function runProject(project: string, folder: string): Promise<Count> {
+async function runProject(project: string, folder: string): Promise<TestCount> {
   const file = join(folder, `${project}.json`)
   const mode = long ? ['--mode=long', '--passWithNoTests'] : []
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
   const code = await vitest(['--project', project, ...mode, ...reporters])
   const report = readReport(file)
-  const count = report ? countReport(report) : { passed: 0, failed: 0, skipped: [] }
+  const count = report ? countReport(report, root) : NO_TESTS
   const ran = count.passed + count.failed > 0
   if (count.failed === 0 && (code !== 0 || !(ran || long))) {
     process.stdout.write(`${project} ended with code ${code} after ${count.passed} tests: counted as a failure\n`)
-    count.failed = 1
+    return { ...count, failed: 1 }
   }
   return count
 }
@@ -94,33 +73,37 @@ async function timed<T>(name: string, work: () => T | Promise<T>): Promise<T> {
   return value
 }
 
-const total: Count = { passed: 0, failed: 0, skipped: [] }
+const PASSED = { ...NO_TESTS, passed: 1 }
+const FAILED = { ...NO_TESTS, failed: 1 }
+let total = NO_TESTS
 const folder = mkdtempSync(join(tmpdir(), 'weft-report-'))
 
 try {
   await timed('prepare', setup)
 } catch (error) {
   process.stdout.write(`prepare failed: ${error instanceof Error ? error.message : String(error)}\n`)
-  total.failed += 1
+  total = addCounts(total, FAILED)
 }
 
 if (!long && wanted('check')) {
   for (const { passed } of await timed('check', runChecks)) {
-    if (passed) total.passed += 1
-    else total.failed += 1
+    total = addCounts(total, passed ? PASSED : FAILED)
   }
 }
 
 for (const project of PROJECTS.filter(wanted)) {
-  const count = await timed(project, () => runProject(project, folder))
-  total.passed += count.passed
-  total.failed += count.failed
-  total.skipped.push(...count.skipped)
+  total = addCounts(total, await timed(project, () => runProject(project, folder)))
 }
 rmSync(folder, { recursive: true, force: true })
 
-if (total.passed === 0) total.failed = Math.max(1, total.failed)
 process.stdout.write('\n')
+if (total.passed === 0 && total.failed === 0) total = addCounts(total, FAILED)
+if (total.flaky.length > FLAKY_ROWS_MAX) {
+  process.stdout.write(`more than ${FLAKY_ROWS_MAX} rows were flaky: counted as a failure\n`)
+  total = addCounts(total, FAILED)
+}
+for (const name of total.flaky) process.stdout.write(`flaky: ${name}\n`)
+if (total.flaky.length > 0) process.stdout.write(`${total.flaky.length} passed only at their second try\n`)
 for (const name of total.skipped) process.stdout.write(`skipped: ${name}\n`)
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped\n`)
 process.exitCode = total.failed === 0 ? 0 : 1
