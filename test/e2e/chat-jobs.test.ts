@@ -169,7 +169,7 @@ describe('a chat that another tab answers whole', () => {
     const before = jobs().length
     await page.getByRole('button', { name: 'New chat' }).click()
     await page.getByRole('heading', { name: NO_GPU }).waitFor()
-    expect(await composer(page).count()).toBe(0)
+    await expect.poll(() => composer(page).count()).toBe(0)
     expect(await ask(page, { content: QUESTION, maxTokens: 8 })).toMatchObject({ text: '', code: 'no-adapter' })
     await tab.until('(await mesh.offers())[0].held === 0')
     expect(jobs().length).toBe(before)

@@ -117,10 +117,12 @@ describe('a chat over tabs', () => {
     await facts.getByText('Layers over 2 tabs', { exact: true }).waitFor()
     await facts.getByText('by your choice', { exact: true }).waitFor()
     const stages = lastAnswer(page).getByRole('list', { name: 'Stages, from first to last' }).getByRole('listitem')
-    expect(await stages.allTextContents()).toEqual([
-      expect.stringMatching(/^layers? 1.* by .{4}, direct$/),
-      expect.stringMatching(/^layers? .*3 by .{4}, direct$/),
-    ])
+    await expect
+      .poll(() => stages.allTextContents())
+      .toEqual([
+        expect.stringMatching(/^layers? 1.* by .{4}, direct$/),
+        expect.stringMatching(/^layers? .*3 by .{4}, direct$/),
+      ])
     await facts.getByText(/tokens\/s$/).waitFor()
     await facts.getByText(/^first token in /).waitFor()
     expect(sockets.length).toBeGreaterThan(0)

@@ -19,25 +19,25 @@ describe('a conversation', () => {
   it('loads the model, streams the answer and says how fast it was', async () => {
     await play.open()
     await page.getByText('94 MB to download').waitFor()
-    expect(await page.getByText('Apache-2.0').count()).toBe(1)
-    expect(await page.getByText('Fits your GPU: needs 282 MB of 2.1 GB').count()).toBe(1)
-    expect(await play.send.isDisabled()).toBe(true)
+    await expect.poll(() => page.getByText('Apache-2.0').count()).toBe(1)
+    await expect.poll(() => page.getByText('Fits your GPU: needs 282 MB of 2.1 GB').count()).toBe(1)
+    await expect.poll(() => play.send.isDisabled()).toBe(true)
     await play.askWithLoad('What is the capital of France?')
     await play.emit({ kind: 'prefill', done: 3, total: 12 })
     await page.getByText('Reading 3 of 12 tokens').waitFor()
     await play.emit({ kind: 'text', text: 'Paris' })
     await play.conversation.getByText('Paris').waitFor()
-    expect(await play.stop.isVisible()).toBe(true)
-    expect(await play.model.isDisabled()).toBe(true)
+    await expect.poll(() => play.stop.isVisible()).toBe(true)
+    await expect.poll(() => play.model.isDisabled()).toBe(true)
     await play.answer(' is the capital. <b>Not markup</b>')
     await play.send.waitFor()
     const log = play.conversation
     await log.getByText('Paris is the capital. <b>Not markup</b>', { exact: true }).waitFor()
     for (const fact of ['Stage engine on Test GPU', 'Small-Instruct', '48 tokens/s', 'first token in 0.41 s']) {
-      expect(await log.getByText(fact).count()).toBe(1)
+      await expect.poll(() => log.getByText(fact).count()).toBe(1)
     }
-    expect(await log.getByText('34 tokens in (12 reused), 56 out').count()).toBe(1)
-    expect(await page.getByRole('status').textContent()).toContain('End of answer.')
+    await expect.poll(() => log.getByText('34 tokens in (12 reused), 56 out').count()).toBe(1)
+    await expect.poll(() => page.getByRole('status').textContent()).toContain('End of answer.')
     await play.expectAccessible()
   })
 
@@ -50,7 +50,7 @@ describe('a conversation', () => {
     await play.untilLoading()
     await play.finishLoad()
     await play.untilAnswering()
-    expect(await play.message.inputValue()).toBe('')
+    await expect.poll(() => play.message.inputValue()).toBe('')
     await play.emit({ kind: 'text', text: 'Half an ans' })
     await play.conversation.getByText('Half an ans').waitFor()
     await page.keyboard.press('Escape')
@@ -66,7 +66,7 @@ describe('a conversation', () => {
     ])
     await play.stop.click()
     await play.send.waitFor()
-    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('TEXTAREA')
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe('TEXTAREA')
   })
 
   it('starts over with New chat, also in the middle of an answer', async () => {
@@ -75,15 +75,15 @@ describe('a conversation', () => {
     await play.emit({ kind: 'text', text: 'Hi' })
     await page.getByRole('button', { name: 'New chat' }).click()
     await page.getByText('Ready when you are').waitFor()
-    expect(await play.conversation.getByRole('article').count()).toBe(0)
+    await expect.poll(() => play.conversation.getByRole('article').count()).toBe(0)
     await play.message.fill('Again')
     await play.send.click()
     await page.getByText('Waiting for the answer in another conversation').waitFor()
     await play.answer(' there')
     await page.evaluate(() => window.fake.engine.until(() => window.fake.engine.requests.length === 2))
-    expect(await page.evaluate(() => window.fake.engine.requests.at(-1)?.messages)).toEqual([
-      { role: 'user', content: 'Again' },
-    ])
+    await expect
+      .poll(() => page.evaluate(() => window.fake.engine.requests.at(-1)?.messages))
+      .toEqual([{ role: 'user', content: 'Again' }])
     await play.answer('Fresh')
     await play.conversation.getByText('Fresh').waitFor()
     await page.getByRole('button', { name: 'Hello', exact: true }).click()
@@ -97,7 +97,7 @@ describe('a conversation', () => {
     await play.answer('Line one\n\nLine two')
     await page.getByRole('button', { name: 'Copy answer' }).click()
     await page.getByRole('button', { name: 'Copied' }).waitFor()
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('Line one\n\nLine two')
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe('Line one\n\nLine two')
   })
 
   it('keeps the end in view for a reader who is there, and only then', async () => {
@@ -134,7 +134,7 @@ describe('a conversation', () => {
     await page.getByText('Reading 1 of 2').waitFor()
     const before = await top()
     await play.emit({ kind: 'text', text: 'One line.' })
-    await page.getByText('One line.').waitFor()
+    await play.conversation.getByText('One line.').waitFor()
     expect(await top()).toBe(before)
     await play.emit({ kind: 'end', reason: 'stop', usage: FAKE_USAGE })
     await play.send.waitFor()
@@ -149,17 +149,17 @@ describe('a conversation', () => {
     await play.emit({ kind: 'end', reason: 'error', code: 'gpu-error', detail: 'In matvec_q4.', usage: FAKE_USAGE })
     const log = play.conversation
     await log.getByText('The GPU refused a step.').waitFor()
-    expect(await log.getByText('In matvec_q4.').count()).toBe(1)
-    expect(await log.getByText('this part of the answer are kept').count()).toBe(1)
-    expect(await log.getByText('gpu-error', { exact: true }).count()).toBe(1)
-    expect(await log.getByText('The GPU was lost and came back.').count()).toBe(1)
-    expect(await log.getByText('Half', { exact: true }).count()).toBe(1)
+    await expect.poll(() => log.getByText('In matvec_q4.').count()).toBe(1)
+    await expect.poll(() => log.getByText('this part of the answer are kept').count()).toBe(1)
+    await expect.poll(() => log.getByText('gpu-error', { exact: true }).count()).toBe(1)
+    await expect.poll(() => log.getByText('The GPU was lost and came back.').count()).toBe(1)
+    await expect.poll(() => log.getByText('Half', { exact: true }).count()).toBe(1)
     await play.expectAccessible()
     await page.getByRole('button', { name: 'Ask again' }).click()
     await play.untilAnswering()
     await play.answer('Whole')
     await log.getByText('Whole').waitFor()
-    expect(await log.getByText('gpu-error').count()).toBe(0)
+    await expect.poll(() => log.getByText('gpu-error').count()).toBe(0)
   })
 })
 
@@ -171,8 +171,8 @@ describe('a model', () => {
     await page.evaluate(() => window.fake.engine.progress('fetch', 23_500_000, 94_000_000))
     const bar = page.getByRole('progressbar', { name: 'Downloading Small-Instruct' })
     await bar.waitFor()
-    expect(await bar.getAttribute('aria-valuenow')).toBe('25')
-    expect(await bar.textContent()).toContain('23.5 of 94.0 MB')
+    await expect.poll(() => bar.getAttribute('aria-valuenow')).toBe('25')
+    await expect.poll(() => bar.textContent()).toContain('23.5 of 94.0 MB')
     await play.expectAccessible()
     await page.getByRole('button', { name: 'Cancel' }).click()
     await page.getByRole('button', { name: /^Download Small-Instruct/ }).waitFor()
@@ -190,7 +190,7 @@ describe('a model', () => {
     await play.model.selectOption(large.id)
     await page.getByText('It needs 44 GB of GPU memory; your browser allows 2.0 GB.').waitFor()
     await play.message.fill('Hello')
-    expect(await play.send.isDisabled()).toBe(true)
+    await expect.poll(() => play.send.isDisabled()).toBe(true)
     expect(await page.evaluate(() => window.fake.engine.loads)).toEqual([])
     await play.expectAccessible()
   })
@@ -206,7 +206,7 @@ describe('a model', () => {
     await play.untilAnswering()
     await play.answer('Hi there')
     await play.conversation.getByText('Hi there').waitFor()
-    expect(await page.evaluate(() => window.fake.engine.loads.length)).toBe(1)
+    await expect.poll(() => page.evaluate(() => window.fake.engine.loads.length)).toBe(1)
   })
 
   it('can be a file from disk', async () => {
@@ -217,7 +217,7 @@ describe('a model', () => {
     await play.untilLoading()
     await play.finishLoad()
     await page.getByText('mine.gguf is on your GPU.').waitFor()
-    expect(await play.model.locator('option:checked').textContent()).toBe('mine.gguf (4 bytes, from disk)')
+    await expect.poll(() => play.model.locator('option:checked').textContent()).toBe('mine.gguf (4 bytes, from disk)')
   })
 
   it('can be a file dropped on the page, and one that is no model is refused by name', async () => {
@@ -239,8 +239,8 @@ describe('a model', () => {
     await page.getByText('Drop a GGUF file to open it').waitFor()
     await page.evaluate(() => (window as unknown as { drop: () => void }).drop())
     await page.getByText('notes.gguf begins with "Dear".').waitFor()
-    expect(await page.getByText('gguf-not-gguf').count()).toBe(1)
-    expect(await page.getByText('Drop a GGUF file to open it').count()).toBe(0)
+    await expect.poll(() => page.getByText('gguf-not-gguf').count()).toBe(1)
+    await expect.poll(() => page.getByText('Drop a GGUF file to open it').count()).toBe(0)
   })
 })
 
@@ -248,7 +248,7 @@ describe('where nothing can be asked', () => {
   it('explains a browser without WebGPU, has no dead composer, and looks again', async () => {
     await play.open({ facts: { ok: false, code: 'no-webgpu', detail: '' } })
     await page.getByRole('heading', { name: 'This browser has no WebGPU.' }).waitFor()
-    expect(await play.message.count()).toBe(0)
+    await expect.poll(() => play.message.count()).toBe(0)
     await play.expectAccessible()
     await page.evaluate(() => {
       window.fake.engine.facts = { ok: true, value: { adapter: 'Test GPU', software: false } }
@@ -261,10 +261,10 @@ describe('where nothing can be asked', () => {
     const facts = { ok: true, value: { adapter: 'SwiftShader', software: true } }
     await play.open({ facts })
     await page.getByText('software-adapter').waitFor()
-    expect(await play.message.count()).toBe(0)
+    await expect.poll(() => play.message.count()).toBe(0)
     await play.open({ facts, settings: { allowSoftwareAdapter: true } })
     await page.getByText('Software GPU (SwiftShader): answers are slow.').waitFor()
-    expect(await play.message.count()).toBe(1)
+    await expect.poll(() => play.message.count()).toBe(1)
     await play.expectAccessible()
   })
 
@@ -273,8 +273,8 @@ describe('where nothing can be asked', () => {
     await play.open({ mirror: { ...mirror, models: [], adding: [adding], defaultId: null } })
     const bar = page.getByRole('progressbar', { name: 'The server is downloading Small-Instruct' })
     await bar.waitFor()
-    expect(await bar.getAttribute('aria-valuenow')).toBe('50')
-    expect(await play.message.count()).toBe(0)
+    await expect.poll(() => bar.getAttribute('aria-valuenow')).toBe('50')
+    await expect.poll(() => play.message.count()).toBe(0)
     await play.expectAccessible()
     await page.evaluate((value) => {
       window.fake.catalogue.mirror = { ok: true, value }
@@ -342,10 +342,12 @@ describe('window.weft', () => {
       object: 'text_completion',
       choices: [{ index: 0, text: ' a time', finish_reason: 'stop' }],
     })
-    expect(await page.evaluate(() => window.fake.engine.requests.at(-1))).toMatchObject({
-      raw: true,
-      messages: [{ role: 'user', content: 'Once upon' }],
-      maxTokens: 4,
-    })
+    await expect
+      .poll(() => page.evaluate(() => window.fake.engine.requests.at(-1)))
+      .toMatchObject({
+        raw: true,
+        messages: [{ role: 'user', content: 'Once upon' }],
+        maxTokens: 4,
+      })
   })
 })

@@ -89,12 +89,12 @@ async function othersAnswer(): Promise<void> {
 
 describe('the scope of a conversation', () => {
   it('is this device only, and a room is refused until one is joined', async () => {
-    expect(await scope().inputValue()).toBe('device')
-    expect(await engine().getByRole('option', { name: 'Layers of other tabs' }).count()).toBe(0)
+    await expect.poll(() => scope().inputValue()).toBe('device')
+    await expect.poll(() => engine().getByRole('option', { name: 'Layers of other tabs' }).count()).toBe(0)
     await scope().selectOption('My room')
     await page.getByText('This tab is in no room.').waitFor()
     await page.getByText('room-missing', { exact: true }).waitFor()
-    expect(await scope().inputValue()).toBe('device')
+    await expect.poll(() => scope().inputValue()).toBe('device')
     await expectSound(page)
     expect(await joins()).toBe(0)
   })
@@ -108,7 +108,7 @@ describe('the scope of a conversation', () => {
     expect(await joins()).toBe(0)
     await letAnyone()
     await page.getByText('Strangers whose tabs answer can read this conversation').waitFor()
-    expect(await joins()).toBe(1)
+    await expect.poll(() => joins()).toBe(1)
     await play.button('New chat').click()
     await expect.poll(() => scope().inputValue()).toBe('device')
     await page.waitForFunction(() => !window.fake.mesh.looking)
@@ -118,7 +118,7 @@ describe('the scope of a conversation', () => {
     await play.model.selectOption({ value: large.id })
     await page.getByText(/^Does not fit your GPU/).waitFor()
     await play.message.fill('What holds?')
-    expect(await play.send.isDisabled()).toBe(true)
+    await expect.poll(() => play.send.isDisabled()).toBe(true)
     await letAnyone()
     await census()
     await page.getByText('42 GB on other tabs').waitFor()
@@ -142,10 +142,9 @@ describe('the scope of a conversation', () => {
     ])
       await play.conversation.getByText(fact, { exact: true }).waitFor()
     const stages = page.getByRole('list', { name: 'Stages, from first to last' }).getByRole('listitem')
-    expect(await stages.allTextContents()).toEqual([
-      'layers 1 to 15 by mara, direct',
-      'layers 16 to 30 by ruth, relayed',
-    ])
+    await expect
+      .poll(() => stages.allTextContents())
+      .toEqual(['layers 1 to 15 by mara, direct', 'layers 16 to 30 by ruth, relayed'])
     await expectSound(page)
   })
 
@@ -168,7 +167,7 @@ describe('the scope of a conversation', () => {
     await play.conversation.getByText('The thread holds.').waitFor()
     await page.evaluate(() => window.dispatchEvent(new Event('ended')))
     await play.send.waitFor()
-    expect(await asked()).toBe(1)
+    await expect.poll(() => asked()).toBe(1)
   })
 
   it('with a slower split put off, is answered here', async () => {
@@ -245,7 +244,7 @@ describe('a tab that gives', () => {
     await mark('This tab loads what it will give to others').waitFor()
     await page.evaluate((id) => window.fake.mesh.serve(0, 15, id, 1.4), small.id)
     await mark('This tab gives its GPU to others').waitFor()
-    expect(await idle.count()).toBe(0)
+    await expect.poll(() => idle.count()).toBe(0)
     await expectSound(page)
     await page.evaluate(() => window.fake.mesh.active(true))
     await mark('Giving this GPU to others is paused').click()

@@ -40,9 +40,9 @@ describe('with a played mesh', () => {
     await page().keyboard.press('ArrowDown')
     await page().keyboard.press('ArrowDown')
     await page().getByText('After each token it rests, so that your GPU is yours in between.').waitFor()
-    expect(await page().evaluate(() => [window.fake.mesh.duty, window.fake.mesh.starts])).toEqual([0.5, 1])
+    await expect.poll(() => page().evaluate(() => [window.fake.mesh.duty, window.fake.mesh.starts])).toEqual([0.5, 1])
     await page().reload()
-    expect(await page().getByRole('combobox', { name: 'Share of the time' }).inputValue()).toBe('0.5')
+    await expect.poll(() => page().getByRole('combobox', { name: 'Share of the time' }).inputValue()).toBe('0.5')
   })
 
   it('hours over midnight are set by keyboard, pause it at once, and a person may go on', async () => {
@@ -59,14 +59,14 @@ describe('with a played mesh', () => {
     await region('Paused').getByText('It goes on at 22:00.').waitFor()
     await page().getByText('It gives from 22:00 to 07:00 of the next day, by the clock of this device.').waitFor()
     await page().keyboard.press('Tab')
-    expect(await page().evaluate(() => document.activeElement?.getAttribute('type'))).toBe('time')
+    await expect.poll(() => page().evaluate(() => document.activeElement?.getAttribute('type'))).toBe('time')
     await page().getByLabel('From', { exact: true }).fill('21:30')
     await region('Paused').getByText('It goes on at 21:30.').waitFor()
     await used.current.expectSound()
     await used.current.button('Resume').click()
     await page().evaluate(() => window.fake.mesh.started())
     await ready()
-    expect(await page().evaluate(() => window.fake.mesh.starts)).toBe(2)
+    await expect.poll(() => page().evaluate(() => window.fake.mesh.starts)).toBe(2)
   })
 
   it('the battery pauses it, and where the browser does not tell of one that is said', async () => {
@@ -88,7 +88,7 @@ describe('with a played mesh', () => {
     })
     await page().goto(page().url().replace('#/settings', '#/contribute'))
     await page().getByText('This browser does not tell whether the device is charging').waitFor()
-    expect(await limit('Only while charging').isDisabled()).toBe(true)
+    await expect.poll(() => limit('Only while charging').isDisabled()).toBe(true)
     await used.current.expectSound()
   })
 
@@ -99,14 +99,14 @@ describe('with a played mesh', () => {
     })
     const watch = limit('Also when I use another app')
     await watch.click()
-    expect(await watch.isChecked()).toBe(false)
+    await expect.poll(() => watch.isChecked()).toBe(false)
     await page().evaluate(() => {
       window.fake.mesh.deviceAllowed = true
     })
     await watch.focus()
     await page().keyboard.press('Space')
     await page().waitForFunction(() => window.fake.mesh.watchesDevice)
-    expect(await watch.isChecked()).toBe(true)
+    await expect.poll(() => watch.isChecked()).toBe(true)
     await page().evaluate(() => window.fake.mesh.active(true))
     await region('Paused').getByText('You are using this device.').waitFor()
     await used.current.expectSound()
@@ -130,7 +130,7 @@ describe('with a played mesh', () => {
     await used.current.expectSound()
     await page().evaluate(() => window.fake.mesh.closeWindow())
     await page().waitForFunction(() => window.fake.mesh.awake === null)
-    expect(await limit('Keep it awake').isChecked()).toBe(false)
+    await expect.poll(() => limit('Keep it awake').isChecked()).toBe(false)
   })
 })
 

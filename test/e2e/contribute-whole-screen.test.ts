@@ -48,7 +48,7 @@ describe('whole answers', () => {
     await setup.getByText('Layers: the whole model does not fit').waitFor()
     await choice('Give').selectOption('Whole answers')
     await setup.getByText('This model does not fit the GPU.').waitFor()
-    expect(await used.current.button('Contribute this GPU').isDisabled()).toBe(true)
+    await expect.poll(() => used.current.button('Contribute this GPU').isDisabled()).toBe(true)
     await choice('Give').selectOption('Layers of the model')
     await region('Whole answers').waitFor({ state: 'detached' })
     await setup.getByText('Layers, as you picked.').waitFor()
@@ -89,9 +89,9 @@ describe('whole answers', () => {
     await region('Contributing').getByText('You give as a donor').waitFor()
     await used.current.expectSound()
     await page().reload()
-    expect(await choice('Longest answer').inputValue()).toBe('256')
-    expect(await choice('Answers at once').inputValue()).toBe('3')
-    expect(await page().getByRole('checkbox', { name: 'Give as a donor' }).isChecked()).toBe(true)
+    await expect.poll(() => choice('Longest answer').inputValue()).toBe('256')
+    await expect.poll(() => choice('Answers at once').inputValue()).toBe('3')
+    await expect.poll(() => page().getByRole('checkbox', { name: 'Give as a donor' }).isChecked()).toBe(true)
   })
 
   it('are paused and resumed by keyboard, and pause where the own chat uses another model', async () => {

@@ -59,9 +59,9 @@ describe('without a GPU', () => {
     const answer = await ask(page, { content: 'What is the capital of France?', maxTokens: 16 })
     expect(answer).toMatchObject({ engine: 'cpu', code: null })
     expect(answer.text).toContain('Paris')
-    expect(await page.getByRole('combobox', { name: 'Engine' }).locator('option:checked').textContent()).toMatch(
-      /Automatic: CPU engine/,
-    )
+    await expect
+      .poll(() => page.getByRole('combobox', { name: 'Engine' }).locator('option:checked').textContent())
+      .toMatch(/Automatic: CPU engine/)
   })
 
   it('a person who asks for the GPU all the same gets the reason', async () => {

@@ -26,7 +26,7 @@ async function tabTo(target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise
     expect(stops, `stops until ${target}`).toBeLessThan(STOPS_MAX)
     await page.keyboard.press(key)
   }
-  expect(await target.evaluate((element) => element.matches(':focus-visible'))).toBe(true)
+  await expect.poll(() => target.evaluate((element) => element.matches(':focus-visible'))).toBe(true)
 }
 
 async function press(target: Locator, key = 'Enter'): Promise<void> {
@@ -56,7 +56,7 @@ it('does everything a mouse does', async () => {
 
   await press(play.button('Copy answer'))
   await play.button('Copied').waitFor()
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('The Rhine is a river.')
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe('The Rhine is a river.')
 
   await press(play.button('Answer again'))
   await play.untilAnswering()
@@ -77,7 +77,7 @@ it('does everything a mouse does', async () => {
   await press(play.button('Settings of this conversation'))
   await press(page.getByRole('slider', { name: 'Temperature' }), 'ArrowRight')
   await page.keyboard.press('Escape')
-  expect(await hasFocus(play.button('Settings of this conversation'))).toBe(true)
+  await expect.poll(() => hasFocus(play.button('Settings of this conversation'))).toBe(true)
 
   await page.keyboard.press('Control+Shift+O')
   await play.conversation.getByRole('article').first().waitFor({ state: 'detached' })
@@ -109,5 +109,5 @@ it('does everything a mouse does', async () => {
   await press(page.getByRole('link', { name: 'Settings' }))
   await page.getByRole('heading', { name: 'Settings' }).waitFor()
   await press(page.getByRole('radio', { name: 'As the system' }), 'ArrowRight')
-  expect(await page.evaluate(() => document.documentElement.dataset['theme'])).toBe('light')
+  await expect.poll(() => page.evaluate(() => document.documentElement.dataset['theme'])).toBe('light')
 })

@@ -45,7 +45,7 @@ describe('what leaves this device', () => {
     const names = page.getByRole('textbox', { name: 'Names to replace' })
     await names.fill('Ada Lovelace\n\n Ilse ')
     await names.blur()
-    expect(await names.inputValue()).toBe('Ada Lovelace\nIlse')
+    await expect.poll(() => names.inputValue()).toBe('Ada Lovelace\nIlse')
     await expectSound(page)
     await page.goBack()
     await play.message.fill('Tell Ada Lovelace: write to ada@example.org.')
@@ -61,7 +61,7 @@ describe('what leaves this device', () => {
     await play.send.click()
     await play.conversation.getByText('To ada@example.org: done.').waitFor()
     await play.conversation.getByText('2 values were replaced').waitFor()
-    expect(await sent()).toEqual(['Tell [name-1]: write to [email-1].'])
+    await expect.poll(() => sent()).toEqual(['Tell [name-1]: write to [email-1].'])
   })
 
   it('is as it was written where the person has switched that off', async () => {
@@ -72,7 +72,7 @@ describe('what leaves this device', () => {
     await play.message.fill('Write to ada@example.org.')
     await play.send.click()
     await play.conversation.getByText('To [email-1]: done.').waitFor()
-    expect(await sent()).toEqual(['Write to ada@example.org.'])
-    expect(await page.getByText('will be replaced').count()).toBe(0)
+    await expect.poll(() => sent()).toEqual(['Write to ada@example.org.'])
+    await expect.poll(() => page.getByText('will be replaced').count()).toBe(0)
   })
 })

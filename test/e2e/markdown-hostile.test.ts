@@ -45,7 +45,7 @@ describe('a link', () => {
       )
     expect(links).toEqual(good.map((address) => [address, 'noopener noreferrer nofollow', '_blank']))
     for (let index = 0; index < good.length + refused.length; index++)
-      expect(await drawnText()).toContain(`words ${index}`)
+      await expect.poll(() => drawnText()).toContain(`words ${index}`)
   })
 
   it('opens in a tab that knows nothing of this one', async () => {
@@ -62,7 +62,9 @@ describe('a link', () => {
     await show(
       '![a loom](https://127.0.0.1:9/loom.png) and ![](https://127.0.0.1:9/other.png)\n\n[![in](http://127.0.0.1:9/in.png)](http://127.0.0.1:9/)',
     )
-    expect(await page.getByRole('link', { name: 'a loom' }).getAttribute('href')).toBe('https://127.0.0.1:9/loom.png')
+    await expect
+      .poll(() => page.getByRole('link', { name: 'a loom' }).getAttribute('href'))
+      .toBe('https://127.0.0.1:9/loom.png')
     expect(await drawn().locator('img, picture, source').count()).toBe(0)
     await page.waitForLoadState('networkidle')
   })

@@ -136,14 +136,14 @@ describe('code', () => {
     await show(CODE)
     await page.getByText('ts', { exact: true }).waitFor()
     const live = drawn().locator('[aria-live="polite"]')
-    expect(await live.textContent()).toBe('')
+    await expect.poll(() => live.textContent()).toBe('')
     await page.getByRole('button', { name: 'Copy code' }).click()
     await page.getByRole('button', { name: 'Copied' }).waitFor()
-    expect(await live.textContent()).toBe('Copied')
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(CODE.slice(6, -5))
+    await expect.poll(() => live.textContent()).toBe('Copied')
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(CODE.slice(6, -5))
     // A moment later it can be copied again.
     await page.getByRole('button', { name: 'Copy code' }).waitFor()
-    expect(await live.textContent()).toBe('')
+    await expect.poll(() => live.textContent()).toBe('')
   })
 
   it('says so when the browser keeps the clipboard', async () => {
@@ -166,14 +166,14 @@ describe('a table', () => {
   it('is one, with heads and sides', async () => {
     await show('| a | b | c |\n|---|--:|:-:|\n| 1 | 2 | 3 |\n| **4** | 5 |\n')
     const table = page.getByRole('table')
-    expect(await table.getByRole('columnheader').allTextContents()).toEqual(['a', 'b', 'c'])
-    expect(await table.getByRole('row').count()).toBe(3)
-    expect(await table.getByRole('cell').allTextContents()).toEqual(['1', '2', '3', '4', '5', ''])
+    await expect.poll(() => table.getByRole('columnheader').allTextContents()).toEqual(['a', 'b', 'c'])
+    await expect.poll(() => table.getByRole('row').count()).toBe(3)
+    await expect.poll(() => table.getByRole('cell').allTextContents()).toEqual(['1', '2', '3', '4', '5', ''])
     const sides = await table
       .getByRole('cell')
       .evaluateAll((cells) => cells.slice(0, 3).map((cell) => getComputedStyle(cell).textAlign))
     expect(sides).toEqual(['start', 'end', 'center'])
-    expect(await table.locator('strong').textContent()).toBe('4')
+    await expect.poll(() => table.locator('strong').textContent()).toBe('4')
   })
 })
 
@@ -188,7 +188,9 @@ describe('a narrow window', () => {
         if (await box.evaluate((element) => element === document.activeElement)) break
         await page.keyboard.press('Tab')
       }
-      expect(await box.evaluate((element) => element === document.activeElement), name).toBe(true)
+      await expect
+        .poll(() => box.evaluate((element) => element === document.activeElement), { message: name })
+        .toBe(true)
       await page.keyboard.press('ArrowRight')
       await expect.poll(() => box.evaluate((element) => element.scrollLeft), { message: name }).toBeGreaterThan(0)
     }

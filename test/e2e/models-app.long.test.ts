@@ -104,7 +104,7 @@ describe('a model of the mirror', () => {
     const { fileBytes } = (await entryOf(page, wideId()))?.model ?? { fileBytes: 0 }
     expect(ranges).toHaveLength(chunksOf(fileBytes))
     expect(new Set(ranges).size).toBe(ranges.length)
-    expect(await page.evaluate(() => testApp.view.load.state)).toBe('none')
+    await expect.poll(() => page.evaluate(() => testApp.view.load.state)).toBe('none')
     ranges.length = 0
     expect(await ask(page, { ...HELLO, model: wideId() })).toMatchObject({ engine: 'stage', code: null })
     expect(ranges).toEqual([])
@@ -175,11 +175,13 @@ describe('a model by its name at the hub', () => {
     expect(paths).toEqual(['tiny-Q4_0.gguf', 'tiny-Q8_0.gguf'])
     const added = await add(page, `https://huggingface.co/${REPO}/blob/main/tiny-Q8_0.gguf`)
     const key = added.ok && added.value.kind === 'added' ? added.value.key : ''
-    expect(await entryOf(page, key)).toMatchObject({
-      pending: true,
-      origin: { kind: 'hub', host: 'huggingface.co', repo: REPO },
-      model: { license: 'Apache-2.0', fileBytes: file.length },
-    })
+    await expect
+      .poll(() => entryOf(page, key))
+      .toMatchObject({
+        pending: true,
+        origin: { kind: 'hub', host: 'huggingface.co', repo: REPO },
+        model: { license: 'Apache-2.0', fileBytes: file.length },
+      })
     expect(await download(page, key)).toMatchObject({ ok: true })
     const kept = () =>
       page.evaluate(
@@ -209,7 +211,7 @@ describe('a model by its name at the hub', () => {
     const key = added.ok && added.value.kind === 'added' ? added.value.key : ''
     await download(page, key)
     await page.waitForFunction(() => testApp.view.downloads[0]?.state === 'failed')
-    expect(await page.evaluate(() => testApp.view.downloads[0]?.code)).toBe('source-changed')
+    await expect.poll(() => page.evaluate(() => testApp.view.downloads[0]?.code)).toBe('source-changed')
     expect(await load(page, key)).toMatchObject({ ok: false, code: 'model-incomplete' })
     expect(await page.evaluate(() => testApp.models.storage())).toMatchObject({ modelBytes: 0 })
   })
@@ -270,18 +272,20 @@ describe('the self test', () => {
   it('says how many tokens a second to expect, what was really measured goes first, and why a model does not run', async () => {
     const page = await open()
     await page.waitForFunction(() => testApp.view.entries.every(({ fit }) => fit.state !== 'checking'))
-    expect(await entryOf(page, wideId())).toMatchObject({ speed: { basis: 'assumed' } })
+    await expect.poll(() => entryOf(page, wideId())).toMatchObject({ speed: { basis: 'assumed' } })
     const test = await page.evaluate(() => testApp.models.selfTest())
     expect(test).toMatchObject({ ok: true, value: { adapter: expect.stringMatching(/swiftshader/i) } })
     await page.waitForFunction(() => testApp.view.entries.every(({ fit }) => fit.state !== 'checking'))
-    expect(await page.evaluate(() => testApp.view.selfTest)).toMatchObject({ state: 'done' })
+    await expect.poll(() => page.evaluate(() => testApp.view.selfTest)).toMatchObject({ state: 'done' })
     const tested = await entryOf(page, wideId())
     expect(tested).toMatchObject({ speed: { basis: 'tested' } })
     expect(tested?.speed?.tokensPerSecond).toBeGreaterThan(0)
-    expect(await entryOf(page, strangeId())).toMatchObject({
-      speed: null,
-      fit: { state: 'refused', code: 'architecture-unsupported' },
-    })
+    await expect
+      .poll(() => entryOf(page, strangeId()))
+      .toMatchObject({
+        speed: null,
+        fit: { state: 'refused', code: 'architecture-unsupported' },
+      })
     expect(await ask(page, { ...HELLO, model: wideId() })).toMatchObject({ completionTokens: 24 })
     await page.waitForFunction(
       (key) => testApp.view.entries.find((one) => one.key === key)?.speed?.basis === 'measured',
@@ -296,7 +300,7 @@ describe('the self test', () => {
       await page.goto(strict.url)
       await page.waitForFunction(() => testApp.view.entries.length > 0)
       expect(await page.evaluate(() => testApp.models.selfTest())).toMatchObject({ code: 'software-adapter' })
-      expect(await page.evaluate(() => testApp.view.selfTest)).toMatchObject({ state: 'failed' })
+      await expect.poll(() => page.evaluate(() => testApp.view.selfTest)).toMatchObject({ state: 'failed' })
     } finally {
       await strict.close()
     }
@@ -311,7 +315,7 @@ it('a browser that keeps nothing answers from memory, and says why nothing can b
     expect(await page.evaluate(() => testApp.models.persist())).toMatchObject({ granted: false })
     await download(page, wideId())
     await page.waitForFunction(() => testApp.view.downloads[0]?.state === 'failed')
-    expect(await page.evaluate(() => testApp.view.downloads[0]?.code)).toBe('storage-denied')
+    await expect.poll(() => page.evaluate(() => testApp.view.downloads[0]?.code)).toBe('storage-denied')
     expect(await load(page, wideId())).toMatchObject({ ok: true, value: { notice: { code: 'storage-denied' } } })
     expect(await ask(page, { ...HELLO, model: wideId() })).toMatchObject({ engine: 'stage', code: null })
   } finally {

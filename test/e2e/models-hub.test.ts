@@ -45,12 +45,14 @@ describe('a model by its name at a hub', () => {
   it('is announced before a byte is fetched, comes once, and is kept under the id of its bytes', async () => {
     const page = await tab()
     const key = await added(page, REPO)
-    expect(await entryOf(page, key)).toMatchObject({
-      pending: true,
-      origin: { kind: 'hub', repo: 'hub/weavers' },
-      model: { name: 'noise', license: 'Apache-2.0', fileBytes: model.file.length },
-      fit: { state: 'refused', code: 'model-incomplete' },
-    })
+    await expect
+      .poll(() => entryOf(page, key))
+      .toMatchObject({
+        pending: true,
+        origin: { kind: 'hub', repo: 'hub/weavers' },
+        model: { name: 'noise', license: 'Apache-2.0', fileBytes: model.file.length },
+        fit: { state: 'refused', code: 'model-incomplete' },
+      })
     expect(server.chunks).toEqual([])
     expect(await call(page, 'load', key)).toMatchObject({ ok: false, code: 'model-incomplete' })
     await call(page, 'download', key)
@@ -58,11 +60,11 @@ describe('a model by its name at a hub', () => {
     expect(sorted(server.chunks)).toEqual(allChunks())
     expect(await seen(page, key)).toContain('checking')
     // The very id that the mirror would give the file.
-    expect(await entryOf(page)).toMatchObject({ kept: true, pending: false, origin: { kind: 'hub' } })
+    await expect.poll(() => entryOf(page)).toMatchObject({ kept: true, pending: false, origin: { kind: 'hub' } })
     expect((await view(page)).entries).toHaveLength(1)
     // And after a reload, where a damaged chunk comes again from the hub.
     await visit(page)
-    expect(await entryOf(page)).toMatchObject({ kept: true })
+    await expect.poll(() => entryOf(page)).toMatchObject({ kept: true })
     await call(page, 'damage', 1)
     server.chunks.length = 0
     await call(page, 'download', model.id)
@@ -79,7 +81,7 @@ describe('a model by its name at a hub', () => {
     await call(page, 'download', key)
     await allButTheLast(page)
     await visit(page)
-    expect(await downloadOf(page)).toMatchObject({ key, state: 'paused', name: 'noise' })
+    await expect.poll(() => downloadOf(page)).toMatchObject({ key, state: 'paused', name: 'noise' })
     server.chunks.length = 0
     await call(page, 'resume', key)
     await keptFromHub(page)
@@ -92,7 +94,7 @@ describe('a model by its name at a hub', () => {
     const key = await added(page, REPO)
     await call(page, 'download', key)
     await inState(page, 'failed')
-    expect(await downloadOf(page)).toMatchObject({ code: 'source-changed' })
+    await expect.poll(() => downloadOf(page)).toMatchObject({ code: 'source-changed' })
     expect(await call(page, 'folders')).toEqual([])
     expect((await view(page)).entries.every(({ kept }) => !kept)).toBe(true)
   })

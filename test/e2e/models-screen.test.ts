@@ -24,21 +24,25 @@ describe('with a fake engine', () => {
       await group('In this browser').getByText('Nothing is kept here yet.').waitFor()
       const mine = group('At this server').getByRole('listitem', { name: 'Small-Instruct' })
       for (const fact of ['94 MB', 'Apache-2.0', 'This server', 'Suggested by this server'])
-        expect(await mine.getByText(fact, { exact: true }).count(), fact).toBe(1)
+        await expect.poll(() => mine.getByText(fact, { exact: true }).count(), { message: fact }).toBe(1)
       await mine.getByText('Fits your GPU: needs 282 MB of 2.1 GB').waitFor()
       await row('Large-Instruct').getByText('It needs 44 GB of GPU memory; your browser allows 2.0 GB.').waitFor()
       await row('Odd-Instruct').getByText('architecture-unsupported').waitFor()
-      expect(
-        await row('Large-Instruct')
-          .getByRole('button', { name: /^(Use|Download)/ })
-          .count(),
-      ).toBe(0)
+      await expect
+        .poll(() =>
+          row('Large-Instruct')
+            .getByRole('button', { name: /^(Use|Download)/ })
+            .count(),
+        )
+        .toBe(0)
       await group('Storage').getByText('Models 0 bytes').waitFor()
-      expect(
-        await group('Storage')
-          .getByText(/GB free$/)
-          .count(),
-      ).toBe(1)
+      await expect
+        .poll(() =>
+          group('Storage')
+            .getByText(/GB free$/)
+            .count(),
+        )
+        .toBe(1)
       await expectAccessible()
     })
 
@@ -46,12 +50,12 @@ describe('with a fake engine', () => {
       await open()
       await context.grantPermissions(['clipboard-read', 'clipboard-write'])
       const details = button('Details of Small-Instruct')
-      expect(await details.getAttribute('aria-expanded')).toBe('false')
+      await expect.poll(() => details.getAttribute('aria-expanded')).toBe('false')
       await details.click()
       await row('Small-Instruct').getByText(DIGEST).waitFor()
       await button('Copy the digest of Small-Instruct').click()
       await button('Copied').waitFor()
-      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(DIGEST)
+      await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(DIGEST)
       await row('Small-Instruct').getByText('Stage engine: runs it').waitFor()
       await expectAccessible()
     })
@@ -86,7 +90,7 @@ describe('with a fake engine', () => {
       })
       await button('Ask the browser to keep it').click()
       await group('Storage').getByText('The browser promised').waitFor()
-      expect(await button('Ask the browser to keep it').count()).toBe(0)
+      await expect.poll(() => button('Ask the browser to keep it').count()).toBe(0)
     })
   })
 
@@ -110,8 +114,8 @@ describe('with a fake engine', () => {
         facts: { ok: false, code: 'no-webgpu', detail: '' },
       })
       await group('This GPU').getByText('This browser has no WebGPU.').waitFor()
-      expect(await group('This GPU').getByText('no-webgpu', { exact: true }).count()).toBe(1)
-      expect(await button('Test this GPU').count()).toBe(0)
+      await expect.poll(() => group('This GPU').getByText('no-webgpu', { exact: true }).count()).toBe(1)
+      await expect.poll(() => button('Test this GPU').count()).toBe(0)
       await row('Small-Instruct').getByText('It needs a GPU, and none can be used here.').waitFor()
       await expectNoSideways()
       await expectAccessible()
@@ -140,7 +144,7 @@ describe('with a fake engine', () => {
     await open({ mirror: { ok: true, value: { ...mirror, models: many } } })
     await page.getByRole('searchbox', { name: 'Find a model' }).fill('11x')
     await row('Model 11x').waitFor()
-    expect(await page.getByRole('main').getByRole('listitem').count()).toBe(1)
+    await expect.poll(() => page.getByRole('main').getByRole('listitem').count()).toBe(1)
     await page.getByRole('searchbox', { name: 'Find a model' }).fill('nothing like it')
     await page.getByText('No model here matches').waitFor()
     await expectAccessible()
@@ -158,7 +162,7 @@ describe('with a fake engine', () => {
     })
     await page.getByRole('textbox', { name: 'Message' }).waitFor()
     await page.evaluate(() => window.fake.engine.until(() => window.fake.engine.loading))
-    expect(await page.evaluate(() => window.fake.engine.loads)).toEqual(['dropped.gguf'])
+    await expect.poll(() => page.evaluate(() => window.fake.engine.loads)).toEqual(['dropped.gguf'])
   })
 
   it('is reached from the list of conversations, and leads back', async () => {
@@ -168,8 +172,8 @@ describe('with a fake engine', () => {
     if ((await page.getByRole('link', { name: 'Models' }).count()) === 0) await button('Conversations').click()
     await page.getByRole('link', { name: 'Models' }).click()
     await page.getByRole('heading', { name: 'Models', level: 2 }).waitFor()
-    expect(await page.title()).toBe('Models · Weft')
-    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('MAIN')
+    await expect.poll(() => page.title()).toBe('Models · Weft')
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe('MAIN')
     await page.goBack()
     await page.getByRole('textbox', { name: 'Message' }).waitFor()
   })

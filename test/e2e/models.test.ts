@@ -36,7 +36,7 @@ describe('a download', () => {
     expect(await call(page, 'download', model.id)).toEqual({ ok: true, value: null })
     await isKept(page)
     expect(sorted(server.chunks)).toEqual(allChunks())
-    expect(await entryOf(page)).toMatchObject({ kept: true, keptBytes: model.file.length })
+    await expect.poll(() => entryOf(page)).toMatchObject({ kept: true, keptBytes: model.file.length })
     expect((await view(page)).downloads).toEqual([])
     expect(await call(page, 'storage')).toMatchObject({ modelBytes: model.file.length })
   })
@@ -64,7 +64,7 @@ describe('a download', () => {
     await call(page, 'download', model.id)
     await allButTheLast(page)
     await call(page, 'pause', model.id)
-    expect(await downloadOf(page)).toMatchObject({ state: 'paused', here: true })
+    await expect.poll(() => downloadOf(page)).toMatchObject({ state: 'paused', here: true })
     const { keptBytes } = (await entryOf(page)) ?? { keptBytes: 0 }
     expect(keptBytes).toBeGreaterThan(0)
     expect(keptBytes).toBeLessThan(model.file.length)
@@ -80,7 +80,9 @@ describe('a download', () => {
     await call(page, 'download', model.id)
     await allButTheLast(page)
     await visit(page)
-    expect(await downloadOf(page)).toMatchObject({ key: model.id, state: 'paused', totalBytes: model.file.length })
+    await expect
+      .poll(() => downloadOf(page))
+      .toMatchObject({ key: model.id, state: 'paused', totalBytes: model.file.length })
     expect((await downloadOf(page))?.doneBytes).toBe(3 * CHUNK_BYTES)
     server.chunks.length = 0
     await call(page, 'resume', model.id)
@@ -96,7 +98,7 @@ describe('a download', () => {
     await vi.waitUntil(() => server.busy > 0, { timeout: 20_000 })
     await context.setOffline(true)
     await inState(page, 'waiting')
-    expect(await downloadOf(page)).toMatchObject({ code: 'source-unreachable' })
+    await expect.poll(() => downloadOf(page)).toMatchObject({ code: 'source-unreachable' })
     open()
     await context.setOffline(false)
     await isKept(page)
@@ -119,7 +121,7 @@ describe('a download', () => {
     await allButTheLast(page)
     await server.stop()
     await inState(page, 'waiting')
-    expect(await downloadOf(page)).toMatchObject({ code: 'source-unreachable', doneBytes: 3 * CHUNK_BYTES })
+    await expect.poll(() => downloadOf(page)).toMatchObject({ code: 'source-unreachable', doneBytes: 3 * CHUNK_BYTES })
     expect(sorted(server.chunks)).toEqual(allChunks())
     server.chunks.length = 0
     await server.start()
@@ -146,15 +148,17 @@ describe('a download', () => {
     for (const id of ids) expect(await call(page, 'download', id)).toMatchObject({ ok: true })
     await inState(page, 'fetching')
     const states = async () => (await view(page)).downloads.map(({ name, state }) => [name, state])
-    expect(await states()).toEqual([
-      [model.manifest.name, 'fetching'],
-      ['Second', 'queued'],
-      ['Third', 'queued'],
-    ])
+    await expect
+      .poll(() => states())
+      .toEqual([
+        [model.manifest.name, 'fetching'],
+        ['Second', 'queued'],
+        ['Third', 'queued'],
+      ])
     expect(await call(page, 'cancel', ids[1] ?? '')).toMatchObject({ ok: true })
     open()
     await isKept(page, ids[2])
-    expect(await isKeptNow(page, ids)).toEqual([true, false, true])
+    await expect.poll(() => isKeptNow(page, ids)).toEqual([true, false, true])
     expect(server.chunks).toHaveLength(2 * allChunks().length)
     expect(sorted(server.chunks.slice(0, 4))).toEqual(allChunks())
   })
@@ -167,7 +171,7 @@ describe('a download', () => {
     expect(await call(page, 'cancel', model.id)).toEqual({ ok: true, value: null })
     expect((await view(page)).downloads).toEqual([])
     expect(await call(page, 'folders')).toEqual([])
-    expect(await entryOf(page)).toMatchObject({ kept: false, keptBytes: 0 })
+    await expect.poll(() => entryOf(page)).toMatchObject({ kept: false, keptBytes: 0 })
   })
 
   it('is shown in other tabs, which fetch nothing beside it and may pause it', async () => {
@@ -205,7 +209,7 @@ describe('a download', () => {
     await session.send('Storage.overrideQuotaForOrigin', quota)
     await call(page, 'download', model.id)
     await inState(page, 'failed')
-    expect(await downloadOf(page)).toMatchObject({ code: 'storage-full' })
+    await expect.poll(() => downloadOf(page)).toMatchObject({ code: 'storage-full' })
     expect((await downloadOf(page))?.detail).toMatch(/^It needs \d+ MB more, there is room for \d+ MB\.$/)
     await session.send('Storage.overrideQuotaForOrigin', { origin: server.baseUrl })
     await call(page, 'resume', model.id)
@@ -225,11 +229,11 @@ describe('a download', () => {
     await session.send('Storage.overrideQuotaForOrigin', quota)
     await call(page, 'resume', model.id)
     await inState(page, 'failed')
-    expect(await downloadOf(page)).toMatchObject({ code: 'storage-full' })
+    await expect.poll(() => downloadOf(page)).toMatchObject({ code: 'storage-full' })
     await page.waitForFunction((kept) => models.view().downloads[0]?.doneBytes === kept, 3 * CHUNK_BYTES)
     expect(await call(page, 'keptBytes')).toBe(3 * CHUNK_BYTES)
     await visit(page)
-    expect(await downloadOf(page)).toMatchObject({ state: 'paused', doneBytes: 3 * CHUNK_BYTES })
+    await expect.poll(() => downloadOf(page)).toMatchObject({ state: 'paused', doneBytes: 3 * CHUNK_BYTES })
     await session.send('Storage.overrideQuotaForOrigin', { origin: server.baseUrl })
     server.chunks.length = 0
     await call(page, 'resume', model.id)
@@ -243,7 +247,7 @@ describe('a download', () => {
     server.faults.set(1, ['damaged', 'always'])
     await call(page, 'download', model.id)
     await inState(page, 'failed')
-    expect(await downloadOf(page)).toMatchObject({ code: 'chunk-hash-mismatch' })
+    await expect.poll(() => downloadOf(page)).toMatchObject({ code: 'chunk-hash-mismatch' })
   })
 })
 
@@ -256,7 +260,7 @@ describe('what is kept', () => {
     await two.waitForFunction(() => models.view().entries.every((entry) => entry.keptBytes === 0))
     expect(await call(one, 'folders')).toEqual([])
     expect(await call(one, 'storage')).toMatchObject({ modelBytes: 0 })
-    expect(await entryOf(one)).toMatchObject({ kept: false })
+    await expect.poll(() => entryOf(one)).toMatchObject({ kept: false })
   })
 
   it('is shown with the room there is, and asking for persistence is answered in words', async () => {

@@ -56,7 +56,7 @@ describe('a browser without room', () => {
     const note = page.getByRole('status').filter({ hasText: 'conversations-full' })
     await note.getByText(/The browser has no room to keep this conversation\. It stays open here\./).waitFor(PATIENT)
     const here = ['First.', first, 'Second.', second]
-    expect(await shownMessages(page)).toEqual(here)
+    await expect.poll(() => shownMessages(page)).toEqual(here)
 
     await page.getByRole('button', { name: 'New chat' }).click()
     await askByHand(page, 'Elsewhere.')

@@ -53,7 +53,7 @@ describe('the GPU process dies in the middle of an answer', () => {
       .getByText(/^The GPU was lost and came back\..*the answer goes on\.$/)
       .waitFor()
     await lastAnswer(page).getByText('Stage engine on').waitFor()
-    expect(await shownMessages(page)).toEqual([QUESTION, whole])
+    await expect.poll(() => shownMessages(page)).toEqual([QUESTION, whole])
   })
 
   it('again: it ends with an offer to reload, and after that it is there and goes on', async () => {
@@ -101,7 +101,7 @@ describe('the engine’s worker dies in the middle of an answer', () => {
     await lastAnswer(page)
       .getByText(/^The engine stopped and was started again\..*the answer goes on\.$/)
       .waitFor()
-    expect(await shownMessages(page)).toEqual([QUESTION, whole])
+    await expect.poll(() => shownMessages(page)).toEqual([QUESTION, whole])
   })
 
   it('again and again: it ends with what was shown, which a reload keeps, and goes on by a click', async () => {

@@ -64,12 +64,12 @@ describe('a prompt of 200 kB', () => {
       .waitFor(PATIENT)
     await said.getByText('context-full', { exact: true }).waitFor()
     await said.getByText(/shorten the message/).waitFor()
-    expect(await composer(page).inputValue()).toBe(HUGE)
+    await expect.poll(() => composer(page).inputValue()).toBe(HUGE)
     expect(await shownMessages(page)).toEqual([])
     await askByHand(page, 'Short.')
     const answer = await untilEnded(page)
-    expect(await shownMessages(page)).toEqual(['Short.', answer])
-    expect(await said.count()).toBe(0)
+    await expect.poll(() => shownMessages(page)).toEqual(['Short.', answer])
+    await expect.poll(() => said.count()).toBe(0)
   })
 
   it('pasted: it comes along as a file with its size and tokens, and is refused in the same way', async () => {
@@ -88,12 +88,12 @@ describe('a prompt of 200 kB', () => {
     // The page answers its person while it counts.
     await composer(page).pressSequentially(' Briefly.')
     await page.locator('.trouble').getByText('context-full', { exact: true }).waitFor(PATIENT)
-    expect(await composer(page).inputValue()).toBe('What does this say? Briefly.')
-    expect(await files.getByRole('listitem').count()).toBe(1)
+    await expect.poll(() => composer(page).inputValue()).toBe('What does this say? Briefly.')
+    await expect.poll(() => files.getByRole('listitem').count()).toBe(1)
     await files.getByRole('button', { name: 'Remove Pasted text' }).click()
     await sendButton(page).click()
     const answer = await untilEnded(page)
-    expect(await shownMessages(page)).toEqual(['What does this say? Briefly.', answer])
+    await expect.poll(() => shownMessages(page)).toEqual(['What does this say? Briefly.', answer])
   })
 })
 

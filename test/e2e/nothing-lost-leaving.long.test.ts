@@ -74,7 +74,7 @@ async function expectCutAndContinued(page: Page, drawn: string): Promise<void> {
   const cut = await shownText(page)
   expect(drawn.length).toBeGreaterThanOrEqual(40)
   expect(cut.startsWith(drawn)).toBe(true)
-  expect(await shownMessages(page)).toEqual([QUESTION, cut])
+  await expect.poll(() => shownMessages(page)).toEqual([QUESTION, cut])
   await goOnButton(page).click(PATIENT)
   await shownAtLeast(page, cut.length + 20)
   const whole = await untilEnded(page)
@@ -132,7 +132,7 @@ describe('in the middle of an answer', () => {
     // A crash costs what was drawn since the last write, half a second at most.
     expect(cut.length).toBeGreaterThan(0)
     expect(cut.startsWith(drawn) || drawn.startsWith(cut)).toBe(true)
-    expect(await shownMessages(again)).toEqual([QUESTION, cut])
+    await expect.poll(() => shownMessages(again)).toEqual([QUESTION, cut])
     await goOnButton(again).click(PATIENT)
     expect((await untilEnded(again)).length).toBeGreaterThan(cut.length)
   })

@@ -52,7 +52,7 @@ describe('the server is gone in the middle of the day', () => {
     await askByHand(page, 'Third.')
     const third = await untilEnded(page)
     const all = ['First.', first, 'Second.', second, 'Third.', third]
-    expect(await shownMessages(page)).toEqual(all)
+    await expect.poll(() => shownMessages(page)).toEqual(all)
     await expectCalm(page)
 
     await page.reload()

@@ -131,7 +131,7 @@ describe('the app without its server', () => {
     await askByHand(page, 'Hello.')
     await untilEnded(page)
     const before = await shownMessages(page)
-    expect(await offline().count()).toBe(0)
+    await expect.poll(() => offline().count()).toBe(0)
     await server.close()
     await page.reload()
     await offline().waitFor()
@@ -182,7 +182,7 @@ describe('the app without its server', () => {
     expect(new URL(page.url()).search).toBe('')
     await page.reload()
     await expect.poll(() => composer(page).inputValue(), WAIT).toBe(draft)
-    expect(await page.getByRole('article').count()).toBe(0)
+    await expect.poll(() => page.getByRole('article').count()).toBe(0)
   })
 
   it('is isolated and under the same policy', async () => {
