@@ -2,12 +2,15 @@
  * `npm run sim`: thousands of random routes on links in memory, with random deaths in every phase. Prints what happened and
  * fails where an answer lost, doubled or changed a token, or stopped although somebody could have gone on.
  */
+
 import { judge, MeshSim, tell, type Verdict } from '../support/mesh-sim.ts'
+import { simulateCredits } from './credit-sim.ts'
 import { type FlagSpec, readFlags, runCommand, usage, wholeNumber } from './flags.ts'
 
 const SPEC: FlagSpec = {
   seed: { type: 'string', words: 'of the first run; the others count on from it (1)' },
   runs: { type: 'string', words: 'how many (1000)' },
+  credits: { type: 'boolean', words: 'the simulation of credits instead; it has a --help of its own' },
   verbose: { type: 'boolean', words: 'a line for each run' },
 }
 const HELP = usage('sim', 'Lives and deaths of routes in memory: every number comes from the seed.', SPEC)
@@ -44,4 +47,5 @@ async function main(): Promise<void> {
   if (wrong > 0) throw new Error(`${wrong} runs are wrong`)
 }
 
-await runCommand(HELP, ARGS, main)
+if (ARGS.includes('--credits')) await simulateCredits(ARGS)
+else await runCommand(HELP, ARGS, main)
