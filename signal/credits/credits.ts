@@ -111,8 +111,8 @@ export class Credits {
       case 'settle': {
         const settled = await settlements.settle(key, wish.receipt, wish.acknowledged)
         if (!settled.ok) return settled
-        await this.#release(settled.value.request)
-        return ok(writeCredits(settled.value))
+        if (settled.value.over) await this.#release(wish.receipt.receipt.request)
+        return ok(writeCredits(settled.value.settled))
       }
       default:
         return wish satisfies never

@@ -42,7 +42,7 @@ export class Settlements {
   }
 
   /**
-   * `own`: the key that brings it, of either side. Refusals, the first that applies: `receipt-ticket`, `receipt-key` where it is
+   * `own`: the key that brings it, of either side. `over`: its request was over, and what is left of it may go back. Refusals, the first that applies: `receipt-ticket`, `receipt-key` where it is
    * neither side's, those of `checkReceipt`, `receipt-signature`, `receipt-unsigned` where its asker has signed nothing,
    * `receipt-early`, `self-dealing`, `posting-taken` where its ticket has another receipt, those of the hold.
    */
@@ -50,7 +50,7 @@ export class Settlements {
     own: PublicKeyText,
     signed: SignedReceipt,
     acknowledged: SignedAcknowledgement | null,
-  ): Promise<Result<Settled & { readonly request: string }>> {
+  ): Promise<Result<{ readonly settled: Settled; readonly over: boolean }>> {
     const { shelf, policies, nowMs } = this.#parts
     const { receipt } = signed
     const ticket = await shelf.ticket(receipt.ticket)
@@ -69,7 +69,8 @@ export class Settlements {
     const kept = await shelf.settle(signed, acknowledged, events, atMs)
     if (!kept.ok) return kept
     const { settled: settledMicro, disputed: disputedMicro } = due.value
-    return ok({ settledMicro, disputedMicro, again: kept.value.again, request: receipt.request })
+    const { again, over } = kept.value
+    return ok({ settled: { settledMicro, disputedMicro, again }, over })
   }
 
   /** What is owed where the asker has not signed the whole. */

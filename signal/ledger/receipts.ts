@@ -84,22 +84,23 @@ export class ReceiptShelf {
     await this.#database.kysely.updateTable('ticket').set({ began: true }).where('id', '=', id).execute()
   }
 
-  /** `again`: this very receipt was taken before. Refusals: those of the events; `posting-taken` where the ticket has another receipt. */
+  /** `again`: this very receipt was taken before; `over`: its request was over by then. Refusals: those of the events; `posting-taken` where the ticket has another receipt. */
   async settle(
     { receipt, workerSignature, askerSignature }: SignedReceipt,
     acknowledged: SignedAcknowledgement | null,
     events: readonly LedgerEvent[],
     atMs: number,
-  ): Promise<Result<{ readonly again: boolean }>> {
+  ): Promise<Result<{ readonly again: boolean; readonly over: boolean }>> {
     const posted = events.map((event) => ({ id: ledgerIdOf(event), body: ledgerBodyOf(event) }))
     try {
-      const { rows } = await sql<{ code: string }>`
+      const { rows } = await sql<{ code: string; over: boolean }>`
         select credit_settle(${receipt.ticket}, ${bodyOf(receipt)}, ${workerSignature}, ${askerSignature},
           ${acknowledged ? JSON.stringify(acknowledged) : null}, ${atMs}::bigint, ${this.#floor(atMs)}::bigint,
-          ${LEDGER_MICRO_MAX}::bigint, ${JSON.stringify(posted)}::jsonb) as code
+          ${LEDGER_MICRO_MAX}::bigint, ${JSON.stringify(posted)}::jsonb) as code,
+          exists (select from request_over where request = ${receipt.request}) as over
       `.execute(this.#database.kysely)
-      const code = rows[0]?.code
-      return code === 'ok' || code === 'again' ? ok({ again: code === 'again' }) : fail(codeOf(code), '')
+      const { code, over = false } = rows[0] ?? {}
+      return code === 'ok' || code === 'again' ? ok({ again: code === 'again', over }) : fail(codeOf(code), '')
     } catch (error) {
       if (error !== null && typeof error === 'object' && 'code' in error && error.code === REFUSED)
         return fail(codeOf('message' in error ? error.message : null), '')

@@ -49,7 +49,7 @@ export class SimServer {
         const body = writeReceipt({ receipt, workerSignature: '', askerSignature: null })
         const signedByBoth = askerSignature !== null
         const settled = this.#commit({ kind: 'settle', ticket: receipt.ticket, body, signed: signedByBoth, events })
-        return settled.ok ? ok({ again: settled.value === 1 }) : settled
+        return settled.ok ? ok({ again: settled.value === 1, over: true }) : settled
       },
     }
     this.#terms = new LedgerTerms({
@@ -81,8 +81,9 @@ export class SimServer {
   ): Promise<Result<Settled> | null> {
     return this.#answer(async () => {
       const settled = await this.#settlements.settle(own, signed, acknowledged)
-      if (settled.ok) this.#release(settled.value.request)
-      return settled
+      if (!settled.ok) return settled
+      if (settled.value.over) this.#release(signed.receipt.request)
+      return ok(settled.value.settled)
     })
   }
 
