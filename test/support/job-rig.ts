@@ -7,6 +7,7 @@ import { JobAsker, type JobStand } from '../../web/schedule/jobs/job-asker.ts'
 import { JobServer } from '../../web/schedule/jobs/job-server.ts'
 import type { JobWork } from '../../web/schedule/jobs/job-work.ts'
 import { ChatWork } from '../../web/schedule/jobs/kinds/chat.ts'
+import type { ReceiptDesk } from '../../web/schedule/receipts/receipt-desk.ts'
 import type { ChatRequest } from '../../web/wire/chat.ts'
 import type { JobEnd, JobEvent } from '../../web/wire/job-parts.ts'
 import type { JobNews, JobWish, JobWord, JobWorker } from '../../web/wire/jobs.ts'
@@ -47,6 +48,9 @@ export class JobRig {
   ) => (ticket === `${worker} for ${asker}` ? ok(null) : fail('ticket-invalid', ''))
   /** What its tickets say, besides what they are for. */
   claims: (claims: TicketClaims) => Partial<TicketClaims> = () => ({})
+  /** Of peers that ask or work for credits. */
+  readonly desks = new Map<string, ReceiptDesk>()
+  ticket: (worker: string, asker: string, wish: JobWish) => string = (worker, asker) => `${worker} for ${asker}`
   /** Which workers the server names, and in what order; null: those who are there, none that is to be avoided. */
   named: readonly string[] | null = null
   /** What the server says instead. */
@@ -81,9 +85,10 @@ export class JobRig {
         return ok({ ...claims, ...this.claims(claims) })
       },
       onChange: () => {},
+      ...this.#receipts(name),
     })
     server.serve([servedModel({ engine: rate.engine ?? 'stage', parallel })])
-    this.mesh.join(name, null, lies, server)
+    this.mesh.join(name, null, lies, server, this.desks.get(name))
     const worker = { name, server, runner, engine: rate.engine ?? 'stage' }
     this.workers.set(name, worker)
     return worker
@@ -91,7 +96,7 @@ export class JobRig {
 
   asker(name: string, lies: Lies | null = null): JobAsker {
     const { clock } = this.mesh
-    const { exchange } = this.mesh.join(name, null, lies)
+    const { exchange } = this.mesh.join(name, null, lies, null, this.desks.get(name))
     const asker = new JobAsker({
       match: async (wish) => {
         this.wishes.push(wish)
@@ -106,6 +111,7 @@ export class JobRig {
       chance: () => 0.5,
       exchange,
       tell: (news) => this.news.push(news),
+      ...this.#receipts(name),
       randomId: () => {
         this.#jobs += 1
         return this.#jobs.toString(16).padStart(32, '0')
@@ -128,12 +134,14 @@ export class JobRig {
       maxTokens = 200,
       readMs = 0,
       batch = false,
+      pays = false,
       onEvent = () => {},
     }: {
       work?: JobWork
       maxTokens?: number
       readMs?: number
       batch?: boolean
+      pays?: boolean
       onEvent?: (event: JobEvent) => void
     } = {},
   ): Shown {
@@ -141,7 +149,7 @@ export class JobRig {
     const shown: Shown = { text: '', events: [], stands: [], end: null, stop: () => stop.abort() }
     const asker = this.#askers.get(name)
     const about = { class: batch ? 'batch' : 'interactive', modelId: JOB_MODEL, layers: JOB_LAYERS } as const
-    const wish = { ...about, promptTokens: 8, maxTokens, room: null }
+    const wish = { ...about, promptTokens: 8, maxTokens, room: null, ...(pays ? { activeParameters: 1e9 } : {}) }
     void (async () => {
       for await (const event of asker?.ask(work, wish, stop.signal, (stand) => shown.stands.push(stand)) ?? []) {
         shown.events.push(event)
@@ -159,7 +167,13 @@ export class JobRig {
     return this.mesh.clock.until(() => all.every(({ end }) => end !== null), this.mesh.clock.nowMs + 600_000)
   }
 
-  #match(asker: string, { job, avoid, promptTokens, maxTokens }: JobWish): Result<JobWord> {
+  #receipts(name: string): { readonly receipts?: ReceiptDesk } {
+    const receipts = this.desks.get(name)
+    return receipts ? { receipts } : {}
+  }
+
+  #match(asker: string, wish: JobWish): Result<JobWord> {
+    const { job, avoid, promptTokens, maxTokens } = wish
     const there = [...this.workers.keys()].filter((name) => this.mesh.has(name))
     const able = (this.named ?? there).filter((name) => !avoid.includes(name))
     if (able.length === 0) return fail('no-capacity', '')
@@ -167,7 +181,7 @@ export class JobRig {
       (peer): JobWorker => ({
         peer,
         engine: this.workers.get(peer)?.engine ?? 'stage',
-        ticket: `${peer} for ${asker}`,
+        ticket: this.ticket(peer, asker, wish),
         positions: promptTokens + maxTokens,
         score: { queueMs: 0, prefillMs: 40, decodeMs: 400, roundTripMs: 10 },
       }),
