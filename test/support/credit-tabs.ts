@@ -1,0 +1,230 @@
+/**
+ * Tabs that ask, work and are paid over a real server, by the product's own client and real keys: without links, since what is said
+ * between tabs is not the server's matter. Each worker has an outbox that sends again until there is an answer for good.
+ */
+import { createHash } from 'node:crypto'
+import { DeviceKey, makeKey } from '../../web/account/device-key.ts'
+import { SignalClient } from '../../web/mesh/signal-client.ts'
+import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
+import { priceOfReceipt } from '../../web/rules/receipts.ts'
+import type { Code } from '../../web/wire/codes.ts'
+import { type CreditWish, parsePuzzle, parseSettled } from '../../web/wire/credit-events.ts'
+import { toBase64Url } from '../../web/wire/device-keys.ts'
+import { ACKNOWLEDGE_TOKENS, RECEIPT_ALONE_MS } from '../../web/wire/limits.ts'
+import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
+import {
+  acknowledgementFields,
+  type Receipt,
+  receiptFields,
+  type SignedAcknowledgement,
+  type SignedReceipt,
+} from '../../web/wire/receipt-bytes.ts'
+import type { Result } from '../../web/wire/result.ts'
+import { readTicket, type TicketClaims } from '../../web/wire/tickets.ts'
+import { jobOffer, jobWish } from './job-tabs.ts'
+
+/** Not answers: the same is said again. */
+const AGAIN: ReadonlySet<Code> = new Set(['signal-away', 'ledger-away', 'not-proven', 'receipt-early'])
+/** Under what one socket may say in a second. */
+const PACE_MS = 120
+const ACTIVE_PARAMETERS = 100_000_000
+const OUTPUT_TOKENS = 30
+/** One of so many receipts is signed by its worker alone. */
+const ALONE_EACH = 4
+
+const pause = (ms = PACE_MS) => new Promise((resolve) => setTimeout(resolve, ms))
+const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes))
+
+export class CreditTab {
+  readonly key: DeviceKey
+  readonly client: SignalClient
+  #state = 'away'
+
+  private constructor(key: DeviceKey, url: string) {
+    this.key = key
+    this.client = new SignalClient({
+      url,
+      key,
+      run: toBase64Url(random(16)),
+      nowMs: Date.now,
+      onState: ({ state }) => {
+        this.#state = state
+      },
+      onRelayed: () => {},
+      onCensus: () => {},
+      onJob: () => {},
+    })
+  }
+
+  static async of(url: string): Promise<CreditTab> {
+    return new CreditTab(await DeviceKey.of(await makeKey()), url)
+  }
+
+  get isHere(): boolean {
+    return this.#state === 'here'
+  }
+
+  /** Until there is an answer for good, however often the server goes away; null once nobody wants it any more. */
+  async say(wish: CreditWish, isWanted = () => true): Promise<Result<unknown> | null> {
+    while (isWanted()) {
+      const answer = this.isHere ? await this.client.credit(wish) : null
+      if (answer && (answer.ok || !AGAIN.has(answer.code))) return answer
+      await pause()
+    }
+    return null
+  }
+
+  async gift(): Promise<void> {
+    for (;;) {
+      const asked = await this.say({ kind: 'puzzle' })
+      const puzzle = asked?.ok ? parsePuzzle(asked.value) : null
+      if (!puzzle?.ok) throw new Error('there is a puzzle')
+      const { challenge, bits } = puzzle.value
+      let proof = 0
+      while (createHash('sha256').update(`${challenge}.${proof}`).digest().readUInt32BE() >>> (32 - bits) !== 0)
+        proof += 1
+      const given = await this.say({ kind: 'grant', proof: String(proof) })
+      if (given?.ok) return
+      // A puzzle is forgotten by a server that was killed.
+      if (given?.code !== 'grant-proof') throw new Error(`no gift: ${given?.code}`)
+    }
+  }
+
+  async sign(receipt: Receipt): Promise<string> {
+    return toBase64Url(await this.key.sign('receipt', receiptFields(receipt)))
+  }
+
+  /** That it has so many tokens. */
+  async acknowledge(receipt: Receipt, outputTokens: number): Promise<SignedAcknowledgement> {
+    const { request, part, ticket, asker, worker, chainOut: chain } = receipt
+    const acknowledgement = { request, part, ticket, asker, worker, outputTokens, chain }
+    const signature = toBase64Url(await this.key.sign('acknowledge', acknowledgementFields(acknowledgement)))
+    return { acknowledgement, signature }
+  }
+}
+
+interface Owed {
+  readonly worker: CreditTab
+  readonly signed: SignedReceipt
+  readonly acknowledged: SignedAcknowledgement | null
+}
+
+/** What has become of all receipts so far. */
+export class CreditMarket {
+  /** Which the server has said that it has, by `settle/<request>/<part>`. */
+  readonly acknowledged = new Set<string>()
+  readonly refused: string[] = []
+  made = 0
+  again = 0
+  #isOpen = true
+  readonly #askers: readonly CreditTab[]
+  readonly #workers: ReadonlyMap<PeerId, CreditTab>
+  readonly #waiting = new Set<Promise<void>>()
+  #asking: Promise<unknown> = Promise.resolve()
+
+  private constructor(askers: readonly CreditTab[], workers: readonly CreditTab[]) {
+    this.#askers = askers
+    this.#workers = new Map(workers.map((worker) => [worker.client.peer, worker]))
+  }
+
+  static async open(url: string, askers: number, workers: number): Promise<CreditMarket> {
+    const tabs = await Promise.all(Array.from({ length: askers + workers }, () => CreditTab.of(url)))
+    const market = new CreditMarket(tabs.slice(0, askers), tabs.slice(askers))
+    for (const { client } of market.#workers.values())
+      client.say({ numericClass: '', visible: true, held: [], offers: [jobOffer({ parallel: 8 })], room: null })
+    await Promise.all(market.#askers.map((asker) => asker.gift()))
+    market.#asking = Promise.all(market.#askers.map((asker, index) => market.#ask(asker, index)))
+    return market
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** No new request; resolves when each outbox is empty. */
+  async drained(): Promise<void> {
+    this.#isOpen = false
+    await this.#asking
+    await Promise.all(this.#waiting)
+  }
+
+  close(): void {
+    this.#isOpen = false
+    for (const { client } of [...this.#askers, ...this.#workers.values()]) client.close()
+  }
+
+  async #ask(asker: CreditTab, index: number): Promise<void> {
+    for (let number = 0; this.#isOpen; number += 1) {
+      await pause()
+      if (!asker.isHere) continue
+      const wish = jobWish(index * 1_000_000 + number, {
+        maxTokens: OUTPUT_TOKENS,
+        activeParameters: ACTIVE_PARAMETERS,
+      })
+      const word = await asker.client.job(wish)
+      if (!word.ok || word.value.state !== 'leased') continue
+      const claims = readTicket(word.value.workers[0]?.ticket ?? '')
+      if (claims.ok && claims.value.pay.kind === 'paid') await this.#work(asker, claims.value)
+    }
+  }
+
+  async #work(asker: CreditTab, claims: TicketClaims): Promise<void> {
+    const { id, request, worker: peer } = claims
+    const worker = this.#workers.get(peer)
+    if (!worker) throw new Error('a worker of this market')
+    if (!(await worker.say({ kind: 'began', ticket: id }))) return
+    this.made += 1
+    const receipt = receiptOf(claims)
+    const isAlone = this.made % ALONE_EACH === 0
+    const workerSignature = await worker.sign(receipt)
+    const askerSignature = isAlone ? null : await asker.sign(receipt)
+    const acknowledged = isAlone ? await asker.acknowledge(receipt, ACKNOWLEDGE_TOKENS) : null
+    const sent = this.#send({ worker, signed: { receipt, workerSignature, askerSignature }, acknowledged })
+    this.#waiting.add(sent)
+    void sent.then(() => this.#waiting.delete(sent))
+    await asker.client.jobNews({ job: request, state: 'done', worker: peer, tokens: OUTPUT_TOKENS, code: null })
+    await asker.say({ kind: 'over', request })
+  }
+
+  /** Each third is sent once more after it was taken, as by an outbox that has not heard the answer. */
+  async #send({ worker, signed, acknowledged }: Owed): Promise<void> {
+    const wish = { kind: 'settle', receipt: signed, acknowledged } as const
+    const { request, part } = signed.receipt
+    const id = `settle/${request}/${part}`
+    for (let times = this.made % 3 === 0 ? 2 : 1; times > 0; times -= 1) {
+      const answer = await worker.say(wish)
+      const settled = answer?.ok ? parseSettled(answer.value) : null
+      if (settled?.ok) {
+        this.acknowledged.add(id)
+        if (settled.value.again) this.again += 1
+      } else this.refused.push(`${id}: ${answer?.ok === false ? answer.code : 'no answer that can be read'}`)
+    }
+  }
+}
+
+/** Ended a minute ago, so that a receipt with one signature need not wait. */
+function receiptOf(claims: TicketClaims): Receipt {
+  const { id: ticket, request, part, asker, worker, modelId, span, job, pay } = claims
+  if (pay.kind !== 'paid') throw new Error('only paid work has a receipt')
+  const counts = { promptTokens: 20, reusedTokens: 0, outputTokens: OUTPUT_TOKENS }
+  const head = toBase64Url(random(32))
+  const endedMs = Date.now() - RECEIPT_ALONE_MS - 1_000
+  return {
+    kind: job ?? 'stage',
+    request,
+    part,
+    ticket,
+    asker: keyOfPeer(asker) ?? '',
+    worker: keyOfPeer(worker) ?? '',
+    modelId,
+    span,
+    ...counts,
+    chainIn: head,
+    chainOut: head,
+    beganMs: endedMs - 2_000,
+    endedMs,
+    micro: priceOfReceipt(CREDIT_POLICY, { ...counts, span }, pay),
+    policy: CREDIT_POLICY.version,
+    nonce: toBase64Url(random(16)),
+  }
+}
