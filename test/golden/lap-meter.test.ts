@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from 'vitest'
 import { LapMeter } from '../../web/schedule/lap-meter.ts'
-import { RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
+import { RouteHop } from '../../web/schedule/route-hop.ts'
+import type { RouteStage } from '../../web/schedule/route-line.ts'
 import { Session } from '../../web/schedule/session.ts'
 import { ok } from '../../web/wire/result.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'

@@ -4,8 +4,9 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { SamplerSpec } from '../../web/engine/stage.ts'
-import { RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
-import { samplerToWire } from '../../web/schedule/served-request.ts'
+import { RouteHop } from '../../web/schedule/route-hop.ts'
+import type { RouteStage } from '../../web/schedule/route-line.ts'
+import { samplerToWire } from '../../web/schedule/sampler-wire.ts'
 import { Session, type SessionEvent } from '../../web/schedule/session.ts'
 import { SERVED_IDLE_MS, SERVED_PER_ASKER_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'

@@ -4,7 +4,9 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { LayerRange, SamplerSpec } from '../../web/engine/stage.ts'
-import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
+import { RouteHop } from '../../web/schedule/route-hop.ts'
+import type { RouteStage } from '../../web/schedule/route-line.ts'
+import type { RouteEvent } from '../../web/schedule/route-parts.ts'
 import { Session } from '../../web/schedule/session.ts'
 import { seatOf } from '../../web/wire/peers.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'

@@ -3,7 +3,8 @@
  * a time. Nothing is waited for but frames and trips; S stages are busy with S answers, and each says what it would alone.
  */
 import { expect, it } from 'vitest'
-import { RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
+import { RouteHop } from '../../web/schedule/route-hop.ts'
+import type { RouteStage } from '../../web/schedule/route-line.ts'
 import { Session } from '../../web/schedule/session.ts'
 import { type Answer, togetherPerSecond } from '../bench/mesh-answers.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'

@@ -3,7 +3,9 @@
  * gets all the same. What is a lie, and what it costs, is the tests'.
  */
 import type { LayerRange } from '../../web/engine/stage.ts'
-import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
+import { RouteHop } from '../../web/schedule/route-hop.ts'
+import type { RouteStage } from '../../web/schedule/route-line.ts'
+import type { RouteEvent } from '../../web/schedule/route-parts.ts'
 import { Session } from '../../web/schedule/session.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import type { MemoryMesh, MemoryPeer } from './memory-mesh.ts'

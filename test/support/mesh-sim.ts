@@ -4,7 +4,8 @@
  */
 import type { LayerRange, SamplerSpec } from '../../web/engine/stage.ts'
 import { Offenders } from '../../web/schedule/offenders.ts'
-import { type RouteEvent, RouteHop } from '../../web/schedule/route-hop.ts'
+import { RouteHop } from '../../web/schedule/route-hop.ts'
+import type { RouteEvent } from '../../web/schedule/route-parts.ts'
 import { RoutePlans } from '../../web/schedule/route-plans.ts'
 import { Session, type SessionEvent } from '../../web/schedule/session.ts'
 import { LEASE_MS } from '../../web/wire/limits.ts'

@@ -4,7 +4,9 @@
  */
 import { expect } from 'vitest'
 import type { LayerRange, SamplerSpec, StageEngine } from '../../web/engine/stage.ts'
-import { type RouteEvent, RouteHop, type RouteStage } from '../../web/schedule/route-hop.ts'
+import { RouteHop } from '../../web/schedule/route-hop.ts'
+import type { RouteStage } from '../../web/schedule/route-line.ts'
+import type { RouteEvent } from '../../web/schedule/route-parts.ts'
 import { Session, type SessionEvent } from '../../web/schedule/session.ts'
 import type { Lies } from './hostile-peer.ts'
 import { MemoryMesh, type MeshWish } from './memory-mesh.ts'

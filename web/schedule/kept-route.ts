@@ -4,7 +4,7 @@
  * routes that answer.
  */
 import { ROUTE_KEPT_MS } from '../wire/limits.ts'
-import type { RouteClock } from './route-hop.ts'
+import type { RouteClock } from './route-parts.ts'
 import type { Session } from './session.ts'
 
 export interface Keepable {

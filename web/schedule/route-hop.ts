@@ -11,48 +11,18 @@ import type { Link } from '../mesh/link.ts'
 import { explain } from '../wire/codes.ts'
 import { ALIVE_MS, ALIVE_MS_MAX, DECODE_ROWS_MAX, TAKEOVERS_MAX } from '../wire/limits.ts'
 import type { StageSays } from '../wire/peer-control.ts'
-import type { RequestId, StageFrame } from '../wire/peer-frame.ts'
-import { type LayerSpan, peerOfSeat } from '../wire/peers.ts'
+import type { StageFrame } from '../wire/peer-frame.ts'
+import { peerOfSeat } from '../wire/peers.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
-import type { Exchange, Route } from './exchange.ts'
+import type { Route } from './exchange.ts'
 import type { Hop } from './hop.ts'
 import { RouteAnswers } from './route-answers.ts'
 import { RouteJournal } from './route-journal.ts'
-import { RouteLine, type RoutePlan, type RouteStage } from './route-line.ts'
+import { RouteLine } from './route-line.ts'
+import type { RouteParts } from './route-parts.ts'
 import { RouteSearch } from './route-search.ts'
 import { RouteStages } from './route-stages.ts'
 import { type Awaited, RouteWatch } from './route-watch.ts'
-
-export type { RoutePlan, RouteStage } from './route-line.ts'
-
-export type RouteEvent =
-  | { readonly kind: 'lost'; readonly peer: string; readonly span: LayerSpan; readonly reason: Failure }
-  /** `fed`: from its neighbour's journal; else the whole route began anew from the tokens. */
-  | { readonly kind: 'replaced'; readonly peer: string; readonly span: LayerSpan; readonly fed: boolean }
-  /** The answer goes on; `position` is what was committed. */
-  | { readonly kind: 'recovered'; readonly position: number }
-  /** Nobody stood by: another route is asked for. */
-  | { readonly kind: 'searching' }
-  | { readonly kind: 'rerouted'; readonly stages: readonly RouteStage[] }
-
-export interface RouteParts extends RoutePlan {
-  readonly request: RequestId
-  readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
-  readonly onEvent: (event: RouteEvent) => void
-  readonly clock: RouteClock
-  /** Ids of tokens are less; a tail that draws others is closed. */
-  readonly vocabulary?: number
-  /** Another plan for this request, all of whose stages are linked; asked for again until it is refused with `route-broken`. */
-  readonly replan?: () => Promise<Result<RoutePlan>>
-  /** 0 to 1. */
-  readonly chance?: () => number
-}
-
-export interface RouteClock {
-  readonly nowMs: () => number
-  /** Calls again and again until told to stop; also while the tab is hidden. */
-  readonly every: (ms: number, run: () => void) => () => void
-}
 
 interface InFlight {
   readonly frame: Frame

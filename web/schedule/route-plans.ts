@@ -14,9 +14,9 @@ import type { RoomId } from '../wire/rooms.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Offenders } from './offenders.ts'
 import type { OwnEnds } from './own-ends.ts'
-import type { RouteClock } from './route-hop.ts'
 import type { RoutePlan } from './route-line.ts'
 import { linkAll } from './route-links.ts'
+import type { RouteClock } from './route-parts.ts'
 
 export interface RoutePlansParts {
   readonly self: PeerId

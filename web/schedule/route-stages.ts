@@ -11,7 +11,7 @@ import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { RouteAnswers } from './route-answers.ts'
 import type { RouteJournal, TokensFrame } from './route-journal.ts'
 import type { RouteLine } from './route-line.ts'
-import { samplerToWire } from './served-request.ts'
+import { samplerToWire } from './sampler-wire.ts'
 
 export interface RouteStagesParts {
   readonly request: RequestId

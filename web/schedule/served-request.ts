@@ -8,14 +8,16 @@
 import type { Frame, FrameInput, FrameOutput, SamplerSpec } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
 import type { Code } from '../wire/codes.ts'
-import { FRAMES_WAITING_BYTES_MAX, FRAMES_WAITING_MAX, TOKENS_IN_FLIGHT_MAX } from '../wire/limits.ts'
-import type { AskerSays, SamplerWire, StagePlace, StagePosition } from '../wire/peer-control.ts'
+import { TOKENS_IN_FLIGHT_MAX } from '../wire/limits.ts'
+import type { AskerSays, StagePlace, StagePosition } from '../wire/peer-control.ts'
 import { allFinite, type RequestId, type StageFrame } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { type FrameRights, isKnown, whyNotSent } from './frame-rights.ts'
 import type { ServedStage } from './hop.ts'
+import { samplerOf } from './sampler-wire.ts'
 import { StageJournal } from './stage-journal.ts'
+import { type RowsFrame, WaitingFrames } from './waiting-frames.ts'
 
-type RowsFrame = Extract<StageFrame, { readonly type: 'tokens' | 'chained' | 'hidden' }>
 type Open = Extract<AskerSays, { readonly says: 'open' }>
 
 export interface ServedParts {
@@ -37,9 +39,7 @@ export class ServedRequest {
   #sampler: SamplerSpec
   #place: StagePlace
   #epoch: number
-  /** Frames that wait for their turn, or for a token or ids that belong to them. */
-  #waiting: RowsFrame[] = []
-  #waitingBytes = 0
+  readonly #waiting = new WaitingFrames()
   /** Frames that the stage has. Few, so that those of other requests have their turn between them. */
   #running = 0
   /** Ids by position: what the tail has drawn, and what the asker told it of a prompt. */
@@ -97,7 +97,7 @@ export class ServedRequest {
   }
 
   take(from: string, frame: StageFrame): void {
-    if (frame.epoch < this.#epoch || this.#refused || !this.#knows(from)) return
+    if (frame.epoch < this.#epoch || this.#refused || !isKnown(from, this.#rights)) return
     // The asker's copy, where asker and stage are one tab.
     if (frame.type === 'token' && !this.#first) return
     const why = this.#whyNot(from, frame)
@@ -109,7 +109,7 @@ export class ServedRequest {
     if ('count' in frame) this.#due = frame.position + frame.count
     if (frame.type === 'ids') for (const [index, id] of frame.ids.entries()) this.#ids.set(frame.position + index, id)
     else if (frame.type === 'token') this.#ids.set(frame.position, frame.id)
-    else this.#wait(frame)
+    else this.#waiting.add(frame)
     this.#pump()
   }
 
@@ -142,7 +142,7 @@ export class ServedRequest {
   }
 
   close(): Promise<void> {
-    this.#forget()
+    this.#waiting.clear()
     return this.#parts.stage.close(this.#parts.session)
   }
 
@@ -158,44 +158,14 @@ export class ServedRequest {
     return this.#place.after === null
   }
 
-  /** Frames of anybody else are lost without a word: whose place is elsewhere may have been told wrong. */
-  #knows(peer: string): boolean {
-    const { before, tail } = this.#place
-    return peer === this.#parts.asker.peer || peer === before || peer === tail
+  get #rights(): FrameRights {
+    const { asker, stage } = this.#parts
+    return { asker: asker.peer, place: this.#place, facts: stage.facts }
   }
 
   #whyNot(from: string, frame: StageFrame): string | null {
     if (frame.epoch !== this.#epoch) return `epoch ${frame.epoch} was never announced`
-    if (this.#waiting.length >= FRAMES_WAITING_MAX) return `${FRAMES_WAITING_MAX} frames wait already`
-    if (this.#waitingBytes + bytesOf(frame) > FRAMES_WAITING_BYTES_MAX) return 'too many bytes wait already'
-    const asker = this.#parts.asker.peer
-    const { width, vocabulary } = this.#parts.stage.facts
-    const ids = frame.type === 'token' ? [frame.id] : 'ids' in frame ? frame.ids : []
-    if (ids.some((id) => id >= vocabulary)) return 'a token id is outside the vocabulary'
-    switch (frame.type) {
-      case 'tokens':
-      case 'chained':
-        return this.#first && from === asker ? null : 'tokens come from the asker to the first stage'
-      case 'hidden':
-        if (from !== this.#place.before) return 'hidden states come from the stage before'
-        return frame.width === width ? null : `rows have ${frame.width} values`
-      case 'ids':
-        return this.#tail && from === asker ? null : 'ids come from the asker to the tail'
-      case 'token':
-        return from === this.#place.tail ? null : 'tokens come from the tail'
-      default:
-        return frame satisfies never
-    }
-  }
-
-  #wait(frame: RowsFrame): void {
-    this.#waiting.push(frame)
-    this.#waitingBytes += bytesOf(frame)
-  }
-
-  #forget(): void {
-    this.#waiting = []
-    this.#waitingBytes = 0
+    return this.#waiting.whyNot(frame) ?? whyNotSent(from, frame, this.#rights)
   }
 
   #misplaced(frame: StageFrame): Failure | null {
@@ -204,11 +174,11 @@ export class ServedRequest {
   }
 
   #pump(): void {
-    for (let frame = this.#waiting[0]; frame && this.#running < TOKENS_IN_FLIGHT_MAX; frame = this.#waiting[0]) {
+    for (let { first } = this.#waiting; first && this.#running < TOKENS_IN_FLIGHT_MAX; { first } = this.#waiting) {
+      const frame = first
       const input = this.#inputOf(frame)
       if (!input) return
       this.#waiting.shift()
-      this.#waitingBytes -= bytesOf(frame)
       this.#run(frame, input)
     }
   }
@@ -289,7 +259,7 @@ export class ServedRequest {
     this.#refused = false
     this.#due = position
     this.#passed = position
-    this.#forget()
+    this.#waiting.clear()
     if (sampler) this.#sampler = samplerOf(sampler)
     if (place) {
       const moved = place.span.first !== this.#place.span.first || place.span.last !== this.#place.span.last
@@ -373,18 +343,4 @@ export class ServedRequest {
   }
 }
 
-function bytesOf(frame: StageFrame): number {
-  if (frame.type === 'hidden') return frame.rows.byteLength
-  return frame.type === 'tokens' ? frame.ids.byteLength : 0
-}
-
 const SENDERS_FAULT: readonly string[] = ['frame-invalid', 'position-mismatch'] satisfies readonly Code[]
-
-/** The seed has 64 bits, which JSON has not. */
-function samplerOf({ seed, ...rest }: SamplerWire): SamplerSpec {
-  return { ...rest, seed: BigInt(`0x${seed}`) }
-}
-
-export function samplerToWire({ seed, ...rest }: SamplerSpec): SamplerWire {
-  return { ...rest, seed: seed.toString(16).padStart(16, '0') }
-}

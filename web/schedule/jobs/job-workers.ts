@@ -10,7 +10,7 @@ import type { PeerId } from '../../wire/peers.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
 import type { RoomId } from '../../wire/rooms.ts'
 import type { Offenders } from '../offenders.ts'
-import type { RouteClock } from '../route-hop.ts'
+import type { RouteClock } from '../route-parts.ts'
 
 export interface JobWorkersParts {
   readonly match: (wish: JobWish) => Promise<Result<JobWord>>
