@@ -23,6 +23,7 @@ import { JobServer } from './schedule/jobs/job-server.ts'
 import { JobWords } from './schedule/jobs/job-words.ts'
 import type { JobRunner } from './schedule/jobs/job-work.ts'
 import { OwnEnds } from './schedule/own-ends.ts'
+import { BROWSER_HASHES, payStages, signRoutes } from './schedule/receipts/stage-desk.ts'
 import { RoomGate } from './schedule/room-gate.ts'
 import { RouteChat, type RouteChatParts } from './schedule/route-chat.ts'
 import { soon } from './schedule/soon.ts'
@@ -112,10 +113,9 @@ export class MeshTab {
       nowMs: () => server.serverNowMs(),
       letsIn: (asker, room) => this.#letsIn(asker, room),
     })
-    const admit = async (asker: string, open: Extract<AskerSays, { says: 'open' }>, modelId: string) => {
+    const admit = (asker: string, open: Extract<AskerSays, { says: 'open' }>, modelId: string) => {
       const { request, ticket, place, positions } = open
-      const admitted = await tickets.admit(ticket, { request, asker, modelId, span: place.span, job: null, positions })
-      return admitted.ok ? ok(null) : admitted
+      return tickets.admit(ticket, { request, asker, modelId, span: place.span, job: null, positions })
     }
     const connect = async (peer: string) => {
       const own = peer === node.peer ? exchange.linkTo(peer) : null
@@ -149,6 +149,7 @@ export class MeshTab {
       connect,
       every,
       admit,
+      pay: payStages(receipts.desk, BROWSER_HASHES, () => server.serverNowMs()),
       visible: () => document.visibilityState === 'visible',
       nowMs: now,
       onChange: onContribution,
@@ -200,6 +201,8 @@ export class MeshTab {
       exchange,
       clock: { nowMs: now, every },
       randomRequest,
+      receipts: signRoutes(receipts.desk, BROWSER_HASHES, exchange, every),
+      over: (request) => receipts.desk.over(request),
       onRoute,
     })
     this.jobAsker = new JobAsker({

@@ -8,15 +8,17 @@ import { ChannelPipe } from '../../web/mesh/pipe.ts'
 import { Exchange, type JobDoor, type ReceiptDoor } from '../../web/schedule/exchange.ts'
 import type { ServedStage } from '../../web/schedule/hop.ts'
 import { OwnSeats } from '../../web/schedule/own-seats.ts'
-import { Provider } from '../../web/schedule/provider.ts'
+import { type PayStage, Provider } from '../../web/schedule/provider.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import { CONNECT_MS_MAX, CONTROL_BYTES_MAX } from '../../web/wire/limits.ts'
 import type { AskerSays, PeerSays } from '../../web/wire/peer-control.ts'
 import type { PeerFrame, StageFrame } from '../../web/wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../../web/wire/result.ts'
+import type { TicketClaims } from '../../web/wire/tickets.ts'
 import { type Lies, LyingLink } from './hostile-peer.ts'
 import { MemoryChannel } from './memory-channel.ts'
 import { SimClock } from './sim-clock.ts'
+import { claimsWith } from './ticket-claims.ts'
 
 /** Longer than a word is on its way. */
 const DRAIN_MS = 50
@@ -32,6 +34,12 @@ export interface MeshWish {
   readonly linked?: (a: string, b: string) => boolean
   /** How long a ticket is looked at. */
   readonly admitMs?: number
+}
+
+/** How a peer lets in what is paid. */
+export interface MemoryCredits {
+  readonly admit: (open: Extract<AskerSays, { says: 'open' }>) => Result<TicketClaims>
+  readonly pay: PayStage
 }
 
 /** What went from one peer to another; not what a peer says to itself. */
@@ -77,13 +85,14 @@ export class MemoryMesh {
     this.#admitMs = admitMs
   }
 
-  /** Linked to everybody who is there. `stage`, `jobs`: what it serves. `lies`: what it says instead of what it should. */
+  /** Linked to everybody who is there. `stage`, `jobs`: what it serves. `credits`: what is paid for it. `lies`: what it says instead of what it should. */
   join(
     name: string,
     loaded: ServedStage | null = null,
     lies: Lies | null = null,
     jobs: JobDoor | null = null,
     receipts: ReceiptDoor | null = null,
+    credits: MemoryCredits | null = null,
   ): MemoryPeer {
     if (lies) this.#lies.set(name, lies)
     const stage = loaded && this.#mortal(name, loaded)
@@ -100,7 +109,8 @@ export class MemoryMesh {
         onSilent: () => {},
         // On this clock computing takes no time.
         takeFrameMs: () => 0,
-        admit: () => this.#after(this.#admitMs, () => ok(null)),
+        admit: (_, open) => this.#after(this.#admitMs, () => credits?.admit(open) ?? ok(claimsWith())),
+        ...(credits ? { pay: credits.pay } : {}),
       })
     const server = {
       hear: (from: Link, message: AskerSays) => provider?.hear(from, message),
@@ -158,7 +168,7 @@ export class MemoryMesh {
       exchange,
       connect: async (other) => (exchange.linkTo(other) ? ok(null) : fail('link-failed', '')),
       every: this.clock.every,
-      admit: async () => ok(null),
+      admit: async () => ok(claimsWith()),
     })
     this.#seats.set(name, seats)
   }

@@ -59,7 +59,7 @@ class OracleWorker implements EngineWorkerApi {
 
   async loadHead(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerHead>> {
     const loaded = await this.load(spec, onProgress)
-    return loaded.ok ? ok({ ...loaded.value, layers: loaded.value.facts.layers }) : loaded
+    return loaded.ok ? ok({ ...loaded.value, layers: loaded.value.facts.layers, parameters: 0 }) : loaded
   }
 
   async #take(opened: OpenedModel, range?: LayerRange): Promise<Result<WorkerModel>> {

@@ -40,6 +40,8 @@ export interface WorkerHead {
   readonly name: string
   readonly layers: number
   readonly contextPositions: number
+  /** That one token runs through; 0 where it is not known. */
+  readonly parameters: number
   readonly vocabulary: VocabularyBytes
 }
 

@@ -108,7 +108,8 @@ class EngineWorker implements EngineWorkerApi {
       const { layers, contextLength } = planned.value.shape
       const { vocabulary } = codec.value
       const { id, manifest } = opened
-      return ok({ id, name: manifest.name, layers, contextPositions: contextOf(contextLength), vocabulary })
+      const { name, parameters } = manifest
+      return ok({ id, name, layers, contextPositions: contextOf(contextLength), parameters, vocabulary })
     })
   }
 

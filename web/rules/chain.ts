@@ -43,9 +43,15 @@ export class Chain {
 
   /** A frame as it went over the link. */
   addFrame(frame: Uint8Array): void {
+    this.addFrameHash(this.#sha256(frame))
+  }
+
+  /** The same of a frame whose hash was made elsewhere: large ones are hashed beside the page. */
+  addFrameHash(hash: Uint8Array): void {
+    assert(hash.length === CHAIN_BYTES, 'a hash has its length')
     const bytes = new Uint8Array(2 * CHAIN_BYTES)
     bytes.set(this.#head)
-    bytes.set(this.#sha256(frame), CHAIN_BYTES)
+    bytes.set(hash, CHAIN_BYTES)
     this.#step(bytes)
   }
 

@@ -12,6 +12,7 @@ import type { LayerSpan } from '../wire/peers.ts'
 import type { Assigned, AssignWish } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Holding } from '../wire/signal-events.ts'
+import type { TicketClaims } from '../wire/tickets.ts'
 import type { ModelSource } from './engine-door.ts'
 import type { Server } from './exchange.ts'
 import type { ServedStage } from './hop.ts'
@@ -32,7 +33,8 @@ export interface ContributionParts {
   readonly linkTo: ProviderParts['linkTo']
   readonly connect: ProviderParts['connect']
   readonly every: ProviderParts['every']
-  readonly admit: (asker: string, open: Open, modelId: string) => Promise<Result<null>>
+  readonly admit: (asker: string, open: Open, modelId: string) => Promise<Result<TicketClaims>>
+  readonly pay?: ProviderParts['pay']
   readonly visible: () => boolean
   readonly nowMs: () => number
   readonly onChange: (state: ContributionState) => void
@@ -167,7 +169,7 @@ export class Contribution implements Server {
   }
 
   #serve({ stage, model, msPerLayer }: LoadedStage, span: LayerSpan): void {
-    const { worker, linkTo, connect, every, admit, visible, nowMs } = this.#parts
+    const { worker, linkTo, connect, every, admit, pay, visible, nowMs } = this.#parts
     const speed = new OwnSpeed()
     this.#speed = speed
     const timed = timedStage(stage, { nowMs, visible, speed })
@@ -188,6 +190,7 @@ export class Contribution implements Server {
       onSilent: () => worker.end(),
       takeFrameMs,
       admit: (asker, open) => admit(asker, open, model.id),
+      ...(pay ? { pay } : {}),
       onChange: soon(every, () => this.tell()),
     })
     this.#provider = provider

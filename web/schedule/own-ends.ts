@@ -8,6 +8,7 @@ import type { StageFrame } from '../wire/peer-frame.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { type Assigned, type AssignWish, middleOf, type PrivateEnds } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import type { TicketClaims } from '../wire/tickets.ts'
 import type { ModelSource } from './engine-door.ts'
 import { OwnSeats, type OwnSeatsParts } from './own-seats.ts'
 import type { LoadedStage, WorkerStage } from './worker-stage.ts'
@@ -19,7 +20,7 @@ export interface OwnEndsParts extends Pick<OwnSeatsParts, 'self' | 'exchange' | 
   readonly makeStage: (onLost: () => void) => EndWorker
   /** Tells in what others with such a GPU compute; nothing is promised by it. */
   readonly assign: (wish: Omit<AssignWish, 'room'>) => Promise<Result<Assigned>>
-  readonly admit: (asker: string, open: Open, modelId: string) => Promise<Result<null>>
+  readonly admit: (asker: string, open: Open, modelId: string) => Promise<Result<TicketClaims>>
 }
 
 export class OwnEnds {

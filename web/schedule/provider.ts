@@ -5,6 +5,7 @@
 import type { Link } from '../mesh/link.ts'
 import {
   ALIVE_MS,
+  JOB_LEASE_MS,
   SERVED_IDLE_MS,
   SERVED_PER_ASKER_MAX,
   SERVED_POSITIONS_MAX,
@@ -14,8 +15,10 @@ import {
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { RequestId, StageFrame } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import type { TicketClaims } from '../wire/tickets.ts'
 import type { Server } from './exchange.ts'
 import type { ServedStage } from './hop.ts'
+import type { PaidStage } from './receipts/paid-stage.ts'
 import { ServedRequest } from './served-request.ts'
 
 type Open = Extract<AskerSays, { readonly says: 'open' }>
@@ -34,18 +37,26 @@ export interface ProviderParts {
   /** How long a token was here lately, in ms; null where none was since the last call. */
   readonly takeFrameMs: () => number | null
   /** Whether the ticket allows this asker exactly this. */
-  readonly admit: (asker: string, open: Open) => Promise<Result<null>>
+  readonly admit: (asker: string, open: Open) => Promise<Result<TicketClaims>>
+  /** What is paid of a request that was let in; null where it is free. Not there where nothing is. */
+  readonly pay?: PayStage
   /** Requests were opened or closed. */
   readonly onChange?: () => void
 }
+
+/** Refusals: those of `PaidStage`. */
+export type PayStage = (claims: TicketClaims, asker: Link, salt: string | undefined) => Result<PaidStage | null>
 
 interface Served {
   readonly asker: string
   readonly ticket: string
   readonly positions: number
   readonly work: ServedRequest
+  readonly paid: PaidStage | null
   /** Looks in a row at which nothing went on. */
   idleBeats: number
+  /** Looks in a row at which it waited for its asker's word. */
+  waitBeats: number
 }
 
 export class Provider implements Server {
@@ -122,7 +133,11 @@ export class Provider implements Server {
 
   /** A beat that is not answered is not said on, which is how askers learn of it. */
   async #beat(): Promise<void> {
-    for (const served of this.#served.values()) served.idleBeats = served.work.idle ? served.idleBeats + 1 : 0
+    for (const [request, served] of [...this.#served]) {
+      served.idleBeats = served.work.idle ? served.idleBeats + 1 : 0
+      served.waitBeats = served.work.unacknowledged ? served.waitBeats + 1 : 0
+      if (served.waitBeats * ALIVE_MS > JOB_LEASE_MS) void this.#giveUp(request, served)
+    }
     if (this.#beatsWaiting > 0) {
       this.#beatsWaiting += 1
       if (this.#beatsWaiting === Math.ceil(STAGE_SILENT_MS_MAX / ALIVE_MS)) this.#parts.onSilent()
@@ -158,24 +173,43 @@ export class Provider implements Server {
     const known = this.#served.get(open.request)
     if (known && known.asker !== from.peer)
       return refuse(from, open, 'session-exists', 'Somebody else has this request.')
-    if (known) await this.#end(open.request, known)
+    const again = known?.ticket === open.ticket
+    if (known) await this.#end(open.request, known, again)
     await this.#makeRoom(open.positions)
     const full = this.#whyFull(from.peer, open.positions)
     if (full) return refuse(from, open, full.code, full.detail)
     // The same request may begin anew; a ticket is used up by the first time.
-    const admitted = known?.ticket === open.ticket ? ok(null) : await this.#parts.admit(from.peer, open)
-    if (!admitted.ok) return refuse(from, open, admitted.code, admitted.detail)
+    const paid = again ? ok(known.paid) : await this.#letIn(from, open)
+    if (!paid.ok) return refuse(from, open, paid.code, paid.detail)
     // Others may have come while the ticket was verified.
     const filled = this.#whyFull(from.peer, open.positions)
-    if (filled) return refuse(from, open, filled.code, filled.detail)
+    if (filled) {
+      void paid.value?.end()
+      return refuse(from, open, filled.code, filled.detail)
+    }
     this.#sessions += 1
     const { stage, linkTo, connect } = this.#parts
-    const work = new ServedRequest({ stage, asker: from, linkTo, connect, session: this.#sessions }, open)
-    const served = { asker: from.peer, ticket: open.ticket, positions: open.positions, work, idleBeats: 0 }
+    const about = { stage, asker: from, linkTo, connect, session: this.#sessions, paid: paid.value }
+    const work = new ServedRequest(about, open)
+    const { ticket, positions } = open
+    const served = { asker: from.peer, ticket, positions, work, paid: paid.value, idleBeats: 0, waitBeats: 0 }
     this.#served.set(open.request, served)
     this.#parts.onChange?.()
     this.#askers.set(from.peer, from)
     return served
+  }
+
+  async #letIn(from: Link, open: Open): Promise<Result<PaidStage | null>> {
+    const { admit, pay } = this.#parts
+    const admitted = await admit(from.peer, open)
+    if (!admitted.ok) return admitted
+    return pay?.(admitted.value, from, open.salt) ?? ok(null)
+  }
+
+  /** Its asker has said for too long nothing of what it has. */
+  async #giveUp(request: RequestId, served: Served): Promise<void> {
+    await served.work.dismiss(fail('not-acknowledged', `Nothing came for ${JOB_LEASE_MS} ms.`))
+    await this.#end(request, served)
   }
 
   /** Where there is no room, by who has been quiet for longest: such a request is kept for a next turn, or forgotten. */
@@ -193,7 +227,8 @@ export class Provider implements Server {
     return positions <= this.freePositions ? null : fail('kv-full', `${this.serving} are served.`)
   }
 
-  async #end(request: RequestId, served = this.#served.get(request)): Promise<void> {
+  /** `again`: it is opened anew under the same ticket, and what is paid goes on. */
+  async #end(request: RequestId, served = this.#served.get(request), again = false): Promise<void> {
     if (served && this.#served.get(request) === served) {
       this.#served.delete(request)
       this.#kvFull = false
@@ -203,6 +238,7 @@ export class Provider implements Server {
       this.#askers.delete(served.asker)
     }
     await served?.work.close()
+    if (!again) await served?.paid?.end()
   }
 }
 

@@ -8,7 +8,7 @@ import type { ChatEvent, ChatMessage, ChatRequest } from '../wire/chat.ts'
 import { PRIVATE_END_LAYERS } from '../wire/limits.ts'
 import type { RequestId } from '../wire/peer-frame.ts'
 import { peerOfSeat } from '../wire/peers.ts'
-import type { Plan, PrivateEnds } from '../wire/plan-events.ts'
+import type { Plan, PlanPays, PrivateEnds } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { RoomId } from '../wire/rooms.ts'
 import { beside } from './beside.ts'
@@ -19,6 +19,7 @@ import { type GgufParts, GgufWorker } from './gguf-worker.ts'
 import { type Keepable, KeptRoute } from './kept-route.ts'
 import { LapMeter, type RouteTimes } from './lap-meter.ts'
 import { Offenders } from './offenders.ts'
+import { committing, type RouteReceipts } from './receipts/route-receipts.ts'
 import { RouteHop } from './route-hop.ts'
 import type { RouteEvent, RouteParts } from './route-parts.ts'
 import { RoutePlans, type RoutePlansParts } from './route-plans.ts'
@@ -30,6 +31,8 @@ const PRIVATE_ENDS: PrivateEnds = { first: PRIVATE_END_LAYERS, last: PRIVATE_END
 
 export interface RouteChatParts extends GgufParts, RoutePlansParts {
   readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
+  /** Signs for what others compute for a request; not there where nothing is paid. */
+  readonly receipts?: (request: RequestId) => RouteReceipts
   /** What happens to a route while it answers. */
   readonly onRoute: (request: RequestId, event: RouteEvent | { readonly kind: 'planned'; readonly plan: Plan }) => void
 }
@@ -39,6 +42,7 @@ interface OpenRoute extends Keepable {
   readonly plan: Plan
   readonly session: Session
   readonly hop: RouteHop
+  readonly receipts: RouteReceipts | null
   /** What the answer under way has to say of its route. */
   said: EventQueue<ChatEvent>
 }
@@ -125,13 +129,17 @@ export class RouteChat {
     const encode: TalkParts['encode'] = async (begun) =>
       begun === '' ? prompt : this.#encode(request.messages, begun, request.raw)
     const kind = `${head.id} ${ends ? 'private' : ''} ${room ?? ''}`
-    const kept = request.resume ? null : await this.#kept.take(kind, prompt.value)
+    const pays = paysFor(head, request, prompt.value.length)
+    const kept = request.resume ? null : await this.#kept.take(kind, prompt.value, pays.outputTokens)
     // The GPU is given back once nobody keeps ends here.
     if (this.#private === 0) await this.#parts.ends.unload()
     if (kept) onRoute(kept.request, { kind: 'planned', plan: kept.plan })
-    const route = kept ? ok(kept) : await this.#route(head, ends, room, kind, signal)
+    const route = kept ? ok(kept) : await this.#route(head, ends, room, kind, pays, signal)
     if (!route.ok) return yield failed(route)
-    const { session, hop } = route.value
+    const { hop, receipts } = route.value
+    const session: TalkParts['session'] = {
+      generate: (wish, until) => committing(route.value.session.generate(wish, until), receipts),
+    }
     route.value.promptTokens = prompt.value.length
     route.value.said = new EventQueue()
     const giveUp = () => hop.giveUp()
@@ -147,7 +155,7 @@ export class RouteChat {
       signal.removeEventListener('abort', giveUp)
       if (good) this.#offenders.didWell(hop.peers)
       if (good && this.#head === head) await this.#kept.keep(route.value)
-      else await session.close()
+      else await route.value.session.close()
     }
   }
 
@@ -160,10 +168,12 @@ export class RouteChat {
     ends: PrivateEnds | null,
     room: RoomId | null,
     kind: string,
+    pays: PlanPays,
     signal: AbortSignal,
   ): Promise<Result<OpenRoute>> {
-    const { onRoute } = this.#parts
-    const plans = new RoutePlans(this.#parts, this.#offenders, { head, source: this.#source, ends, room })
+    const { onRoute, receipts } = this.#parts
+    const wish = { head, source: this.#source, ends, room, pays: receipts && head.parameters > 0 ? pays : null }
+    const plans = new RoutePlans(this.#parts, this.#offenders, wish)
     const planned = await plans.first((request, plan) => onRoute(request, { kind: 'planned', plan }), signal)
     return planned.ok ? ok(this.#open(head, plans, planned.value, kind)) : planned
   }
@@ -171,6 +181,7 @@ export class RouteChat {
   #open(head: WorkerHead, plans: RoutePlans, plan: Plan, kind: string): OpenRoute {
     const { exchange, clock, onRoute } = this.#parts
     const { request } = plans
+    const receipts = this.#parts.receipts?.(request) ?? null
     const laps = new LapMeter(clock.nowMs, () => hop.peers)
     this.#laps = laps
     const onEvent = (event: RouteEvent) => {
@@ -194,12 +205,21 @@ export class RouteChat {
       exchange: heard,
       onEvent,
       clock,
+      receipts,
       vocabulary: head.vocabulary.offsets.length - 1,
       replan: () => plans.again(),
     })
     const session = new Session(1, [laps.around(hop)], head.contextPositions)
     const said = new EventQueue<ChatEvent>()
-    const open: OpenRoute = { kind, session, hop, said, promptTokens: 0, lost: false, request, plan }
+    const open: OpenRoute = { kind, session, hop, receipts, said, promptTokens: 0, lost: false, request, plan }
     return open
   }
+}
+
+/** The worst case of an answer. */
+function paysFor({ parameters, contextPositions }: WorkerHead, request: ChatRequest, prompt: number): PlanPays {
+  const begun = request.resume?.tokens.length ?? 0
+  const promptTokens = Math.min(prompt + begun, contextPositions)
+  const outputTokens = Math.max(0, Math.min(request.maxTokens - begun, contextPositions - promptTokens))
+  return { activeParameters: parameters, promptTokens, outputTokens }
 }

@@ -16,6 +16,7 @@ import { peerOfSeat } from '../wire/peers.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Route } from './exchange.ts'
 import type { Hop } from './hop.ts'
+import type { RouteReceipts } from './receipts/route-receipts.ts'
 import { RouteAnswers } from './route-answers.ts'
 import { RouteJournal } from './route-journal.ts'
 import { RouteLine } from './route-line.ts'
@@ -39,6 +40,7 @@ export class RouteHop implements Hop, Route {
   readonly #watch: RouteWatch
   readonly #search: RouteSearch
   readonly #stages: RouteStages
+  readonly #receipts: RouteReceipts | null
   #leave: () => void = () => {}
   #open: { readonly positions: number; sampler: SamplerSpec } | null = null
   /** Why nothing comes back any more. */
@@ -56,6 +58,7 @@ export class RouteHop implements Hop, Route {
     this.#line = new RouteLine({ stages, tickets }, (peer) => this.#link(peer) !== null)
     this.#watch = new RouteWatch(plannedMs)
     this.#search = new RouteSearch({ every: clock.every, chance })
+    this.#receipts = parts.receipts ?? null
     this.#stages = new RouteStages({
       request: parts.request,
       line: this.#line,
@@ -66,6 +69,7 @@ export class RouteHop implements Hop, Route {
       onEpoch: () => this.#watch.begin(),
       onOpen: (peer) => this.#watch.heard(peer, clock.nowMs()),
       gone: (peer, reason) => this.gone(peer, reason),
+      receipts: this.#receipts,
     })
   }
 
@@ -108,6 +112,7 @@ export class RouteHop implements Hop, Route {
     if (this.#broken) return this.#broken
     if (sampler) this.#open.sampler = sampler
     this.#unwanted = false
+    this.#receipts?.newAnswer()
     this.#journal.cut(position)
     this.#inFlight = []
     return this.#until(() => this.#stages.truncate(position))
@@ -118,6 +123,8 @@ export class RouteHop implements Hop, Route {
     this.#open = null
     this.#leave()
     this.#search.stop()
+    const whole = this.#broken === null && this.#recovering === null && this.#inFlight.length === 0
+    await this.#receipts?.close(whole ? this.peers : null)
     await this.#stages.dismiss()
     this.#failAll(fail('aborted', ''))
   }
@@ -151,6 +158,7 @@ export class RouteHop implements Hop, Route {
   take(from: string, frame: StageFrame): void {
     this.#watch.heard(from, this.#parts.clock.nowMs())
     if (frame.type !== 'token' || frame.epoch !== this.#stages.epoch || from !== this.#line.tail) return
+    this.#receipts?.took(frame)
     const { position, id } = frame
     if (id >= (this.#parts.vocabulary ?? Number.POSITIVE_INFINITY)) {
       this.#link(from)?.close(fail('frame-invalid', 'It drew a token that the model has not.'))
@@ -159,6 +167,7 @@ export class RouteHop implements Hop, Route {
 
   gone(peer: string, reason: Failure): void {
     if (!this.#going || !this.#line.die(peer, reason)) return
+    this.#receipts?.left(peer)
     this.#parts.onEvent({ kind: 'lost', peer: peerOfSeat(peer), span: this.#line.spanOf(peer), reason })
     // Whoever heard it may have closed the route: there is nothing to save then.
     if (!this.#going) return
@@ -224,6 +233,7 @@ export class RouteHop implements Hop, Route {
     if (!entry || entry.frame.position + entry.frame.count !== position) return false
     if (entry.frame.sample !== (output.kind === 'token')) return false
     this.#inFlight.shift()
+    if (output.kind === 'token') this.#receipts?.came()
     this.#watch.arrived(entry.frame.mode, entry.frame.count, entry.sentMs, this.#parts.clock.nowMs())
     entry.settle(ok(output))
     return true
@@ -282,7 +292,9 @@ export class RouteHop implements Hop, Route {
     const found = this.#going ? await this.#search.find(ask) : fail('aborted', '')
     if (!this.#going) return fail('aborted', '')
     if (!found.ok) return found.code === 'aborted' ? found : fail('route-broken', explain(found.code, found.detail))
-    void this.#stages.dismiss(this.#line.lay(found.value, known, fresh))
+    const placeless = this.#line.lay(found.value, known, fresh)
+    for (const peer of placeless) this.#receipts?.left(peer)
+    void this.#stages.dismiss(placeless)
     this.#watch.changed(found.value.plannedMs)
     const stages = found.value.stages.map((stage) => ({ ...stage, peer: peerOfSeat(stage.peer) }))
     onEvent({ kind: 'rerouted', stages })
@@ -345,5 +357,12 @@ export class RouteHop implements Hop, Route {
   }
 }
 
-/** What a stage says when its own KV is gone: for the route it is dead. */
-const LOSSES: readonly string[] = ['device-lost', 'device-degraded', 'session-unknown', 'worker-lost', 'link-failed']
+/** What a stage says when its own KV is gone, or nothing more is paid of it: for the route it is dead. */
+const LOSSES: readonly string[] = [
+  'device-lost',
+  'device-degraded',
+  'session-unknown',
+  'worker-lost',
+  'link-failed',
+  'ticket-spent',
+]

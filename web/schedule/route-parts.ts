@@ -3,6 +3,7 @@ import type { RequestId } from '../wire/peer-frame.ts'
 import type { LayerSpan } from '../wire/peers.ts'
 import type { Failure, Result } from '../wire/result.ts'
 import type { Exchange } from './exchange.ts'
+import type { RouteReceipts } from './receipts/route-receipts.ts'
 import type { RoutePlan, RouteStage } from './route-line.ts'
 
 export type RouteEvent =
@@ -20,6 +21,8 @@ export interface RouteParts extends RoutePlan {
   readonly exchange: Pick<Exchange, 'linkTo' | 'join'>
   readonly onEvent: (event: RouteEvent) => void
   readonly clock: RouteClock
+  /** Null where nothing is paid. */
+  readonly receipts?: RouteReceipts | null
   /** Ids of tokens are less; a tail that draws others is closed. */
   readonly vocabulary?: number
   /** Another plan for this request, all of whose stages are linked; asked for again until it is refused with `route-broken`. */

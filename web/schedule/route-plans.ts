@@ -8,7 +8,7 @@ import { keepsEnds } from '../rules/private-ends.ts'
 import { AVOIDED_MAX, LEASE_MS, PLANS_MAX } from '../wire/limits.ts'
 import type { RequestId } from '../wire/peer-frame.ts'
 import { type PeerId, seatOf } from '../wire/peers.ts'
-import type { Plan, PlanWish, PrivateEnds } from '../wire/plan-events.ts'
+import type { Plan, PlanPays, PlanWish, PrivateEnds } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { RoomId } from '../wire/rooms.ts'
 import type { ModelSource } from './engine-door.ts'
@@ -27,6 +27,8 @@ export interface RoutePlansParts {
   readonly connect: (peer: string, room: RoomId | null) => Promise<Result<Link>>
   readonly clock: RouteClock
   readonly randomRequest: () => RequestId
+  /** A request that was planned and is not asked of anybody. */
+  readonly over?: (request: RequestId) => void
   /** 0 to 1. */
   readonly chance?: () => number
 }
@@ -36,6 +38,8 @@ export interface RouteWish {
   readonly source: ModelSource | null
   readonly ends: PrivateEnds | null
   readonly room: RoomId | null
+  /** Null where nothing is offered. */
+  readonly pays?: PlanPays | null
 }
 
 export class RoutePlans {
@@ -73,19 +77,23 @@ export class RoutePlans {
       this.#request = randomRequest()
       const planned = await this.#ask([...this.#offenders.resting(clock.nowMs()), ...avoid])
       if (!planned.ok) return this.#stranger ?? planned
-      if (signal.aborted) return fail('aborted', '')
+      if (signal.aborted) return this.#let(fail('aborted', ''))
       const wrong = this.#whyNot(planned.value)
-      if (wrong) return wrong
+      if (wrong) return this.#let(wrong)
       if (own) {
         const loaded = source && (await ends.load(source, head, own, signal))
-        if (!loaded?.ok) return loaded ?? fail('not-loaded', '')
+        if (!loaded?.ok) return this.#let(loaded ?? fail('not-loaded', ''))
         // Tickets start within minutes or not at all: those of before the load may be too old.
-        if (loaded.value && tries < PLANS_MAX) continue
+        if (loaded.value && tries < PLANS_MAX) {
+          this.#parts.over?.(this.#request)
+          continue
+        }
       }
       onPlanned(this.#request, planned.value)
       const missing = await this.#missing(planned.value)
       if (missing.length === 0) return planned
       avoid.push(...missing)
+      this.#parts.over?.(this.#request)
       if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return this.#stranger ?? fail('unreachable', '')
     }
   }
@@ -128,11 +136,18 @@ export class RoutePlans {
     return { stages: route, tickets, plannedMs: predictedMs }
   }
 
+  /** Nobody is asked. */
+  #let(failure: Failure): Failure {
+    this.#parts.over?.(this.#request)
+    return failure
+  }
+
   #ask(avoid: readonly PeerId[]): Promise<Result<Plan>> {
-    const { head, ends, room } = this.#wish
+    const { head, ends, room, pays } = this.#wish
     const { id: modelId, layers, contextPositions: positions } = head
     const left = [...new Set(avoid)].slice(-AVOIDED_MAX)
-    return this.#parts.plan({ request: this.#request, modelId, layers, positions, avoid: left, ends, room })
+    const about = { request: this.#request, modelId, layers, positions, avoid: left, ends, room }
+    return this.#parts.plan(pays ? { ...about, pays } : about)
   }
 
   #whyNot({ stages }: Plan): Failure | null {

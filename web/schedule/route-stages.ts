@@ -8,6 +8,7 @@ import type { Link } from '../mesh/link.ts'
 import type { StageSays } from '../wire/peer-control.ts'
 import type { RequestId, StageFrame } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import type { RouteReceipts } from './receipts/route-receipts.ts'
 import type { RouteAnswers } from './route-answers.ts'
 import type { RouteJournal, TokensFrame } from './route-journal.ts'
 import type { RouteLine } from './route-line.ts'
@@ -26,6 +27,8 @@ export interface RouteStagesParts {
   /** From now on its silence means death. */
   readonly onOpen: (peer: string) => void
   readonly gone: (peer: string, reason: Failure) => void
+  /** Null where nothing is paid. */
+  readonly receipts: RouteReceipts | null
 }
 
 export class RouteStages {
@@ -74,15 +77,16 @@ export class RouteStages {
   }
 
   /** Rows of tokens, or one that the route knows, to the first stage; what the tail has to know of them to the tail. */
-  send(frame: { readonly position: number; readonly count: number } & Pick<TokensFrame, 'mode'>, what: Sent): void {
-    const { position, count, mode } = frame
+  send(given: { readonly position: number; readonly count: number } & Pick<TokensFrame, 'mode'>, what: Sent): void {
+    const { position, count, mode } = given
     const { sample, rebuild = false } = what
     const rows = { ...this.#about, position, count, mode, sample, rebuild } as const
-    if (!what.ids) this.#to(0, { type: 'chained', ...rows })
-    else {
-      if (!rebuild) this.#tellTail(position, what.ids)
-      this.#to(0, { type: 'tokens', ...rows, ids: what.ids })
-    }
+    if (what.ids && !rebuild) this.#tellTail(position, what.ids)
+    const frame = what.ids
+      ? ({ type: 'tokens', ...rows, ids: what.ids } as const)
+      : ({ type: 'chained', ...rows } as const)
+    this.#parts.receipts?.sent(frame)
+    this.#to(0, frame)
   }
 
   /** Tells stages who may take their neighbours' places; a takeover then finds the links that it needs. */
@@ -115,6 +119,7 @@ export class RouteStages {
       if (index > 0 && fresh.has(index - 1)) return fail('journal-short', 'Two neighbours were replaced at once.')
       const reached = this.#isHeld(this.#parts.line.peerAt(index), held)
       const frames = this.#parts.journal.upTo(held)
+      this.#parts.receipts?.fed(this.#parts.line.peerAt(index), held)
       if (index === this.#peers.length - 1) for (const { position, ids } of frames) this.#tellTail(position, ids)
       if (index === 0) for (const frame of frames) this.send(frame, { ids: frame.ids, sample: false, rebuild: true })
       else await this.#linkAt(index - 1)?.say({ says: 'feed', ...this.#about, position: held })
@@ -158,11 +163,12 @@ export class RouteStages {
 
   #nextEpoch(): void {
     this.#epoch += 1
+    this.#parts.receipts?.newEpoch()
     this.#parts.onEpoch()
   }
 
   async #openAt(index: number): Promise<Result<null> | undefined> {
-    const { line, wish, onOpen } = this.#parts
+    const { line, wish, onOpen, receipts } = this.#parts
     const wanted = wish()
     if (!wanted) return fail('session-unknown', 'The route is not open.')
     const peer = line.peerAt(index)
@@ -170,7 +176,8 @@ export class RouteStages {
     onOpen(peer)
     this.#told.add(peer)
     const { positions, sampler } = wanted
-    const about = { ...this.#about, ticket: line.ticketOf(peer), place: line.placeAt(index), positions }
+    const ticket = line.ticketOf(peer)
+    const about = { ...this.#about, ticket, place: line.placeAt(index), positions, ...receipts?.opens(peer, ticket) }
     return this.#linkAt(index)?.say({ says: 'open', ...about, sampler: samplerToWire(sampler) })
   }
 

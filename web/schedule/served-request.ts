@@ -14,6 +14,7 @@ import { allFinite, type RequestId, type StageFrame } from '../wire/peer-frame.t
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { type FrameRights, isKnown, whyNotSent } from './frame-rights.ts'
 import type { ServedStage } from './hop.ts'
+import type { PaidStage } from './receipts/paid-stage.ts'
 import { samplerOf } from './sampler-wire.ts'
 import { StageJournal } from './stage-journal.ts'
 import { type RowsFrame, WaitingFrames } from './waiting-frames.ts'
@@ -29,6 +30,8 @@ export interface ServedParts {
   readonly connect: (peer: string) => Promise<Result<unknown>>
   /** Of the stage; no other request has it. */
   readonly session: number
+  /** Null where it is free. It outlives this where the request is opened anew. */
+  readonly paid?: PaidStage | null
 }
 
 export class ServedRequest {
@@ -36,6 +39,8 @@ export class ServedRequest {
   readonly #request: RequestId
   readonly #positions: number
   readonly #journal: StageJournal
+  readonly #paid: PaidStage | null
+  readonly #rest: () => void
   #sampler: SamplerSpec
   #place: StagePlace
   #epoch: number
@@ -63,6 +68,9 @@ export class ServedRequest {
     this.#epoch = open.epoch
     this.#sampler = samplerOf(open.sampler)
     this.#journal = new StageJournal(parts.stage.facts.width)
+    this.#paid = parts.paid ?? null
+    this.#paid?.cut(0)
+    this.#rest = this.#paid?.onMore(() => this.#pump()) ?? (() => {})
   }
 
   /** Reserves the KV. Refusals: those of `StageEngine.open`; `frame-invalid` where this stage is not what was asked for. */
@@ -106,7 +114,10 @@ export class ServedRequest {
       void this.#refuse(wrong, from)
       return
     }
-    if ('count' in frame) this.#due = frame.position + frame.count
+    if ('count' in frame) {
+      this.#due = frame.position + frame.count
+      this.#paid?.received(frame)
+    }
     if (frame.type === 'ids') for (const [index, id] of frame.ids.entries()) this.#ids.set(frame.position + index, id)
     else if (frame.type === 'token') this.#ids.set(frame.position, frame.id)
     else this.#waiting.add(frame)
@@ -136,12 +147,18 @@ export class ServedRequest {
     return this.#running === 0 && this.#waiting.length === 0
   }
 
-  /** Its place is needed: who asked may open it anew elsewhere. */
-  dismiss(): Promise<void> {
-    return this.#refuse(fail('session-unknown', 'Another request needed its place.'))
+  /** It waits for its asker to say what it has of the answer. */
+  get unacknowledged(): boolean {
+    return this.#paid?.waits ?? false
+  }
+
+  /** Its place is needed, or its asker does not keep to the rules: who asked may open it anew elsewhere. */
+  dismiss(reason = fail('session-unknown', 'Another request needed its place.')): Promise<void> {
+    return this.#refuse(reason)
   }
 
   close(): Promise<void> {
+    this.#rest()
     this.#waiting.clear()
     return this.#parts.stage.close(this.#parts.session)
   }
@@ -178,6 +195,13 @@ export class ServedRequest {
       const frame = first
       const input = this.#inputOf(frame)
       if (!input) return
+      const spent = this.#paid?.whyNot(frame)
+      if (spent) {
+        this.#waiting.clear()
+        void this.#refuse(spent)
+        return
+      }
+      if (this.#paid?.mayRun(frame) === false) return
       this.#waiting.shift()
       this.#run(frame, input)
     }
@@ -210,8 +234,10 @@ export class ServedRequest {
       ...input,
     }
     this.#running += 1
+    this.#paid?.ran(frame)
     const output = this.#parts.stage.run(work).then((made) => {
       this.#running -= 1
+      if (!made.ok) this.#paid?.failed(frame)
       this.#pump()
       return made
     })
@@ -232,6 +258,7 @@ export class ServedRequest {
     if (made.kind === 'token') {
       this.#ids.set(end, made.id)
       const token = { type: 'token', ...this.#about, position: end, id: made.id } as const
+      this.#paid?.sent(token)
       if (!this.#first) await this.#to(this.#place.head)?.send(token, 'now')
       await this.#parts.asker.send(token, 'now')
       return
@@ -247,7 +274,9 @@ export class ServedRequest {
         const { width } = this.#parts.stage.facts
         const hidden = { type: 'hidden', ...this.#about, position, count, mode, sample, rebuild, width } as const
         const after = this.#place.after === null ? null : this.#to(this.#place.after)
-        await after?.send({ ...hidden, rows: made.rows }, count > 1 ? 'bulk' : 'now')
+        const passed = { ...hidden, rows: made.rows }
+        this.#paid?.sent(passed)
+        await after?.send(passed, count > 1 ? 'bulk' : 'now')
         return
       }
     }
@@ -260,6 +289,7 @@ export class ServedRequest {
     this.#due = position
     this.#passed = position
     this.#waiting.clear()
+    this.#paid?.cut(position)
     if (sampler) this.#sampler = samplerOf(sampler)
     if (place) {
       const moved = place.span.first !== this.#place.span.first || place.span.last !== this.#place.span.last
@@ -297,7 +327,9 @@ export class ServedRequest {
         rebuild: true,
       } as const
       // The journal keeps its rows: encoding copies them.
-      const sent = await after?.send({ ...hidden, width, rows }, 'bulk')
+      const fed = { ...hidden, width, rows }
+      this.#paid?.sent(fed)
+      const sent = await after?.send(fed, 'bulk')
       if (!sent?.ok) return
     }
   }

@@ -463,6 +463,8 @@ export const ACKNOWLEDGE_TOKENS = 16
 export const ACKNOWLEDGE_AHEAD_TOKENS = 32
 /** A worker waits so long for its asker's signature; then its receipt goes without. */
 export const RECEIPT_ALONE_MS = 60_000
+/** An asker waits so long for the receipts of a stage's neighbours before it signs without them. */
+export const RECEIPT_NEIGHBOUR_MS = 10_000
 /** Receipts that a browser keeps until the server has them; the oldest goes. */
 export const RECEIPTS_WAITING_MAX = 2_000
 /** After a server that was away they are sent again, with rests that grow from the first to the second. */
@@ -515,6 +517,7 @@ assert(JOB_NEWS_MS * 3 <= JOB_LEASE_MS, 'an asker may miss two news of its job')
 assert(FAN_OUT_JOBS_MAX < JOBS_OPEN_PER_ASKER_MAX, 'a request of many inputs leaves room for a question')
 assert(JOB_INPUT_BYTES_MAX <= PEER_FRAME_BYTES_MAX, 'a request is one frame')
 assert(ACKNOWLEDGE_TOKENS < ACKNOWLEDGE_AHEAD_TOKENS, 'a worker does not wait for a word that is not due')
+assert(RECEIPT_NEIGHBOUR_MS * 2 <= RECEIPT_ALONE_MS, 'a stage has its signature before it goes without')
 assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
 assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
 assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')

@@ -71,7 +71,7 @@ const ROWS_TYPES: readonly PeerFrame['type'][] = ['tokens', 'chained', 'hidden']
 
 assert(new Uint8Array(Uint32Array.of(1).buffer)[0] === 1, 'this machine is little-endian')
 
-export function encodePeerFrame(frame: PeerFrame): Uint8Array {
+export function encodePeerFrame(frame: PeerFrame): Uint8Array<ArrayBuffer> {
   const payload = payloadOf(frame)
   const bytes = new Uint8Array(PEER_FRAME_HEADER_BYTES + payload.byteLength)
   const view = new DataView(bytes.buffer)

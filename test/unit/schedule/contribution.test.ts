@@ -12,6 +12,7 @@ import type { PeerSays } from '../../../web/wire/peer-control.ts'
 import { ok } from '../../../web/wire/result.ts'
 import type { Holding } from '../../../web/wire/signal-events.ts'
 import { SimClock } from '../../support/sim-clock.ts'
+import { claimsWith } from '../../support/ticket-claims.ts'
 
 const SPAN = { first: 0, last: 4 }
 const REQUEST = '0123456789abcdef0123456789abcdef'
@@ -55,7 +56,7 @@ beforeEach(async () => {
     linkTo: () => asker,
     connect: async () => ok(null),
     every: clock.every,
-    admit: async () => ok(null),
+    admit: async () => ok(claimsWith()),
     visible: () => shown,
     nowMs: () => clock.nowMs,
     onChange: () => {},

@@ -28,7 +28,7 @@ export interface AskerPartParts extends Signing {
 export class AskerPart {
   readonly claims: PaidClaims
   /** What its owner is willing to sign, besides what the ticket says; asked once all of the answer is here, or as much as comes. */
-  judge: (receipt: Receipt) => Result<null> = () => ok(null)
+  judge: (receipt: Receipt) => Result<null> | Promise<Result<null>> = () => ok(null)
   readonly #parts: AskerPartParts
   #link: Link
   #have = 0
@@ -110,7 +110,7 @@ export class AskerPart {
     if (receipt.outputTokens > this.#have) {
       return fail('receipt-inflated', `It counts ${receipt.outputTokens} tokens; ${this.#have} came.`)
     }
-    const judged = this.judge(receipt)
+    const judged = await this.judge(receipt)
     if (!judged.ok) return judged
     const signature = await signText(this.#parts, 'receipt', fields)
     this.#signed = { text, signature }
