@@ -52,12 +52,12 @@ const region = (page: Page, name: string) => page.getByRole('region', { name, ex
 const balance = (page: Page) => region(page, 'Balance')
 const history = (page: Page) => page.getByRole('list', { name: 'History', exact: true }).getByRole('listitem')
 
-async function opened(browser: Browser, hash: string, tokens = TOKENS): Promise<Page> {
+async function opened(browser: Browser, hash: string): Promise<Page> {
   const context = await browser.newContext()
   contexts.push(context)
   context.on('weberror', (found) => complaints.push(found.error().message))
-  await settingsOf(context, { answerTokensMax: tokens })
-  if (hash !== '') await withPreferences(context, { mesh: { consent: true, pauseWhileActive: false } })
+  if (hash === '') await settingsOf(context, { answerTokensMax: TOKENS })
+  else await withPreferences(context, { mesh: { consent: true, pauseWhileActive: false } })
   const page = await context.newPage()
   await page.goto(`${server.url}/?engine=stage${hash}`)
   return page
