@@ -8,10 +8,13 @@ import { RouteChat } from '../../web/schedule/route-chat.ts'
 import type { ChatEvent, ChatMessage } from '../../web/wire/chat.ts'
 import { CODES } from '../../web/wire/codes.ts'
 import { REPLANS_MAX } from '../../web/wire/limits.ts'
+import { peerIdOf } from '../../web/wire/peers.ts'
 import type { Plan, PlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
+import { newKey } from '../support/job-tabs.ts'
 import { MemoryMesh } from '../support/memory-mesh.ts'
+import { claimsWith, ticketOf } from '../support/ticket-claims.ts'
 import { GREEDY, loadCpu } from '../support/tiny-stage.ts'
 import { wordsOf, wordsWorker } from '../support/words-worker.ts'
 
@@ -128,6 +131,21 @@ const following = (text: string): readonly ChatMessage[] => [
   { role: 'assistant', content: text },
   { role: 'user', content: '31 9' },
 ]
+
+describe('an answer that nobody pays', () => {
+  it('is as long as its tickets allow', async () => {
+    const [asker, worker] = [
+      peerIdOf((await newKey()).name, 'a'.repeat(22)),
+      peerIdOf((await newKey()).name, 'b'.repeat(22)),
+    ]
+    const ticketFor = (outputTokens: number) => ticketOf(claimsWith({ asker, worker, outputTokens }))
+    stages = () => WHOLE.map((stage, index) => ({ ...stage, ticket: ticketFor(5 - index) }))
+    const { text, end } = await ask([FIRST])
+    expect(text).toMatch(/^(t\d+ ){3}$/)
+    expect(end).toMatchObject({ reason: 'length' })
+    expect(wishes[0]).not.toHaveProperty('pays')
+  })
+})
 
 describe('private ends', () => {
   it('are loaded once, planned for with tickets of after the load, and say the same', async () => {

@@ -11,6 +11,7 @@ import { peerOfSeat } from '../wire/peers.ts'
 import type { Plan, PlanPays, PrivateEnds } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { RoomId } from '../wire/rooms.ts'
+import { readTicket } from '../wire/tickets.ts'
 import { beside } from './beside.ts'
 import type { ModelSource } from './engine-door.ts'
 import { EventQueue } from './event-queue.ts'
@@ -136,7 +137,7 @@ export class RouteChat {
     if (kept) onRoute(kept.request, { kind: 'planned', plan: kept.plan })
     const route = kept ? ok(kept) : await this.#route(head, ends, room, kind, pays, signal)
     if (!route.ok) return yield failed(route)
-    const { hop, receipts } = route.value
+    const { hop, receipts, plan } = route.value
     const session: TalkParts['session'] = {
       generate: (wish, until) => committing(route.value.session.generate(wish, until), receipts),
     }
@@ -146,7 +147,7 @@ export class RouteChat {
     signal.addEventListener('abort', giveUp, { once: true })
     let good = true
     try {
-      const answer = talk({ session, vocabulary: head.vocabulary, encode, now }, request, signal)
+      const answer = talk({ session, vocabulary: head.vocabulary, encode, now }, shortened(request, plan), signal)
       for await (const event of beside(answer, route.value.said, giveUp)) {
         if (event.kind === 'end') good = event.reason !== 'error'
         yield event
@@ -214,6 +215,19 @@ export class RouteChat {
     const open: OpenRoute = { kind, session, hop, receipts, said, promptTokens: 0, lost: false, request, plan }
     return open
   }
+}
+
+/** No longer than its tickets allow, where there are such. */
+function shortened(request: ChatRequest, { stages }: Plan): ChatRequest {
+  const tickets = stages.flatMap(({ ticket }) => {
+    const read = readTicket(ticket)
+    return read.ok ? [read.value] : []
+  })
+  // Who computes for itself or for its room sets no end.
+  const ends = tickets.filter(({ pay }) => pay.kind === 'paid' || pay.kind === 'unpaid')
+  const begun = request.resume?.tokens.length ?? 0
+  const tokens = ends.map(({ outputTokens }) => begun + outputTokens)
+  return { ...request, maxTokens: Math.min(request.maxTokens, ...tokens) }
 }
 
 /** The worst case of an answer. */
