@@ -30,7 +30,7 @@ import { claimsWith, ticketOf } from './ticket-claims.ts'
 import { loadCpu } from './tiny-stage.ts'
 
 export const REQUEST = '0123456789abcdef0123456789abcdef'
-export const HASHES = { sha256, digest: async (bytes: Uint8Array) => sha256(bytes) }
+const HASHES = { sha256, digest: async (bytes: Uint8Array) => sha256(bytes) }
 export const PARAMETERS = 1_000_000_000
 
 export interface PaidWish {

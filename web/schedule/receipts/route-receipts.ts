@@ -8,7 +8,6 @@ import { RECEIPT_NEIGHBOUR_MS } from '../../wire/limits.ts'
 import type { StageFrame } from '../../wire/peer-frame.ts'
 import type { Receipt } from '../../wire/receipt-bytes.ts'
 import { assert, fail, ok, type Result } from '../../wire/result.ts'
-import type { RouteClock } from '../route-parts.ts'
 import { FrameChain, type Hashes } from './frame-chain.ts'
 import { StageBook, type StageBookParts } from './stage-book.ts'
 import { isStep, type MeteredRows } from './work-meter.ts'
@@ -21,7 +20,8 @@ export interface RouteReceiptsParts {
   readonly ask: (ticket: string, peer: string) => StageBookParts['part'] | null
   /** The request has ended. */
   readonly over: () => void
-  readonly every: RouteClock['every']
+  /** Calls again and again until told to stop. */
+  readonly every: (ms: number, run: () => void) => () => void
 }
 
 export class RouteReceipts {
