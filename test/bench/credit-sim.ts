@@ -17,7 +17,7 @@ const HELP = usage('sim', 'Lives of credits in memory: what is given, held, earn
 const SHOWN = [1, 10, 100, 1_000]
 const HOUR_MS = 3_600_000
 /** Of the long world: thousands of accounts, and a crash now and then. */
-const LONG_WORLD = { people: 3_000, arrivals: 20, requestsPerEpoch: 120, ring: 10, crash: 1e-5 }
+const LONG_WORLD = { people: 1_500, arrivals: 20, requestsPerEpoch: 300, ring: 10, crash: 1e-5 }
 
 export async function simulateCredits(args: readonly string[]): Promise<void> {
   await runCommand(HELP, args, async () => {
@@ -71,7 +71,10 @@ function tell(small: readonly RunFigures[], long: RunFigures | null): string {
     ...Object.entries(refused).map(([name, count]) => `refused, ${name}: ${count}`),
   ]
   if (long) {
-    lines.push(`long world: ${long.events} events, ${long.crashes.before + long.crashes.after} crashes`)
+    const { paid, unpaid } = long.requests
+    lines.push(
+      `long world: ${long.events} events, ${long.crashes.before + long.crashes.after} crashes, ${paid} requests paid, ${unpaid} for nothing`,
+    )
     lines.push('epoch | accounts | supply | given | lapsed | burned | Gini | richest 1 % | richest 10 %')
     for (const one of long.epochs) {
       const amounts = [one.supplyMicro, one.givenMicro, one.lapsedMicro, one.burnedMicro].map(credits)

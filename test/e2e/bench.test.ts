@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
 
-type Bench = 'decode' | 'kernels' | 'mesh' | 'jobs' | 'link'
+type Bench = 'decode' | 'kernels' | 'mesh' | 'jobs' | 'link' | 'ledger'
 
 function bench(name: Bench, ...flags: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve, reject) => {
@@ -176,5 +176,33 @@ describe('bench:link', () => {
 
   it('refuses what it does not know', async () => {
     expect(await bench('link', '--rtt', '5000')).toMatchObject({ code: 2 })
+  })
+})
+
+describe('bench:ledger', () => {
+  it('settles receipts on both databases, beside what each does alone', async () => {
+    const result = await measured('ledger', '--receipts', '64', '--rounds', '2', '--postings', '4000')
+    expect(result).toMatchObject({ receipts: 64, concurrency: 16, postings: 4_000 })
+    for (const kind of ['pglite', 'postgres']) {
+      const figures = result[kind] as Record<string, number>
+      const names = [
+        'settledPerSecond',
+        'p99Ms',
+        'bareTransfersPerSecond',
+        'shareOfDatabase',
+        'startMsWithMillionPostings',
+      ]
+      for (const name of names) expect(figures[name], `${kind} ${name}`).toBeGreaterThan(0)
+    }
+  })
+
+  it('explains itself and refuses what it does not know', async () => {
+    expect(await bench('ledger', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('--receipts') })
+    for (const flags of [
+      ['--on', 'sqlite'],
+      ['--concurrency', '0'],
+      ['--receipts', '1'],
+    ])
+      expect(await bench('ledger', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining('Usage') })
   })
 })
