@@ -177,6 +177,26 @@ describe('a paid job', () => {
     expect(next.settled).toHaveLength(1)
   })
 
+  it('whose receipt was changed on its way is signed by nobody, and its worker has what was acknowledged', async () => {
+    const liar = await jobs.worker(
+      { words: WORDS },
+      {
+        words(word) {
+          if (word.says !== 'receipt') return [word]
+          return [{ ...word, receipt: word.receipt.replace('"promptTokens":8', '"promptTokens":9') }]
+        },
+      },
+    )
+    jobs.rig.named = [liar.peer]
+    const shown = ask()
+    expect(await jobs.rig.ended(shown)).toBe(true)
+    expect(await jobs.settled(1, RECEIPT_ALONE_MS / 2)).toEqual([])
+    expect(said('receipt-refused')).toMatchObject([{ code: 'receipt-price' }])
+    const [taken] = await jobs.settled(1)
+    expect(taken?.signed.askerSignature).toBeNull()
+    expect(taken?.settled).toEqual({ settledMicro: 100_800n, disputedMicro: 0n, again: false })
+  })
+
   it('without a salt is refused, and a paid ticket lets in once', async () => {
     const link = jobs.rig.mesh.peer(asker.peer).exchange.linkTo(worker.peer)
     const { clock } = jobs.rig.mesh
