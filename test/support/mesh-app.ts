@@ -30,7 +30,6 @@ export async function openMeshTab(
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))
   await page.goto(url)
-  await page.waitForFunction('document.title === "ready"', undefined, PATIENT)
   const until = async (condition: string) => {
     const lateMs = Date.now() + PATIENT.timeout
     // Asked from here: a page that is asked to wait takes a promise for a yes.
@@ -39,6 +38,7 @@ export async function openMeshTab(
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }
   }
+  await until('document.title === "ready"')
   await until('(await mesh.signal()) === "here"')
   return {
     context,
