@@ -3,6 +3,7 @@
  * Takes no picture.
  */
 import type { Page } from 'playwright'
+import { playedCredits } from '../support/played-wallet.ts'
 
 const ROOM = 'A'.repeat(22)
 const INVITE = `/join/${ROOM}/${'B'.repeat(42)}A/${'C'.repeat(21)}A/Weaving%20circle`
@@ -104,4 +105,17 @@ export async function showWhole(page: Page): Promise<void> {
   await page.getByRole('textbox', { name: 'Message' }).fill('What are warp and weft?')
   await page.getByRole('button', { name: 'Send' }).click()
   await page.getByText(/tokens\/s$/).waitFor()
+}
+
+/** A wallet with something in every place, and a month of work and questions behind it. */
+export async function showCredits(page: Page, model: { readonly id: string; readonly layers: number }): Promise<void> {
+  const { id: modelId, layers } = model
+  const work = { modelId, span: { first: 0, last: layers }, promptTokens: 812, reusedTokens: 0, outputTokens: 346 }
+  const said = await playedCredits({ ...work, micro: 153_792n }, Date.now())
+  await page.evaluate(({ wallet, entries }) => {
+    window.fake.mesh.wallet.has(wallet)
+    window.fake.mesh.wallet.entries = entries as never
+  }, said)
+  await join(page, 'Connect')
+  await page.getByRole('list', { name: 'History' }).waitFor()
 }

@@ -6,10 +6,15 @@ import type { Page } from 'playwright'
 import { fakeModel } from '../support/fake-engine.ts'
 import type { Fake } from '../support/fake-page.ts'
 import { type FakePageServer, serveFakePage } from '../support/fake-page-server.ts'
-import { showDevices, showLeaving, showRoom, showWhole } from './played-people.ts'
+import { showCredits, showDevices, showLeaving, showRoom, showWhole } from './played-people.ts'
 
 const LAYERS = 32
-const model = fakeModel(1, { name: 'SmolLM2-360M-Instruct Q8_0', license: 'Apache-2.0', layers: LAYERS })
+const model = fakeModel(1, {
+  name: 'SmolLM2-360M-Instruct Q8_0',
+  license: 'Apache-2.0',
+  layers: LAYERS,
+  parameters: 360_000_000,
+})
 const mirror = { models: [model], adding: [], failed: [], defaultId: model.id }
 const REQUEST = 'ab'.repeat(16)
 const CENSUS = {
@@ -228,6 +233,15 @@ export const PLAYED_SCREENS = [
     async reach(page: Page, server: Played) {
       await open(page, server, 'rooms')
       await showRoom(page)
+    },
+  },
+  {
+    name: 'credits',
+    says: 'What an account has, where it is and why, with its last 30 days. Played: the server and its ledger.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, 'credits')
+      await showCredits(page, model)
     },
   },
   {

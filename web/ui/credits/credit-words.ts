@@ -106,8 +106,8 @@ export function sayCost(cost: CostView): string {
     case 'room':
       return 'Free: your room.'
     case 'paid': {
-      const about = `About ${sayCredits(cost.usualMicro, 'up')}, at most ${formatCredits(cost.mostMicro, 'up')}`
-      return cost.haveMicro === null ? `${about}.` : `${about}; you have ${formatCredits(cost.haveMicro)}.`
+      const about = `About ${sayCredits(cost.usualMicro, 'up')}, at most ${sayAmount(cost.mostMicro, 'up')}`
+      return cost.haveMicro === null ? `${about}.` : `${about}; you have ${sayAmount(cost.haveMicro, 'down')}.`
     }
     case 'short': {
       const limit = `Your request goes behind paid ones, and its answer has at most ${formatCount(cost.outputTokensMax)} tokens.`
@@ -121,7 +121,12 @@ export function sayCost(cost: CostView): string {
 }
 
 export function sayCredits(micro: MicroCredits, round: 'down' | 'up' = 'down'): string {
-  return `${formatCredits(micro, round)} ${micro === MICRO_PER_CREDIT ? 'credit' : 'credits'}`
+  return `${sayAmount(micro, round)} ${micro === MICRO_PER_CREDIT ? 'credit' : 'credits'}`
+}
+
+/** In a sentence a whole number has no decimals. */
+function sayAmount(micro: MicroCredits, round: 'down' | 'up'): string {
+  return micro % MICRO_PER_CREDIT === 0n ? formatCount(Number(micro / MICRO_PER_CREDIT)) : formatCredits(micro, round)
 }
 
 /** `1 day`, `6 hours`: as the policy has it. */
