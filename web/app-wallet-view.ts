@@ -12,7 +12,7 @@ import type { Failure } from './wire/result.ts'
 export type { ReceiptCheck, SignatureState } from './account/receipt-check.ts'
 export { MICRO_PER_CREDIT } from './rules/credit-policy.ts'
 export type { DayFigures, EntrySense } from './rules/wallet.ts'
-export { amountOf, movedOf, senseOf, tokensOf } from './rules/wallet.ts'
+export { amountOf, senseOf, tokensOf } from './rules/wallet.ts'
 
 /** Replaced as a whole on every change; never mutated. */
 export interface WalletView {

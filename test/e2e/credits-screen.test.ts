@@ -6,8 +6,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright'
 import { describe, expect, it } from 'vitest'
-import { playedCredits } from '../support/played-wallet.ts'
 import { small, usePlayedPage } from '../support/played-page.ts'
+import { playedCredits } from '../support/played-wallet.ts'
 
 const used = usePlayedPage()
 const page = (): Page => used.current.page

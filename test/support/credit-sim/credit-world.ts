@@ -162,8 +162,8 @@ export class CreditWorld {
   }
 }
 
-export const MODEL_ID = 'a'.repeat(64)
+const MODEL_ID = 'a'.repeat(64)
 
-export function keyOf(peer: PeerId): string {
+function keyOf(peer: PeerId): string {
   return peer.slice(0, peer.indexOf('/'))
 }
