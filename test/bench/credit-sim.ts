@@ -10,7 +10,7 @@ const SPEC: FlagSpec = {
   credits: { type: 'boolean', words: 'this simulation and not that of routes' },
   seed: { type: 'string', words: 'of the first run; the others count on from it (1)' },
   runs: { type: 'string', words: 'small worlds before the long one (20)' },
-  epochs: { type: 'string', words: 'of the long one; 0 for none (1000)' },
+  epochs: { type: 'string', words: 'of the long one (1000)' },
   json: { type: 'boolean', words: 'one JSON object' },
 }
 const HELP = usage('sim', 'Lives of credits in memory: what is given, held, earned and burned.', SPEC)
@@ -29,7 +29,7 @@ export async function simulateCredits(args: readonly string[]): Promise<void> {
     for (let seed = first; seed < first + runs; seed += 1)
       small.push(expectPoorer(await runWorld({ ...SMALL_WORLD, seed }, SMALL_WORLD_RUN)))
     const options = { shown: [...new Set([...SHOWN, epochs])], sweepMs: 12 * HOUR_MS, ringRounds: 60 }
-    const long = epochs > 0 ? expectPoorer(await runWorld({ ...LONG_WORLD, epochs, seed: first }, options)) : null
+    const long = expectPoorer(await runWorld({ ...LONG_WORLD, epochs, seed: first }, options))
     if (flags['json'] === true) process.stdout.write(`${toJson({ seed: first, small: sumOf(small), long })}\n`)
     else process.stdout.write(tell(small, long))
   })
@@ -62,7 +62,7 @@ function sumOf(runs: readonly RunFigures[]) {
   }
 }
 
-function tell(small: readonly RunFigures[], long: RunFigures | null): string {
+function tell(small: readonly RunFigures[], long: RunFigures): string {
   const { runs, events, refused, crashesBeforeCommit, crashesAfterCommit, ...counts } = sumOf(small)
   const { paidRequests, sent, lost, doubled, taken, again } = counts
   const lines = [
@@ -70,22 +70,20 @@ function tell(small: readonly RunFigures[], long: RunFigures | null): string {
     `receipts: sent ${sent} times (${lost} lost, ${doubled} doubled), ${taken} taken, ${again} of them again`,
     ...Object.entries(refused).map(([name, count]) => `refused, ${name}: ${count}`),
   ]
-  if (long) {
-    const { paid, unpaid } = long.requests
-    lines.push(
-      `long world: ${long.events} events, ${long.crashes.before + long.crashes.after} crashes, ${paid} requests paid, ${unpaid} for nothing`,
-    )
-    lines.push('epoch | accounts | supply | given | lapsed | burned | Gini | richest 1 % | richest 10 %')
-    for (const one of long.epochs) {
-      const amounts = [one.supplyMicro, one.givenMicro, one.lapsedMicro, one.burnedMicro].map(credits)
-      const spread = [one.gini.toFixed(3), percent(one.richest1), percent(one.richest10)]
-      lines.push([one.epoch, one.accounts, ...amounts, ...spread].join(' | '))
-    }
-    const { accounts, rounds, beganMicro, endedMicro, workedMicro, honestMicro } = long.ring
-    lines.push(
-      `a ring of ${accounts} accounts had ${credits(beganMicro)}, paid itself ${credits(workedMicro)} in ${rounds} rounds and has ${credits(endedMicro)}; honest workers have ${credits(honestMicro)} more of as much work`,
-    )
+  const { paid, unpaid } = long.requests
+  lines.push(
+    `long world: ${long.events} events, ${long.crashes.before + long.crashes.after} crashes, ${paid} requests paid, ${unpaid} for nothing`,
+  )
+  lines.push('epoch | accounts | supply | given | lapsed | burned | Gini | richest 1 % | richest 10 %')
+  for (const one of long.epochs) {
+    const amounts = [one.supplyMicro, one.givenMicro, one.lapsedMicro, one.burnedMicro].map(credits)
+    const spread = [one.gini.toFixed(3), percent(one.richest1), percent(one.richest10)]
+    lines.push([one.epoch, one.accounts, ...amounts, ...spread].join(' | '))
   }
+  const { accounts, rounds, beganMicro, endedMicro, workedMicro, honestMicro } = long.ring
+  lines.push(
+    `a ring of ${accounts} accounts had ${credits(beganMicro)}, paid itself ${credits(workedMicro)} in ${rounds} rounds and has ${credits(endedMicro)}; honest workers have ${credits(honestMicro)} more of as much work`,
+  )
   return `${lines.join('\n')}\n`
 }
 
