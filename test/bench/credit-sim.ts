@@ -16,6 +16,8 @@ const SPEC: FlagSpec = {
 const HELP = usage('sim', 'Lives of credits in memory: what is given, held, earned and burned.', SPEC)
 const SHOWN = [1, 10, 100, 1_000]
 const HOUR_MS = 3_600_000
+/** A round each two days. */
+const RING_ROUNDS_MAX = 60
 /** Of the long world: thousands of accounts, and a crash now and then. */
 const LONG_WORLD = { people: 1_500, arrivals: 20, requestsPerEpoch: 300, ring: 10, crash: 1e-5 }
 
@@ -28,7 +30,11 @@ export async function simulateCredits(args: readonly string[]): Promise<void> {
     const small: RunFigures[] = []
     for (let seed = first; seed < first + runs; seed += 1)
       small.push(expectPoorer(await runWorld({ ...SMALL_WORLD, seed }, SMALL_WORLD_RUN)))
-    const options = { shown: [...new Set([...SHOWN, epochs])], sweepMs: 12 * HOUR_MS, ringRounds: 60 }
+    const options = {
+      shown: [...new Set([...SHOWN, epochs])],
+      sweepMs: 12 * HOUR_MS,
+      ringRounds: Math.min(RING_ROUNDS_MAX, 3 * epochs),
+    }
     const long = expectPoorer(await runWorld({ ...LONG_WORLD, epochs, seed: first }, options))
     if (flags['json'] === true) process.stdout.write(`${toJson({ seed: first, small: sumOf(small), long })}\n`)
     else process.stdout.write(tell(small, long))
