@@ -7,7 +7,7 @@ import type { Awake, ContributionView, MeshRates, MeshSettings } from './app-mes
 import type { ModelEntry } from './app-view.ts'
 import { ByteRate } from './byte-rate.ts'
 import type { JoinedMesh, MeshParts } from './mesh-door.ts'
-import { GivingJobs, type GivingJobsParts } from './mesh-giving-jobs.ts'
+import type { GivingJobs, GivingJobsParts } from './mesh-giving-jobs.ts'
 import { type GivingFacts, type Rest, type RestReason, restNow, restsOf } from './rules/giving.ts'
 import type { GivingWay } from './rules/giving-way.ts'
 import type { ContributionState } from './schedule/contribution.ts'
@@ -47,7 +47,8 @@ const AT_FIRST: Watched = { paused: false, visible: true, active: false, battery
 
 export class MeshGiving {
   readonly #parts: GivingParts
-  readonly #jobs: GivingJobs
+  /** Fetched once a person gives whole answers. */
+  #jobs: GivingJobs | null = null
   #watched = AT_FIRST
   /** Reasons in spite of which it goes on, as long as they last. */
   #waived: ReadonlySet<RestReason> = new Set()
@@ -65,23 +66,15 @@ export class MeshGiving {
 
   constructor(parts: GivingParts) {
     this.#parts = parts
-    this.#jobs = new GivingJobs({
-      ...parts,
-      visible: () => this.#watched.visible,
-      onMeasuring: () => {
-        this.#measuring = true
-        parts.changed()
-      },
-    })
   }
 
   get serving(): boolean {
-    return this.#given.state === 'serving' || this.#jobs.view !== null
+    return this.#given.state === 'serving' || this.#whole !== null
   }
 
   get view(): ContributionView {
     if (!this.#wish) return { state: 'off', refusal: this.#refusal }
-    const [{ way, entry }, given, whole] = [this.#wish, this.#given, this.#jobs.view]
+    const [{ way, entry }, given, whole] = [this.#wish, this.#given, this.#whole]
     const { key } = entry
     if (this.#rest) {
       return { state: 'paused', key, stays: way === 'whole' && this.#parts.inChat(key), ...this.#rest }
@@ -182,7 +175,7 @@ export class MeshGiving {
   settle(change: Partial<MeshSettings>): void {
     if (!this.#wish) return
     if (change.duty !== undefined) this.#parts.joined()?.contribution.pace(change.duty)
-    if (JOB_RULES.some((rule) => change[rule] !== undefined)) this.#jobs.settle()
+    if (JOB_RULES.some((rule) => change[rule] !== undefined)) this.#jobs?.settle()
     if (change.keepAwake !== undefined || change.screenOn !== undefined) this.#stayAwake(true)
     if (change.pauseWhileActive !== undefined || change.watchDevice !== undefined) this.#watch()
     else this.#hear({})
@@ -219,10 +212,11 @@ export class MeshGiving {
     }
     // Stopped, paused or begun anew meanwhile.
     const isOver = () => this.#wish !== wish || this.#rest !== null
-    const mesh = await join()
+    const [mesh, jobs] = await Promise.all([join(), wish.way === 'whole' ? this.#fetchJobs() : ok(null)])
     if (isOver()) return fail('aborted', '')
     if (!mesh.ok) return this.refuse(mesh)
-    const started = await this.#give(mesh.value, wish, pressed)
+    if (!jobs.ok) return this.refuse(jobs)
+    const started = await this.#give(mesh.value, wish, jobs.value, pressed)
     if (isOver()) return started.ok ? fail('aborted', '') : started
     this.#measuring = false
     changed()
@@ -234,20 +228,46 @@ export class MeshGiving {
   }
 
   async #stopGiving(): Promise<void> {
-    await Promise.all([this.#jobs.stop(), this.#parts.joined()?.contribution.stop()])
+    await Promise.all([this.#jobs?.stop(), this.#parts.joined()?.contribution.stop()])
   }
 
-  async #give(mesh: JoinedMesh, { entry, way, layersMax }: Wish, pressed: boolean): Promise<Result<null>> {
+  get #whole(): GivingJobs['view'] {
+    return this.#jobs?.view ?? null
+  }
+
+  /** Refusals: `source-unreachable`. */
+  async #fetchJobs(): Promise<Result<GivingJobs>> {
+    if (this.#jobs) return ok(this.#jobs)
+    const fetched = await import('./mesh-giving-jobs.ts').catch(() => null)
+    if (!fetched) return fail('source-unreachable', '')
+    this.#jobs ??= new fetched.GivingJobs({
+      ...this.#parts,
+      visible: () => this.#watched.visible,
+      onMeasuring: () => {
+        this.#measuring = true
+        this.#parts.changed()
+      },
+    })
+    return ok(this.#jobs)
+  }
+
+  /** `jobs`: null for layers. */
+  async #give(
+    mesh: JoinedMesh,
+    { entry, layersMax }: Wish,
+    jobs: GivingJobs | null,
+    pressed: boolean,
+  ): Promise<Result<null>> {
     const { nowMs, changed, settings } = this.#parts
     const rate = new ByteRate()
     const onProgress = (progress: LoadProgress) => {
       this.#loading = { progress, bytesPerSecond: rate.add(progress.doneBytes, nowMs()) }
       changed()
     }
-    if (way === 'whole') {
+    if (jobs) {
       this.#loading = { progress: null, bytesPerSecond: null }
       changed()
-      return this.#jobs.start(entry, mesh, pressed, onProgress)
+      return jobs.start(entry, mesh, pressed, onProgress)
     }
     const { contribution } = mesh
     this.#tokensBefore = contribution.positions
@@ -259,8 +279,8 @@ export class MeshGiving {
   /** Whole answers rest while this browser has another model loaded, and go on once it has theirs again. */
   async #lookAtModel(): Promise<void> {
     const wish = this.#wish
-    const isWhole = wish?.way === 'whole' && (this.#jobs.view !== null || this.#rest?.why === 'model')
-    if (!wish || !isWhole || this.#lookingAtModel) return
+    const isWhole = wish?.way === 'whole' && (this.#whole !== null || this.#rest?.why === 'model')
+    if (!wish || !isWhole || this.#lookingAtModel || !this.#jobs) return
     this.#lookingAtModel = true
     const there = await this.#jobs.look(wish.entry)
     this.#lookingAtModel = false
