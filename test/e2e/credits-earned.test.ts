@@ -102,7 +102,15 @@ describe('an answer by another tab', () => {
     }
     await expectSound(page)
     // What was set aside for more comes back.
-    await expect.poll(() => balance(page).getByText(/[Cc]omes back at the latest/).count(), PATIENT).toBe(0)
+    await expect
+      .poll(
+        () =>
+          balance(page)
+            .getByText(/[Cc]omes back at the latest/)
+            .count(),
+        PATIENT,
+      )
+      .toBe(0)
     await creditsOf(worker)
     await balance(worker).getByText('Earned; free on').waitFor(PATIENT)
     expect(await history(worker).filter({ hasText: 'Receipt' }).count()).toBe(1)
