@@ -299,6 +299,7 @@ export class AppMesh {
     }
     return {
       relayOnly: () => this.#settings.relayOnly,
+      donor: () => this.#settings.donor,
       onSignal: (state) =>
         hear(() => {
           this.#signal = state

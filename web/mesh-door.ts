@@ -35,7 +35,7 @@ export interface JoinedMesh {
 export type MeshHooks = Required<
   Pick<
     MeshTabParts,
-    'relayOnly' | 'onSignal' | 'onRooms' | 'onAccount' | 'onContribution' | 'onRoute' | 'onCensus' | 'onJobs'
+    'relayOnly' | 'donor' | 'onSignal' | 'onRooms' | 'onAccount' | 'onContribution' | 'onRoute' | 'onCensus' | 'onJobs'
   >
 >
 

@@ -19,6 +19,8 @@ export interface MeshReceiptsParts {
   readonly server: Pick<SignalClient, 'credit' | 'serverNowMs'>
   readonly store: OutboxStore
   readonly every: (ms: number, run: () => void) => () => void
+  /** As `ReceiptDeskParts`. */
+  readonly isDonor: () => boolean
   /** A receipt of this tab's work was accepted, or refused for good. */
   readonly onSettled?: (signed: SignedReceipt, result: Result<Settled>) => void
 }
@@ -28,7 +30,7 @@ export class MeshReceipts {
   readonly outbox: ReceiptOutbox
   readonly #words: CreditWords
 
-  constructor({ key, server, store, every, onSettled = () => {} }: MeshReceiptsParts) {
+  constructor({ key, server, store, every, isDonor, onSettled = () => {} }: MeshReceiptsParts) {
     const nowMs = () => server.serverNowMs()
     this.#words = new CreditWords((word) => server.credit(word))
     this.outbox = new ReceiptOutbox({
@@ -51,6 +53,7 @@ export class MeshReceipts {
       outbox: this.outbox,
       policies: [CREDIT_POLICY],
       tell: (word) => this.#words.tell(word),
+      isDonor,
       randomNonce: randomName,
     })
   }

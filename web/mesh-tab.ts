@@ -48,6 +48,8 @@ export interface MeshTabParts {
   readonly jobRunner: JobRunner
   readonly askPersistence: () => Promise<boolean>
   readonly relayOnly: () => boolean
+  /** Gives and wants to earn nothing; false by default. */
+  readonly donor?: () => boolean
   readonly onSignal: (state: SignalState) => void
   readonly onCensus?: (census: Census) => void
   readonly onAccount: (account: AccountView) => void
@@ -106,7 +108,14 @@ export class MeshTab {
     })
     const { server } = node
     const { onSettled } = parts
-    const receipts = new MeshReceipts({ key, server, store: outbox, every, ...(onSettled ? { onSettled } : {}) })
+    const receipts = new MeshReceipts({
+      key,
+      server,
+      store: outbox,
+      every,
+      isDonor: parts.donor ?? (() => false),
+      ...(onSettled ? { onSettled } : {}),
+    })
     const tickets = new TicketCheck({
       self: node.peer,
       keys: () => server.ticketKeys,

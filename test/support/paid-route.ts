@@ -167,6 +167,7 @@ export class PaidRoute {
     this.peers.set(name, peer)
     this.#keys.set(name, key)
     const desk = new ReceiptDesk({
+      isDonor: () => false,
       key,
       verify: (...what) => clock.hold(verifySigned(...what)),
       nowMs: () => clock.nowMs,

@@ -32,6 +32,7 @@ export interface PaidTabWish {
   readonly key?: DeviceKey
   readonly store?: OutboxStore
   readonly locks?: OutboxLocks | null
+  readonly donor?: boolean
 }
 
 let runs = 0
@@ -54,6 +55,7 @@ export async function paidTab(clock: SimClock, server: PlayedCredits, wish: Paid
     onSettled: (signed, result) => settled.push({ signed, result }),
   })
   const desk = new ReceiptDesk({
+    isDonor: () => wish.donor ?? false,
     ...{ key: signer, nowMs, outbox, policies: [CREDIT_POLICY], randomNonce: nonce },
     verify: (...what) => clock.hold(verifySigned(...what)),
     tell: (one) => told.push(one),

@@ -1,6 +1,7 @@
 /** What the server is told of paid work: in order, once, also after it was away. */
 import { expect, it } from 'vitest'
 import { type CreditWord, CreditWords } from '../../../web/schedule/receipts/credit-words.ts'
+import type { Code } from '../../../web/wire/codes.ts'
 import { CREDIT_WORDS_MAX } from '../../../web/wire/limits.ts'
 import { fail, ok } from '../../../web/wire/result.ts'
 import { SimClock } from '../../support/sim-clock.ts'
@@ -8,10 +9,10 @@ import { SimClock } from '../../support/sim-clock.ts'
 function begin() {
   const clock = new SimClock()
   const heard: CreditWord[] = []
-  const server = { isAway: false, refuses: false }
+  const server: { away: Code | null; refuses: boolean } = { away: null, refuses: false }
   const words = new CreditWords(async (word) => {
     await new Promise<void>((resolve) => clock.later(5, resolve))
-    if (server.isAway) return fail('signal-away', '')
+    if (server.away) return fail(server.away, '')
     heard.push(word)
     return server.refuses ? fail('hold-unknown', '') : ok(null)
   })
@@ -31,13 +32,13 @@ it('is said in order, once each, also what is refused', async () => {
   expect(heard).toEqual(said)
 })
 
-it('waits while the server is away, the newest of many', async () => {
+it.each<Code>(['signal-away', 'ledger-away'])('waits while it is said %s, the newest of many', async (code) => {
   const { clock, heard, server, words } = begin()
-  server.isAway = true
+  server.away = code
   for (let request = 0; request < CREDIT_WORDS_MAX + 5; request += 1) words.tell(over(request))
   await clock.until(() => false, 1_000)
   expect(heard).toEqual([])
-  server.isAway = false
+  server.away = null
   words.flush()
   await clock.until(() => heard.length === CREDIT_WORDS_MAX)
   expect(heard[0]).toEqual(over(5))

@@ -127,7 +127,7 @@ describe('a receipt in the outbox', () => {
     ['hold-ended', true],
     ['signal-away', false],
     ['receipt-early', false],
-    ['ledger-busy', false],
+    ['ledger-away', false],
   ])('that was refused with %s: given up %s', async (code, given) => {
     const rig = new Rig()
     const outbox = rig.tab('a')
@@ -141,7 +141,7 @@ describe('a receipt in the outbox', () => {
   it('that the server does not take yet holds up no other', async () => {
     const rig = new Rig()
     const outbox = rig.tab('a')
-    rig.answer = (ticket) => (ticket % 2 === 0 ? 'ledger-busy' : null)
+    rig.answer = (ticket) => (ticket % 2 === 0 ? 'ledger-away' : null)
     for (const ticket of [5, 2, 3, 4, 1]) await rig.put(outbox, ticket)
     await rig.pass(1_000)
     expect(rig.settled.map(([, ticket]) => ticket).sort()).toEqual([1, 3, 5])

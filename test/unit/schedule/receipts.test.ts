@@ -192,6 +192,12 @@ describe('a paid part', () => {
     expect(worker.told).toEqual([])
   })
 
+  it('of a donor earns nothing, and is not said to have begun', async () => {
+    const donor = await paidTab(mesh.clock, server, { donor: true })
+    expect(donor.desk.work(paidClaims(asker.peer, donor.peer), linkTo(worker, asker))).toBeNull()
+    expect(donor.told).toEqual([])
+  })
+
   it('tells the server that its request is over', () => {
     asker.desk.over('1'.repeat(32))
     expect(asker.told).toEqual([{ kind: 'over', request: '1'.repeat(32) }])

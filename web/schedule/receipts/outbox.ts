@@ -42,7 +42,7 @@ const LATER: readonly Code[] = [
   'event-invalid',
   'receipt-early',
   'hold-live',
-  'ledger-busy',
+  'ledger-away',
   'queue-full',
   'peer-refused',
 ]

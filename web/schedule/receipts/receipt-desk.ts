@@ -26,6 +26,8 @@ export interface ReceiptDeskParts extends Signing {
   readonly policies: readonly CreditPolicy[]
   /** To the server, also later where it is away. */
   readonly tell: (word: CreditWord) => void
+  /** The person at this device wants to earn nothing. */
+  readonly isDonor: () => boolean
   /** 16 random bytes in base64url. */
   readonly randomNonce: () => string
 }
@@ -47,11 +49,11 @@ export class ReceiptDesk implements ReceiptDoor {
     return salt
   }
 
-  /** A ticket was let in. Null where nothing is paid for it, or by a policy that this tab does not know. */
+  /** A ticket was let in. Null where nothing is paid for it or wanted, or by a policy that this tab does not know. */
   work(claims: TicketClaims, link: Link): WorkerPart | null {
-    const { key, verify, nowMs, policies, outbox, tell, randomNonce } = this.#parts
+    const { key, verify, nowMs, policies, outbox, tell, isDonor, randomNonce } = this.#parts
     const sides = sidesOf(claims)
-    const paid = paidOf(claims)
+    const paid = isDonor() ? null : paidOf(claims)
     const policy = policies.find(({ version }) => version === paid?.pay.policy)
     if (!paid || !policy || sides?.worker !== key.name || link.peer !== claims.asker) return null
     const name = nameOf(link.peer, claims)
