@@ -3,16 +3,17 @@
  * without knowing how credits are fetched.
  */
 import type { CreditPolicy } from './rules/credit-policy.ts'
-import type { Cost, DayFigures } from './rules/wallet.ts'
+import { amountOf, type Cost, type DayFigures, senseOf, tokensOf } from './rules/wallet.ts'
 import type { Wallet, WalletEntry } from './wire/credit-events.ts'
 import type { MicroCredits } from './wire/ledger-events.ts'
 import type { Failure } from './wire/result.ts'
 
 /** Screens read these here. */
 export type { ReceiptCheck, SignatureState } from './account/receipt-check.ts'
-export { MICRO_PER_CREDIT } from './rules/credit-policy.ts'
 export type { DayFigures, EntrySense } from './rules/wallet.ts'
-export { amountOf, senseOf, tokensOf } from './rules/wallet.ts'
+
+/** What an entry, or its receipt, comes to for this account. */
+export const WALLET_MEANING = { amountOf, senseOf, tokensOf }
 
 /** Replaced as a whole on every change; never mutated. */
 export interface WalletView {

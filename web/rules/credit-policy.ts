@@ -2,10 +2,8 @@
  * What work costs, what is burned, given and kept back: all of it, in one place with a version. Receipts and postings name the
  * version under which they were made. Pure. Explained to people in docs/CREDITS.md and in the app.
  */
-import type { MicroCredits } from '../wire/ledger-events.ts'
+import { MICRO_PER_CREDIT, type MicroCredits } from '../wire/ledger-events.ts'
 import { UNPAID_OUTPUT_TOKENS_MAX } from '../wire/limits.ts'
-
-export const MICRO_PER_CREDIT = 1_000_000n
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS

@@ -3,9 +3,8 @@
  * exact decimal text of credits; what is signed stays as it was signed. Pure.
  */
 import { type Wallet, type WalletEntry, writeCredits } from '../wire/credit-events.ts'
-import type { MicroCredits } from '../wire/ledger-events.ts'
+import { MICRO_PER_CREDIT, type MicroCredits } from '../wire/ledger-events.ts'
 import type { Receipt } from '../wire/receipt-bytes.ts'
-import { MICRO_PER_CREDIT } from './credit-policy.ts'
 import { type DayFigures, movedOf, netOf, senseOf } from './wallet.ts'
 
 export interface WalletExport {

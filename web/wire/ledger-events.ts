@@ -8,6 +8,7 @@ import type { Result } from './result.ts'
 
 /** A millionth of a credit. */
 export type MicroCredits = bigint
+export const MICRO_PER_CREDIT = 1_000_000n
 
 /** Who owns credits: an account of device keys. The ledger compares it and reads nothing in it. */
 export type LedgerOwner = string

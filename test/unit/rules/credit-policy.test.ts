@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   burnOf,
-  MICRO_PER_CREDIT,
   CREDIT_POLICY as POLICY,
   priceOf,
   treasuryFloorMicro,
   type Work,
 } from '../../../web/rules/credit-policy.ts'
+import { MICRO_PER_CREDIT } from '../../../web/wire/ledger-events.ts'
 
 const GIGA = 1_000_000_000
 const whole: Work = { promptTokens: 0, outputTokens: 1_000, activeParameters: GIGA, layers: 24, layersAll: 24 }

@@ -1,9 +1,9 @@
 /** Sentences and figures of credits. Pure; no state, no markup. */
 
 import type { CostView } from '../../app-wallet-view.ts'
-import { amountOf, type EntrySense, MICRO_PER_CREDIT, type SignatureState, senseOf } from '../../app-wallet-view.ts'
+import { type EntrySense, type SignatureState, WALLET_MEANING } from '../../app-wallet-view.ts'
 import type { WalletEntry } from '../../wire/credit-events.ts'
-import type { MicroCredits } from '../../wire/ledger-events.ts'
+import { MICRO_PER_CREDIT, type MicroCredits } from '../../wire/ledger-events.ts'
 import type { Receipt } from '../../wire/receipt-bytes.ts'
 import { formatCount } from '../format.ts'
 import { saySpan } from '../mesh/mesh-words.ts'
@@ -36,14 +36,14 @@ export function formatExact(micro: MicroCredits): string {
 
 /** With what it does to the account; of what only changes its place, without. */
 export function formatChange(entry: WalletEntry): string {
-  const micro = amountOf(entry)
+  const micro = WALLET_MEANING.amountOf(entry)
   if (isMove(entry)) return formatCredits(micro < 0n ? -micro : micro)
   return micro > 0n ? `+${formatCredits(micro)}` : formatCredits(micro)
 }
 
 /** The account has as much as before, in another place. */
 export function isMove(entry: WalletEntry): boolean {
-  return !['gift', 'lapsed', 'asked', 'earned', 'judged'].includes(senseOf(entry))
+  return !['gift', 'lapsed', 'asked', 'earned', 'judged'].includes(WALLET_MEANING.senseOf(entry))
 }
 
 export function formatMoment(ms: number): string {
@@ -71,7 +71,7 @@ const SENSE_WORDS: Readonly<Record<EntrySense, string>> = {
 }
 
 export function sayEntry(entry: WalletEntry): string {
-  return SENSE_WORDS[senseOf(entry)]
+  return SENSE_WORDS[WALLET_MEANING.senseOf(entry)]
 }
 
 const KIND_WORDS: Readonly<Record<Receipt['kind'], string>> = {
