@@ -72,6 +72,29 @@ describe('a paid job', () => {
     expect(taken?.signed.askerSignature).not.toBeNull()
   })
 
+  it('that nobody pays ends where its ticket ends, and has no receipt', async () => {
+    jobs.more = { pay: { kind: 'unpaid' }, outputTokens: 30 }
+    const shown = ask()
+    expect(await jobs.rig.ended(shown)).toBe(true)
+    expect(shown.text).toBe(textOf(30))
+    expect(said('receipt')).toEqual([])
+    expect(worker.told).toEqual([])
+  })
+
+  it('whose asker asks for more than its ticket is refused', async () => {
+    jobs.more = { outputTokens: 30 }
+    // As an asker that reads no ticket would ask.
+    const raised = (bytes: Uint8Array) => Buffer.from(bytes).toString().replace('"maxTokens":30', '"maxTokens":31')
+    const greedy = await jobs.asker({
+      frames: (frame) =>
+        frame.type === 'part' ? [{ ...frame, bytes: new TextEncoder().encode(raised(frame.bytes)) }] : [frame],
+    })
+    const shown = jobs.rig.ask(greedy.peer, { pays: true })
+    expect(await jobs.rig.ended(shown)).toBe(true)
+    expect(shown.text).toBe('')
+    expect(said('refused')[0]).toMatchObject({ code: 'request-invalid' })
+  })
+
   it('goes no further than so many tokens past the last word, and is given up after a while', async () => {
     const mute = await jobs.asker(silent('acknowledge'))
     const shown = jobs.rig.ask(mute.peer, { pays: true })

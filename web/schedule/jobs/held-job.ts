@@ -264,7 +264,8 @@ export class HeldJob {
     if (!work.ok) return work
     const { left, tokens, tokensLeft } = work.value
     const { positions } = this.open
-    if (tokensLeft > positions) return fail('request-invalid', `It asks for more than the ${positions} of its ticket.`)
+    const allowed = Math.min(positions, this.claims?.outputTokens ?? positions)
+    if (tokensLeft > allowed) return fail('request-invalid', `It asks for more than the ${allowed} of its ticket.`)
     if (left > this.#before.left) return fail('request-invalid', 'It asks again for what it has read.')
     if (this.#before.made + tokensLeft > positions) return fail('ticket-invalid', 'It was used up before.')
     const most = this.model.answerTokensMax

@@ -5,7 +5,7 @@
 import { type EngineName, NO_USAGE } from '../../wire/chat.ts'
 import type { Code } from '../../wire/codes.ts'
 import { type JobEnd, type JobEvent, readJobEvent } from '../../wire/job-parts.ts'
-import type { JobId, JobNews } from '../../wire/jobs.ts'
+import type { JobId, JobNews, JobWorker } from '../../wire/jobs.ts'
 import {
   JOB_INPUT_BYTES_MAX,
   JOB_NEWS_MS,
@@ -17,6 +17,7 @@ import {
 } from '../../wire/limits.ts'
 import type { PeerId } from '../../wire/peers.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
+import { readTicket } from '../../wire/tickets.ts'
 import type { Exchange } from '../exchange.ts'
 import { Offenders } from '../offenders.ts'
 import { JobLeg } from './job-leg.ts'
@@ -148,7 +149,7 @@ export class JobAsker {
     const { job, about, work, signal, onStand } = asked
     asked.epoch += 1
     onStand({ state: 'given', peer: link.peer, engine: worker.engine })
-    const request = bytesOfPart(work.ask(worker.engine === 'stage', worker.positions), JOB_INPUT_BYTES_MAX)
+    const request = bytesOfPart(work.ask(worker.engine === 'stage', mostOf(worker)), JOB_INPUT_BYTES_MAX)
     if (!request.ok) return request
     // Not before: the server would take the worker's next count for one with this job in it, and give its place away.
     let letIn = false
@@ -220,6 +221,12 @@ export class JobAsker {
       leg.close(over, paid?.done() ?? null)
     }
   }
+}
+
+/** Of the answer: its ticket may be for less than it has room for. */
+function mostOf({ ticket, positions }: JobWorker): number {
+  const claims = readTicket(ticket)
+  return claims.ok ? Math.min(positions, claims.value.outputTokens) : positions
 }
 
 async function readNext(leg: JobLeg): Promise<Result<{ readonly event: JobEvent; readonly bytes: Uint8Array }>> {
