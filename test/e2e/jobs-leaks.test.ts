@@ -99,12 +99,16 @@ beforeAll(async () => {
   const [worker, asker] = [await openMeshTab(browser, url), await openMeshTab(browser, url)]
   const offered = await worker.call('offerJobs', id, LAYERS, 1)
   if (!offered.ok) throw new Error(offered.code)
-  const ask = () => asker.call('askJob', id, LAYERS, PROMPT, TOKENS, 0.8, 11)
+  const given = await asker.call('firstCredits')
+  if (!given.ok) throw new Error(given.code)
+  const ask = () => asker.call('askPaidJob', id, LAYERS, PARAMETERS, PROMPT, TOKENS, 0.8, 11)
   let answer = await ask()
   // What a worker offers is told to the server a moment later.
   const lateMs = Date.now() + 60_000
   while (answer.end?.code === 'no-holder' && Date.now() < lateMs) answer = await ask()
   if (answer.tokens.length < TOKENS) throw new Error(`it said ${JSON.stringify(answer)}`)
+  // Its receipt goes by the server too.
+  await expect.poll(async () => (await worker.call('credits'))?.escrow, { timeout: 60_000 }).not.toBe('0')
   const directory = await readDirectory(new MemorySource(model))
   const codec = directory.ok ? createCodec(directory.value.metadata) : directory
   if (!codec.ok) throw new Error(codec.code)
@@ -123,6 +127,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
+/** Of the model, as its asker says. */
+const PARAMETERS = 1_000_000_000
 const sha = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest()
 const idBytes = ({ ids }: Secret) => Buffer.from(Uint32Array.from(ids).buffer)
 /** Each way in which it could be written. */
@@ -141,7 +147,8 @@ describe('the server of a whole job', () => {
   it('has seen that there was one, and nothing of what was asked or said', () => {
     const said = Buffer.concat(recorded.map(({ bytes }) => bytes)).toString('latin1')
     // The job itself went by it: who asked whom, with a ticket, and that it was done.
-    for (const word of ['"job"', '"jobNews"', '"leased"', '"done"', '"promptTokens"']) expect(said).toContain(word)
+    for (const word of ['"job"', '"jobNews"', '"leased"', '"done"', '"promptTokens"', '"settle"', '"askerSignature"'])
+      expect(said).toContain(word)
     expect(recorded.map(({ name }) => name)).toContain('log')
     expect(recorded.filter(({ name }) => name.startsWith('data folder')).length).toBeGreaterThan(0)
     expect(secrets.map(({ ids }) => ids.length >= 20)).toEqual([true, true])

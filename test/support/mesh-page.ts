@@ -7,6 +7,7 @@ import { makeKey } from '../../web/account/device-key.ts'
 import { MemoryRoomShelf } from '../../web/account/room-shelf.ts'
 import type { RoomView } from '../../web/account/room-view.ts'
 import { MeshTab } from '../../web/mesh-tab.ts'
+import { findProof } from '../../web/mesh-wallet-gift.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
 import { CpuChat } from '../../web/schedule/cpu-chat.ts'
 import { Engines } from '../../web/schedule/engines.ts'
@@ -14,8 +15,10 @@ import type { JobStand } from '../../web/schedule/jobs/job-asker.ts'
 import { ChatWork } from '../../web/schedule/jobs/kinds/chat.ts'
 import { SpeedStore } from '../../web/schedule/speed-store.ts'
 import { StageChat } from '../../web/schedule/stage-chat.ts'
+import { parsePuzzle, parseWallet } from '../../web/wire/credit-events.ts'
 import type { JobEvent } from '../../web/wire/job-parts.ts'
 import type { JobKind } from '../../web/wire/jobs.ts'
+import type { Result } from '../../web/wire/result.ts'
 import { fanOutCalls } from './fan-out-page.ts'
 import { fixedRate, jobCalls, requestOf } from './job-page.ts'
 import { type FrameTime, timeFrames } from './timed-stage.ts'
@@ -127,6 +130,25 @@ type Question = readonly [content: string, maxTokens: number, temperature: numbe
 const requestFor = (...[content, maxTokens, temperature, seed]: Question) =>
   requestOf({ content, maxTokens, temperature, seed })
 
+interface AskedModel {
+  readonly id: string
+  readonly layers: number
+  readonly activeParameters?: number
+}
+
+function askJob({ id: modelId, ...model }: AskedModel, ...request: Question) {
+  const wish = requestFor(...request)
+  const about = {
+    ...model,
+    class: 'interactive',
+    modelId,
+    promptTokens: 64,
+    maxTokens: wish.maxTokens,
+    room: null,
+  } as const
+  return read(tab.jobAsker.ask(new ChatWork(wish), about, NEVER, (stand) => stands.push(stand)))
+}
+
 const mesh = {
   peer: async () => tab.node.peer,
   signal: async () => signal,
@@ -172,17 +194,24 @@ const mesh = {
     return loaded
   },
   offers: async () => tab.jobs.offers,
-  askJob(id: string, layers: number, ...request: Question) {
-    const wish = requestFor(...request)
-    const about = {
-      class: 'interactive',
-      modelId: id,
-      layers,
-      promptTokens: 64,
-      maxTokens: wish.maxTokens,
-      room: null,
-    } as const
-    return read(tab.jobAsker.ask(new ChatWork(wish), about, NEVER, (stand) => stands.push(stand)))
+  askJob: (id: string, layers: number, ...request: Question) => askJob({ id, layers }, ...request),
+  /** By somebody who has credits, for a model of so many parameters. */
+  askPaidJob: (id: string, layers: number, activeParameters: number, ...request: Question) =>
+    askJob({ id, layers, activeParameters }, ...request),
+  /** The gift to this device. */
+  async firstCredits(): Promise<Result<unknown>> {
+    const asked = await tab.node.server.credit({ kind: 'puzzle' })
+    const puzzle = asked.ok ? parsePuzzle(asked.value) : asked
+    const proof = puzzle.ok ? await findProof(puzzle.value) : puzzle
+    return proof.ok ? tab.node.server.credit({ kind: 'grant', proof: proof.value }) : proof
+  },
+  /** In millionths of a credit, as text. */
+  async credits(): Promise<Readonly<Record<'user' | 'held' | 'escrow', string>> | null> {
+    const asked = await tab.node.server.credit({ kind: 'wallet' })
+    const wallet = asked.ok ? parseWallet(asked.value) : asked
+    if (!wallet.ok) return null
+    const { userMicro, heldMicro, escrowMicro } = wallet.value
+    return { user: String(userMicro), held: String(heldMicro), escrow: String(escrowMicro) }
   },
   jobStands: async () => stands,
   ...jobCalls(tab, jobRunner, fixed),
