@@ -1,14 +1,16 @@
 /**
  * Tabs that ask, work and are paid over a real server, by the product's own client and real keys: without links, since what is said
- * between tabs is not the server's matter. Each worker has an outbox that sends again until there is an answer for good.
+ * between tabs is not the server's matter. Receipts go through the product's outbox.
  */
 import { createHash } from 'node:crypto'
 import { DeviceKey, makeKey } from '../../web/account/device-key.ts'
+import { MemoryOutboxStore } from '../../web/account/outbox-store.ts'
 import { SignalClient } from '../../web/mesh/signal-client.ts'
 import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 import { priceOfReceipt } from '../../web/rules/receipts.ts'
+import { ReceiptOutbox } from '../../web/schedule/receipts/outbox.ts'
 import type { Code } from '../../web/wire/codes.ts'
-import { type CreditWish, parsePuzzle, parseSettled } from '../../web/wire/credit-events.ts'
+import { type CreditWish, parsePuzzle, parseSettled, type Settled } from '../../web/wire/credit-events.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import { ACKNOWLEDGE_TOKENS, RECEIPT_ALONE_MS } from '../../web/wire/limits.ts'
 import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
@@ -38,6 +40,9 @@ const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes))
 export class CreditTab {
   readonly key: DeviceKey
   readonly client: SignalClient
+  readonly store = new MemoryOutboxStore()
+  readonly outbox: ReceiptOutbox
+  onSettled: (signed: SignedReceipt, result: Result<Settled>) => void = () => {}
   #state = 'away'
 
   private constructor(key: DeviceKey, url: string) {
@@ -49,10 +54,23 @@ export class CreditTab {
       nowMs: Date.now,
       onState: ({ state }) => {
         this.#state = state
+        if (state === 'here') this.outbox.flush()
       },
       onRelayed: () => {},
       onCensus: () => {},
       onJob: () => {},
+    })
+    this.outbox = new ReceiptOutbox({
+      ...{ store: this.store, nowMs: Date.now, locks: null, tab: 'one', chance: Math.random },
+      every(ms, run) {
+        const timer = setInterval(run, ms)
+        return () => clearInterval(timer)
+      },
+      settle: async (wish) => {
+        const answer = await this.client.credit(wish)
+        return answer.ok ? parseSettled(answer.value) : answer
+      },
+      onSettled: (signed, result) => this.onSettled(signed, result),
     })
   }
 
@@ -103,12 +121,6 @@ export class CreditTab {
   }
 }
 
-interface Owed {
-  readonly worker: CreditTab
-  readonly signed: SignedReceipt
-  readonly acknowledged: SignedAcknowledgement | null
-}
-
 /** What has become of all receipts so far. */
 export class CreditMarket {
   /** Which the server has said that it has, by `settle/<request>/<part>`. */
@@ -119,12 +131,13 @@ export class CreditMarket {
   #isOpen = true
   readonly #askers: readonly CreditTab[]
   readonly #workers: ReadonlyMap<PeerId, CreditTab>
-  readonly #waiting = new Set<Promise<void>>()
+  readonly #words = new Map<string, SignedAcknowledgement | null>()
   #asking: Promise<unknown> = Promise.resolve()
 
   private constructor(askers: readonly CreditTab[], workers: readonly CreditTab[]) {
     this.#askers = askers
     this.#workers = new Map(workers.map((worker) => [worker.client.peer, worker]))
+    for (const worker of workers) worker.onSettled = (...what) => this.#settled(worker, ...what)
   }
 
   static async open(url: string, askers: number, workers: number): Promise<CreditMarket> {
@@ -137,20 +150,24 @@ export class CreditMarket {
     return market
   }
 
-  get waiting(): number {
-    return this.#waiting.size
+  async waiting(): Promise<number> {
+    const kept = await Promise.all([...this.#workers.values()].map(({ store }) => store.all()))
+    return kept.flat().length
   }
 
   /** No new request; resolves when each outbox is empty. */
   async drained(): Promise<void> {
     this.#isOpen = false
     await this.#asking
-    await Promise.all(this.#waiting)
+    while ((await this.waiting()) > 0) await pause()
   }
 
   close(): void {
     this.#isOpen = false
-    for (const { client } of [...this.#askers, ...this.#workers.values()]) client.close()
+    for (const { client, outbox } of [...this.#askers, ...this.#workers.values()]) {
+      outbox.close()
+      client.close()
+    }
   }
 
   async #ask(asker: CreditTab, index: number): Promise<void> {
@@ -179,26 +196,23 @@ export class CreditMarket {
     const workerSignature = await worker.sign(receipt)
     const askerSignature = isAlone ? null : await asker.sign(receipt)
     const acknowledged = isAlone ? await asker.acknowledge(receipt, ACKNOWLEDGE_TOKENS) : null
-    const sent = this.#send({ worker, signed: { receipt, workerSignature, askerSignature }, acknowledged })
-    this.#waiting.add(sent)
-    void sent.then(() => this.#waiting.delete(sent))
+    const signed = { receipt, workerSignature, askerSignature }
+    this.#words.set(`settle/${request}/${receipt.part}`, acknowledged)
+    await worker.outbox.keep({ signed, acknowledged, draft: false })
     await asker.client.jobNews({ job: request, state: 'done', worker: peer, tokens: OUTPUT_TOKENS, code: null })
     await asker.say({ kind: 'over', request })
   }
 
-  /** Each third is sent once more after it was taken, as by an outbox that has not heard the answer. */
-  async #send({ worker, signed, acknowledged }: Owed): Promise<void> {
-    const wish = { kind: 'settle', receipt: signed, acknowledged } as const
+  /** Each third is kept once more after it was taken, as by an outbox that has not heard the answer. */
+  #settled(worker: CreditTab, signed: SignedReceipt, result: Result<Settled>): void {
     const { request, part } = signed.receipt
     const id = `settle/${request}/${part}`
-    for (let times = this.made % 3 === 0 ? 2 : 1; times > 0; times -= 1) {
-      const answer = await worker.say(wish)
-      const settled = answer?.ok ? parseSettled(answer.value) : null
-      if (settled?.ok) {
-        this.acknowledged.add(id)
-        if (settled.value.again) this.again += 1
-      } else this.refused.push(`${id}: ${answer?.ok === false ? answer.code : 'no answer that can be read'}`)
-    }
+    if (!result.ok) this.refused.push(`${id}: ${result.code}`)
+    else if (result.value.again) this.again += 1
+    const isNew = !this.acknowledged.has(id)
+    if (result.ok) this.acknowledged.add(id)
+    const acknowledged = this.#words.get(id) ?? null
+    if (isNew && this.acknowledged.size % 3 === 0) void worker.outbox.keep({ signed, acknowledged, draft: false })
   }
 }
 

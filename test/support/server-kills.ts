@@ -76,7 +76,7 @@ export async function expectNothingLostByKills(kills: number): Promise<void> {
     }
     await market.drained()
     expect(market.refused).toEqual([])
-    expect(market.waiting).toBe(0)
+    expect(await market.waiting()).toBe(0)
     expect(market.acknowledged.size).toBe(market.made)
     expect(market.again).toBeGreaterThan(0)
     await server.end('SIGTERM')
