@@ -21,7 +21,7 @@ import type { KeptTicket, ReceiptShelf } from '../ledger/receipts.ts'
 import type { verifyText } from '../sockets/verify.ts'
 
 export interface SettlementParts {
-  readonly shelf: Pick<ReceiptShelf, 'ticket' | 'settle' | 'disputed'>
+  readonly shelf: Pick<ReceiptShelf, 'ticket' | 'settle' | 'disputed' | 'left'>
   /** Those that tickets may name; the newest first. */
   readonly policies: readonly CreditPolicy[]
   readonly verify: typeof verifyText
@@ -42,8 +42,9 @@ export class Settlements {
   }
 
   /**
-   * `own`: the key that brings it, of either side. `over`: its request was over, and what is left of it may go back. Refusals, the first that applies: `receipt-ticket`, `receipt-key` where it is
-   * neither side's, those of `checkReceipt`, `receipt-signature`, `receipt-unsigned` where its asker has signed nothing,
+   * `own`: the key that brings it, of either side. `over`: its request was over, and what is left of it may go back. Where more
+   * tabs took over than was set aside for, the last of them get what is left. Refusals, the first that applies:
+   * `receipt-ticket`, `receipt-key` where it is neither side's, those of `checkReceipt`, `receipt-signature`, `receipt-unsigned` where its asker has signed nothing,
    * `receipt-early`, `self-dealing`, `posting-taken` where its ticket has another receipt, those of the hold.
    */
   async settle(
@@ -64,13 +65,19 @@ export class Settlements {
         ? this.#alone(receipt, acknowledged, ticket)
         : ok({ settled: checked.value, disputed: 0n })
     if (!due.ok) return due
-    const atMs = nowMs()
-    const events = await this.#eventsOf(signed, due.value, ticket, atMs)
-    const kept = await shelf.settle(signed, acknowledged, events, atMs)
-    if (!kept.ok) return kept
-    const { settled: settledMicro, disputed: disputedMicro } = due.value
-    const { again, over } = kept.value
-    return ok({ settled: { settledMicro, disputedMicro, again }, over })
+    for (let { value } = due; ; ) {
+      const atMs = nowMs()
+      const events = await this.#eventsOf(signed, value, ticket, atMs)
+      const kept = await shelf.settle(signed, acknowledged, events, atMs)
+      if (kept.ok) {
+        const { settled: settledMicro, disputed: disputedMicro } = value
+        return ok({ settled: { settledMicro, disputedMicro, again: kept.value.again }, over: kept.value.over })
+      }
+      const less = kept.code === 'hold-short' ? cut(value, await shelf.left(receipt.request)) : value
+      // Each time less than before: it ends.
+      if (less.settled + less.disputed === value.settled + value.disputed) return kept
+      value = less
+    }
   }
 
   /** What is owed where the asker has not signed the whole. */
@@ -148,4 +155,10 @@ export class Settlements {
     ])
     return said.every((good) => good)
   }
+}
+
+/** To what is left of a hold. */
+function cut({ settled, disputed }: Due, left: MicroCredits): Due {
+  const paid = settled < left ? settled : left
+  return { settled: paid, disputed: disputed < left - paid ? disputed : left - paid }
 }

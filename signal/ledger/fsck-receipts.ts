@@ -26,6 +26,8 @@ interface ReceiptRow {
   readonly acknowledged: string | null
   readonly settled: bigint
   readonly disputed: bigint
+  /** Some of its hold went back to the asker. */
+  readonly released: boolean
 }
 
 /** The first contradiction, or how many receipts there are. */
@@ -39,7 +41,8 @@ export async function receiptsWrong(
       select ticket.id as ticket, ticket.part, ticket.claims,
         one.body, one.worker_signature, one.asker_signature, one.acknowledged,
         coalesce((settle.body::jsonb ->> 'micro')::bigint, 0) as settled,
-        coalesce((dispute.body::jsonb ->> 'micro')::bigint, 0) as disputed
+        coalesce((dispute.body::jsonb ->> 'micro')::bigint, 0) as disputed,
+        exists (select from event where event.id = 'release/' || ticket.request) as released
       from ticket
       left join lateral (select * from receipt where receipt.ticket = ticket.id order by signed desc limit 1) as one on true
       left join event as settle on settle.id = 'settle/' || ticket.request || '/' || ticket.part
@@ -71,7 +74,9 @@ async function rowWrong(row: ReceiptRow, policies: readonly CreditPolicy[]): Pro
     return 'its worker has not signed the receipt.'
   if (askerSignature !== null && !(await verifyText(receipt.asker, 'receipt', fields, askerSignature)))
     return 'its asker has not signed the receipt.'
-  if (settled + disputed !== receipt.micro)
+  // Only where nothing was left of what was set aside is less paid than the work costs.
+  const isShort = settled + disputed < receipt.micro && !row.released
+  if (settled + disputed !== receipt.micro && !isShort)
     return `its receipt says ${receipt.micro}; ${settled} was paid and ${disputed} disputed.`
   if (row.acknowledged === null) return askerSignature === null ? 'nobody has acknowledged anything.' : null
   const word = parseAcknowledgement(JSON.parse(row.acknowledged))

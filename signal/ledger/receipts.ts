@@ -108,6 +108,13 @@ export class ReceiptShelf {
     }
   }
 
+  /** What is set aside for this request still. */
+  async left(request: string): Promise<MicroCredits> {
+    const { kysely } = this.#database
+    const row = await kysely.selectFrom('hold').select('left_micro').where('request', '=', request).executeTakeFirst()
+    return row?.left_micro ?? 0n
+  }
+
   /** What of this part nobody has judged yet. */
   async disputed(request: string, part: number): Promise<MicroCredits> {
     const row = await this.#database.kysely

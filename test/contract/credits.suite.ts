@@ -333,6 +333,28 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       await isRight()
     })
 
+    it('where more tabs took over than was set aside for, the last of them get what is left', async () => {
+      const wish = { request: claims.request, promptTokens: 100, outputTokens: 400 }
+      const workers = [worker, await town.device(), await town.device()]
+      const parts = [claims]
+      for (const by of workers.slice(1)) parts.push(await hired(wish, asker, by))
+      const micro = holdOf(CREDIT_POLICY, { tokens: 500, outputTokens: 400, activeParameters: MODEL.activeParameters })
+      const paid: bigint[] = []
+      for (const [index, part] of parts.entries()) {
+        const by = workers[index] ?? worker
+        const receipt = town.receipt(part, { outputTokens: 160 })
+        const result = settled(await town.settle(by, await signedBy(by, asker, receipt)))
+        if (!result.ok) throw new Error(result.code)
+        paid.push(result.value.settledMicro)
+      }
+      const price = town.receipt(claims, { outputTokens: 160 }).micro
+      expect(paid).toEqual([price, price, micro - 2n * price])
+      expect(micro - 2n * price).toBeLessThan(price)
+      const last = await hired(wish, asker, await town.device()).then(({ pay }) => pay.kind)
+      expect(last).toBe('unpaid')
+      await isRight()
+    })
+
     it('a gift that was not used in time goes back, also what was held meanwhile', async () => {
       town.nowMs += CREDIT_POLICY.grantForMs
       await town.credits.sweep()

@@ -105,6 +105,10 @@ export class SimBooks {
     return ticket ? { ...ticket, alone: this.#receipts.get(id)?.signed === false } : null
   }
 
+  left(request: string): MicroCredits {
+    return this.#holds.get(request)?.left ?? 0n
+  }
+
   disputed(request: string, part: number): MicroCredits {
     return this.#disputes.get(`${request}/${part}`) ?? 0n
   }

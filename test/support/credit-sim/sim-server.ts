@@ -41,9 +41,10 @@ export class SimServer {
     const { policy, ownerOf, nowMs, tally } = parts
     this.#parts = parts
     this.#state = new SimBooks(policy, tally.observe)
-    const shelf: Pick<ReceiptShelf, 'ticket' | 'settle' | 'disputed'> = {
+    const shelf: Pick<ReceiptShelf, 'ticket' | 'settle' | 'disputed' | 'left'> = {
       ticket: async (id) => this.#state.ticket(id),
       disputed: async (request, part) => this.#state.disputed(request, part),
+      left: async (request) => this.#state.left(request),
       settle: async (signed, _acknowledged, events) => {
         const { receipt, askerSignature } = signed
         const body = writeReceipt({ receipt, workerSignature: '', askerSignature: null })
