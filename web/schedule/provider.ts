@@ -18,6 +18,7 @@ import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { TicketClaims } from '../wire/tickets.ts'
 import type { Server } from './exchange.ts'
 import type { ServedStage } from './hop.ts'
+import { PaidFirst } from './paid-first.ts'
 import type { PaidStage } from './receipts/paid-stage.ts'
 import { ServedRequest } from './served-request.ts'
 
@@ -53,6 +54,8 @@ interface Served {
   readonly positions: number
   readonly work: ServedRequest
   readonly paid: PaidStage | null
+  /** Nobody pays for it, though somebody could. */
+  readonly unpaid: boolean
   /** Looks in a row at which nothing went on. */
   idleBeats: number
   /** Looks in a row at which it waited for its asker's word. */
@@ -65,6 +68,7 @@ export class Provider implements Server {
   /** Requests whose ticket is being looked at; what is said of them meanwhile waits. */
   readonly #admissions = new Map<RequestId, Promise<unknown>>()
   readonly #askers = new Map<string, Link>()
+  readonly #turns = new PaidFirst()
   readonly #rest: () => void
   #sessions = 0
   #beatsWaiting = 0
@@ -179,31 +183,34 @@ export class Provider implements Server {
     const full = this.#whyFull(from.peer, open.positions)
     if (full) return refuse(from, open, full.code, full.detail)
     // The same request may begin anew; a ticket is used up by the first time.
-    const paid = again ? ok(known.paid) : await this.#letIn(from, open)
-    if (!paid.ok) return refuse(from, open, paid.code, paid.detail)
+    const admitted = again ? ok(known) : await this.#letIn(from, open)
+    if (!admitted.ok) return refuse(from, open, admitted.code, admitted.detail)
+    const { paid, unpaid } = admitted.value
     // Others may have come while the ticket was verified.
     const filled = this.#whyFull(from.peer, open.positions)
     if (filled) {
-      void paid.value?.end()
+      void paid?.end()
       return refuse(from, open, filled.code, filled.detail)
     }
     this.#sessions += 1
     const { stage, linkTo, connect } = this.#parts
-    const about = { stage, asker: from, linkTo, connect, session: this.#sessions, paid: paid.value }
+    const turns = this.#turns.of(stage, unpaid)
+    const about = { stage: turns, asker: from, linkTo, connect, session: this.#sessions, paid }
     const work = new ServedRequest(about, open)
     const { ticket, positions } = open
-    const served = { asker: from.peer, ticket, positions, work, paid: paid.value, idleBeats: 0, waitBeats: 0 }
+    const served = { asker: from.peer, ticket, positions, work, paid, unpaid, idleBeats: 0, waitBeats: 0 }
     this.#served.set(open.request, served)
     this.#parts.onChange?.()
     this.#askers.set(from.peer, from)
     return served
   }
 
-  async #letIn(from: Link, open: Open): Promise<Result<PaidStage | null>> {
+  async #letIn(from: Link, open: Open): Promise<Result<Pick<Served, 'paid' | 'unpaid'>>> {
     const { admit, pay } = this.#parts
     const admitted = await admit(from.peer, open)
     if (!admitted.ok) return admitted
-    return pay?.(admitted.value, from, open.salt) ?? ok(null)
+    const paid = pay?.(admitted.value, from, open.salt) ?? ok(null)
+    return paid.ok ? ok({ paid: paid.value, unpaid: admitted.value.pay.kind === 'unpaid' }) : paid
   }
 
   /** Its asker has said for too long nothing of what it has. */

@@ -444,6 +444,8 @@ export const JOB_UNREAD_MS = 1_000
 export const JOB_EARLY_BYTES_MAX = 2 * JOB_INPUT_BYTES_MAX
 /** Interactive jobs that a worker takes before one that nobody waits for. */
 export const JOB_TURNS_BEFORE_BATCH = 3
+/** Frames of others that a stage computes before one of a request that nobody pays for. */
+export const STAGE_TURNS_BEFORE_UNPAID = 4
 /** Texts of an embedding that are computed between two looks at who else waits. */
 export const JOB_TEXTS_AT_ONCE = 16
 /** Inputs of one request that is spread over workers, and jobs of it that are open at once. */
