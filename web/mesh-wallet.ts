@@ -193,7 +193,7 @@ export class MeshWallet {
       activeParameters: model.parameters,
     })
     const haveMicro = this.#wallet?.userMicro ?? null
-    if (haveMicro === null || haveMicro >= cost.mostMicro) return { kind: 'paid', ...cost, haveMicro }
+    if (haveMicro === null || haveMicro >= cost.heldMicro) return { kind: 'paid', ...cost, haveMicro }
     const shorter = Math.min(outputTokensMax, UNPAID_OUTPUT_TOKENS_MAX)
     return { kind: 'short', ...cost, haveMicro, outputTokensMax: shorter }
   }

@@ -260,7 +260,9 @@ describe('the composer', () => {
       const wallet = await window.fakeApp.mesh.credits.open()
       if (wallet.ok) await wallet.value.refresh()
     })
-    await page().getByText('It may cost 0.07 credits; you have 0.05.').waitFor()
+    await page()
+      .getByText(/^0\.0\d credits would be set aside for it; you have 0\.05\./)
+      .waitFor()
   })
 
   it('says that a room is free, and nothing where this device answers', async () => {

@@ -185,12 +185,12 @@ describe('the cost of a request', () => {
   it('is paid down to the last credit that the worst case takes, and short below it', async () => {
     mesh.set({ consent: true })
     const opened = await wallet()
-    played.wallet.has({ grant: GIFT, userMicro: cost.mostMicro })
+    played.wallet.has({ grant: GIFT, userMicro: cost.heldMicro })
     await opened.refresh()
-    expect(opened.cost({ ...question, scope: 'anyone' })).toMatchObject({ kind: 'paid', haveMicro: cost.mostMicro })
-    played.wallet.has({ grant: GIFT, userMicro: cost.mostMicro - 1n })
+    expect(opened.cost({ ...question, scope: 'anyone' })).toMatchObject({ kind: 'paid', haveMicro: cost.heldMicro })
+    played.wallet.has({ grant: GIFT, userMicro: cost.heldMicro - 1n })
     await opened.refresh()
-    const short = { kind: 'short', haveMicro: cost.mostMicro - 1n, outputTokensMax: UNPAID_OUTPUT_TOKENS_MAX }
+    const short = { kind: 'short', haveMicro: cost.heldMicro - 1n, outputTokensMax: UNPAID_OUTPUT_TOKENS_MAX }
     expect(opened.cost({ ...question, scope: 'anyone' })).toMatchObject(short)
   })
 })

@@ -5,7 +5,7 @@
 import type { WalletEntry } from '../wire/credit-events.ts'
 import type { LedgerKind, MicroCredits } from '../wire/ledger-events.ts'
 import type { Receipt } from '../wire/receipt-bytes.ts'
-import { burnOf, type CreditPolicy, priceOf } from './credit-policy.ts'
+import { burnOf, type CreditPolicy, holdOf, priceOf } from './credit-policy.ts'
 
 /** From the side of this account. `asked` and `earned` are two sides of one settlement. */
 export type EntrySense =
@@ -93,8 +93,10 @@ export function tokensOf({ promptTokens, reusedTokens, outputTokens }: Receipt):
 export interface Cost {
   /** Of an answer of usual length. */
   readonly usualMicro: MicroCredits
-  /** Of the longest that is allowed: so much is set aside. */
+  /** Of the longest that is allowed. */
   readonly mostMicro: MicroCredits
+  /** So much is set aside before it is asked: also for tabs that have to take over. */
+  readonly heldMicro: MicroCredits
 }
 
 const USUAL_ANSWER_TOKENS = 256
@@ -109,6 +111,11 @@ export function costOf(
   return {
     usualMicro: priceOf(policy, { ...whole, outputTokens: usual }),
     mostMicro: priceOf(policy, { ...whole, outputTokens: outputTokensMax }),
+    heldMicro: holdOf(policy, {
+      tokens: promptTokens + outputTokensMax,
+      outputTokens: outputTokensMax,
+      activeParameters,
+    }),
   }
 }
 

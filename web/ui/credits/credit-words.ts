@@ -112,7 +112,7 @@ export function sayCost(cost: CostView): string {
     case 'short': {
       const limit = `Your request goes behind paid ones, and its answer has at most ${formatCount(cost.outputTokensMax)} tokens.`
       if (cost.haveMicro === 0n) return `No credits. ${limit}`
-      const needs = `It may cost ${formatCredits(cost.mostMicro, 'up')} credits; you have ${formatCredits(cost.haveMicro)}.`
+      const needs = `${sayCredits(cost.heldMicro, 'up')} would be set aside for it; you have ${formatCredits(cost.haveMicro)}.`
       return `${needs} ${limit}`
     }
     default:
