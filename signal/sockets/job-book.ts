@@ -14,6 +14,8 @@ export interface BookedJob {
   readonly key: string
   readonly asker: PeerId
   wish: JobWish
+  /** Its asker had not enough credits for it when it came. */
+  readonly unpaid: boolean
   facts: JobFacts
   /** Who was named for it, in any lease: nobody else can be said to work on it. */
   readonly named: Set<PeerId>
@@ -52,11 +54,11 @@ export class JobBook {
     return [...this.#openOf.values()].flatMap((jobs) => [...jobs.values()])
   }
 
-  add(asker: PeerId, wish: JobWish, nowMs: number): BookedJob {
+  add(asker: PeerId, wish: JobWish, nowMs: number, unpaid = false): BookedJob {
     const key = `${asker} ${wish.job}`
     const facts = newJob(nowMs)
     const unleased = { named: new Set<PeerId>(), word: null, lastNamed: [], leasedMs: 0, worker: null, promised: null }
-    const job: BookedJob = { key, asker, wish, facts, ...unleased, told: null }
+    const job: BookedJob = { key, asker, wish, unpaid, facts, ...unleased, told: null }
     this.#jobs.set(key, job)
     this.#openOf.set(asker, (this.#openOf.get(asker) ?? new Map<string, BookedJob>()).set(key, job))
     return job

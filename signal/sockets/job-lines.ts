@@ -23,11 +23,11 @@ export class JobLines {
   }
 
   /** The tabs of one device are one asker: opening more of them gives nobody more. */
-  add({ key, asker, wish }: BookedJob): void {
+  add({ key, asker, wish, unpaid }: BookedJob): void {
     const line = this.#lines.get(wish.modelId) ?? new JobLine()
     this.#lines.set(wish.modelId, line)
     const tokens = wish.promptTokens + wish.maxTokens
-    line.add({ key, asker: keyOfPeer(asker) ?? asker, class: wish.class, tokens })
+    line.add({ key, asker: keyOfPeer(asker) ?? asker, class: wish.class, tokens, unpaid })
   }
 
   remove({ key, wish }: BookedJob): void {

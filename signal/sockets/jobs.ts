@@ -44,22 +44,21 @@ export class JobDesk {
   async wish(asker: PeerId, wish: JobWish): Promise<Result<JobWord>> {
     if (wish.room !== null && !this.#parts.rooms.peersIn(asker, wish.room)) return fail('room-unknown', '')
     // Whoever has no credits for it waits behind those who have.
-    const affords = wish.class === 'batch' || (await this.#parts.tickets.affords(ticketWishOf(asker, wish)))
+    const unpaid = !(await this.#parts.tickets.affords(ticketWishOf(asker, wish)))
     const known = this.#book.find(asker, wish.job)
-    if (known) return this.#again(known, { ...wish, class: known.wish.class })
-    return this.#first(asker, affords ? wish : { ...wish, class: 'batch' })
+    return known ? this.#again(known, wish) : this.#first(asker, wish, unpaid)
   }
 
-  async #first(asker: PeerId, wish: JobWish): Promise<Result<JobWord>> {
+  async #first(asker: PeerId, wish: JobWish, unpaid: boolean): Promise<Result<JobWord>> {
     if (this.#book.openOf(asker).length >= JOBS_OPEN_PER_ASKER_MAX) {
       return fail('jobs-full', `A tab has ${JOBS_OPEN_PER_ASKER_MAX} at most.`)
     }
     const offers = this.#look(new Set([wish.modelId]))
     const found = this.#match(asker, wish, offers)
-    if (found.ok) return ok(await this.#lease(this.#book.add(asker, wish, this.#parts.nowMs()), found.workers))
+    if (found.ok) return ok(await this.#lease(this.#book.add(asker, wish, this.#parts.nowMs(), unpaid), found.workers))
     if (!found.waits) return fail(found.refusal, '')
     if (this.#lines.size >= JOBS_QUEUED_MAX) return fail('jobs-full', `${JOBS_QUEUED_MAX} wait there.`)
-    const job = this.#book.add(asker, wish, this.#parts.nowMs())
+    const job = this.#book.add(asker, wish, this.#parts.nowMs(), unpaid)
     this.#lines.add(job)
     return ok(this.#placeOf(job, offers))
   }

@@ -4,7 +4,8 @@
  * Fair by tokens: an asker pays for each job with the tokens that it asks for, prompt and answer, and the one that paid
  * least since the line was last empty is next; who comes later starts where the line is and gets nothing for its absence.
  * Interactive jobs go first, but of `JOB_BATCH_TURNS` turns one is a batch job's where one waits: behind k others of its
- * class a batch job waits `JOB_BATCH_TURNS` * (k + 1) turns at most.
+ * class a batch job waits `JOB_BATCH_TURNS` * (k + 1) turns at most. In the same way those that nobody pays for go behind all
+ * others.
  */
 import { JOB_CLASSES, JOB_MS_MAX, type JobClass } from '../wire/jobs.ts'
 import { JOB_BATCH_TURNS, JOBS_REMEMBERED_MAX } from '../wire/limits.ts'
@@ -16,6 +17,8 @@ export interface LineJob {
   readonly class: JobClass
   /** Of prompt and answer. */
   readonly tokens: number
+  /** Nobody pays for it, though somebody could. */
+  readonly unpaid?: boolean
 }
 
 /** What those can do together who offer the model to one asker. */
@@ -89,7 +92,8 @@ class ClassLine {
   }
 }
 
-export class JobLine {
+/** Of those that are paid or free, or of those that nobody pays for. */
+class ClassedLine {
   readonly #classes: Readonly<Record<JobClass, ClassLine>> = { interactive: new ClassLine(), batch: new ClassLine() }
   /** Interactive jobs that went while a batch job waited, since the last of those. */
   #passed = 0
@@ -125,20 +129,54 @@ export class JobLine {
   }
 
   order(): readonly LineJob[] {
-    const [interactive, batch] = [[...this.#classes.interactive.order()], [...this.#classes.batch.order()]]
-    const line: LineJob[] = []
-    let passed = this.#passed
-    let [nextInteractive, nextBatch] = [0, 0]
-    while (line.length < interactive.length + batch.length) {
-      const [first, other] = [interactive[nextInteractive], batch[nextBatch]]
-      const turn = other && (!first || passed >= JOB_BATCH_TURNS - 1) ? other : first
-      if (!turn) break
-      if (turn === other) nextBatch += 1
-      else nextInteractive += 1
-      passed = turn === other || nextBatch === batch.length ? 0 : passed + 1
-      line.push(turn)
-    }
-    return line
+    return merged(this.#classes.interactive.order(), this.#classes.batch.order(), this.#passed)
+  }
+
+  /** Where nobody waits nobody is behind. */
+  #rest(): void {
+    if (this.size > 0) return
+    for (const name of JOB_CLASSES) this.#classes[name].forget()
+    this.#passed = 0
+  }
+}
+
+export class JobLine {
+  readonly #paid = new ClassedLine()
+  readonly #unpaid = new ClassedLine()
+  /** Others that went while one waited that nobody pays for. */
+  #passed = 0
+
+  get size(): number {
+    return this.#paid.size + this.#unpaid.size
+  }
+
+  has(key: string): boolean {
+    return this.#paid.has(key) || this.#unpaid.has(key)
+  }
+
+  /** A job that is in it keeps its place. */
+  add(job: LineJob): void {
+    if (!this.has(job.key)) this.#tierOf(job).add(job)
+  }
+
+  /** It pays nothing. */
+  remove(key: string): void {
+    this.#paid.remove(key)
+    this.#unpaid.remove(key)
+    if (this.size === 0) this.#passed = 0
+  }
+
+  /** The first for whom there is something, taken out; null where there is nothing for anyone. */
+  take(fits: (job: LineJob) => boolean): LineJob | null {
+    const job = this.order().find(fits)
+    if (!job) return null
+    this.#tierOf(job).take(({ key }) => key === job.key)
+    this.#passed = job.unpaid || this.#unpaid.size === 0 ? 0 : this.#passed + 1
+    return job
+  }
+
+  order(): readonly LineJob[] {
+    return merged(this.#paid.order(), this.#unpaid.order(), this.#passed)
   }
 
   /**
@@ -155,12 +193,25 @@ export class JobLine {
     })
   }
 
-  /** Where nobody waits nobody is behind. */
-  #rest(): void {
-    if (this.size > 0) return
-    for (const name of JOB_CLASSES) this.#classes[name].forget()
-    this.#passed = 0
+  #tierOf({ unpaid = false }: LineJob): ClassedLine {
+    return unpaid ? this.#unpaid : this.#paid
   }
+}
+
+/** One line of two: of `JOB_BATCH_TURNS` turns one is the second's. `passed`: turns of the first while somebody waits in the second. */
+function merged(first: readonly LineJob[], second: readonly LineJob[], passed: number): readonly LineJob[] {
+  const line: LineJob[] = []
+  let [nextFirst, nextSecond] = [0, 0]
+  while (line.length < first.length + second.length) {
+    const [one, other] = [first[nextFirst], second[nextSecond]]
+    const turn = other && (!one || passed >= JOB_BATCH_TURNS - 1) ? other : one
+    if (!turn) break
+    if (turn === other) nextSecond += 1
+    else nextFirst += 1
+    passed = turn === other || nextSecond === second.length ? 0 : passed + 1
+    line.push(turn)
+  }
+  return line
 }
 
 function waitOf({ tokensPerSecond, held, heldTokens }: LineCapacity, before: number): number {

@@ -1,6 +1,7 @@
 /**
  * Whose turn it is at a worker: of the jobs that wait there, the one of the asker who was served least, in tokens; those
- * that a person waits for first, and after so many of them one that nobody waits for. Pure: told who has had what.
+ * that a person waits for first, and after so many of them one that nobody waits for. What nobody pays for counts as waited for by
+ * nobody while anything else waits. Pure: told who has had what.
  */
 import type { JobClass } from '../wire/jobs.ts'
 import { JOB_TURNS_BEFORE_BATCH } from '../wire/limits.ts'
@@ -12,6 +13,8 @@ export interface TurnWish {
   readonly tokens: number
   /** The lesser came first. */
   readonly order: number
+  /** Nobody pays for it, though somebody could. */
+  readonly unpaid?: boolean
 }
 
 export interface TurnsHad {
@@ -30,7 +33,8 @@ export function turnOrder<T extends TurnWish>(wishes: readonly T[], { served, in
   let row = inARow
   while (left.length > 0) {
     const wanted: JobClass = row >= JOB_TURNS_BEFORE_BATCH ? 'batch' : 'interactive'
-    const able = left.some((wish) => wish.class === wanted) ? left.filter((wish) => wish.class === wanted) : left
+    const classOf = (wish: T) => classAmong(wish, left)
+    const able = left.some((wish) => classOf(wish) === wanted) ? left.filter((wish) => classOf(wish) === wanted) : left
     const next = able.reduce((a, b) => {
       const fewer = of(a.asker) - of(b.asker)
       return fewer < 0 || (fewer === 0 && a.order < b.order) ? a : b
@@ -38,7 +42,7 @@ export function turnOrder<T extends TurnWish>(wishes: readonly T[], { served, in
     left.splice(left.indexOf(next), 1)
     order.push(next)
     had.set(next.asker, of(next.asker) + next.tokens)
-    row = turnTaken(row, next.class, left)
+    row = turnTaken(row, next, left)
   }
   return order
 }
@@ -52,6 +56,12 @@ export function tokensAtStart(had: number | undefined, newestHad: number): numbe
 }
 
 /** `inARow` after a turn; `left`: who still waits. */
-export function turnTaken(inARow: number, taken: JobClass, left: readonly TurnWish[]): number {
-  return taken === 'interactive' && left.some((wish) => wish.class === 'batch') ? inARow + 1 : 0
+export function turnTaken(inARow: number, taken: TurnWish, left: readonly TurnWish[]): number {
+  const all = [taken, ...left]
+  const waits = left.some((wish) => classAmong(wish, all) === 'batch')
+  return classAmong(taken, all) === 'interactive' && waits ? inARow + 1 : 0
+}
+
+function classAmong(wish: TurnWish, all: readonly TurnWish[]): JobClass {
+  return wish.unpaid && all.some(({ unpaid = false }) => !unpaid) ? 'batch' : wish.class
 }

@@ -26,6 +26,7 @@ const anyJob = fc.record({
   asker: fc.constantFrom('a', 'b', 'c', 'd'),
   tokens: fc.nat(2_000),
   class: fc.constantFrom(...JOB_CLASSES),
+  unpaid: fc.boolean(),
 })
 /** Jobs that come, and now and then one that goes, in line or out of it. */
 const anyStory = fc.array(
@@ -50,7 +51,7 @@ function told(story: readonly (Omit<LineJob, 'key'> | 'take' | number)[]): { lin
       line.remove(left.key)
       jobs.delete(left)
     } else {
-      const job = jobOf(one.asker, one.tokens, { class: one.class })
+      const job = jobOf(one.asker, one.tokens, { class: one.class, unpaid: one.unpaid ?? false })
       line.add(job)
       jobs.add(job)
     }
@@ -82,10 +83,12 @@ describe('a line', () => {
         for (const job of jobs) line.add({ ...job, tokens: 1 })
         expect(line.order()).toEqual(before)
         for (const asker of ['a', 'b', 'c', 'd'])
-          for (const name of JOB_CLASSES) {
-            const own = (all: Iterable<LineJob>) => [...all].filter((job) => job.asker === asker && job.class === name)
-            expect(own(before)).toEqual(own(jobs))
-          }
+          for (const name of JOB_CLASSES)
+            for (const unpaid of [false, true]) {
+              const isOwn = (job: LineJob) => job.asker === asker && job.class === name && job.unpaid === unpaid
+              const own = (all: Iterable<LineJob>) => [...all].filter(isOwn)
+              expect(own(before)).toEqual(own(jobs))
+            }
       }),
       { numRuns: 200 },
     )
@@ -166,6 +169,25 @@ describe('a batch job', () => {
         }
       }),
     )
+  })
+})
+
+describe('a job that nobody pays for', () => {
+  it('lets all others go first, and among its own who is waited for', () => {
+    const line = new JobLine()
+    const unpaid = { batch: jobOf('a', 10, { class: 'batch', unpaid: true }), waited: jobOf('b', 10, { unpaid: true }) }
+    const paid = { batch: jobOf('c', 10, { class: 'batch' }), waited: jobOf('d') }
+    for (const job of [unpaid.batch, unpaid.waited, paid.batch, paid.waited]) line.add(job)
+    expect(drained(line)).toEqual([paid.waited, paid.batch, unpaid.waited, unpaid.batch])
+  })
+
+  it('waits no longer than its turns', () => {
+    const line = new JobLine()
+    const unpaid = jobOf('a', 10, { unpaid: true })
+    line.add(unpaid)
+    for (let at = 0; at < 20; at += 1) line.add(jobOf(`p${at}`))
+    expect(line.order().indexOf(unpaid)).toBe(JOB_BATCH_TURNS - 1)
+    expect(drained(line).indexOf(unpaid)).toBe(JOB_BATCH_TURNS - 1)
   })
 })
 

@@ -40,6 +40,15 @@ describe('the order of turns', () => {
     expect(order.findIndex((one) => one.class === 'batch')).toBe(JOB_TURNS_BEFORE_BATCH)
   })
 
+  it('puts what nobody pays for behind, and as it is among its own', () => {
+    const unpaid = [wish('a', 0, { class: 'batch', unpaid: true }), wish('b', 1, { unpaid: true })]
+    expect(turnOrder(unpaid, NOBODY).map(({ order }) => order)).toEqual([1, 0])
+    expect(turnOrder([...unpaid, wish('c', 2)], NOBODY).map(({ order }) => order)).toEqual([2, 1, 0])
+    const many = Array.from({ length: 2 * JOB_TURNS_BEFORE_BATCH }, (_, order) => wish('c', order))
+    const order = turnOrder([...many, wish('b', 99, { unpaid: true })], NOBODY)
+    expect(order.findIndex((one) => one.unpaid)).toBe(JOB_TURNS_BEFORE_BATCH)
+  })
+
   it('has everybody once, nobody of an asker before an earlier one of its class, and a batch job within the bound', () => {
     fc.assert(
       fc.property(wishes, had, fc.nat(JOB_TURNS_BEFORE_BATCH), (list, served, inARow) => {
@@ -51,7 +60,7 @@ describe('the order of turns', () => {
           expect(later.some((two) => two.asker === one.asker && two.class === one.class && two.order < one.order)).toBe(
             false,
           )
-          row = turnTaken(row, one.class, later)
+          row = turnTaken(row, one, later)
           expect(row).toBeLessThanOrEqual(JOB_TURNS_BEFORE_BATCH)
         }
       }),

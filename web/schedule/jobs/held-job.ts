@@ -108,8 +108,11 @@ export class HeldJob {
   }
 
   get class(): JobOpen['class'] {
-    const free = this.claims?.pay.kind === 'unpaid' && this.claims.room === null
-    return free ? 'batch' : this.open.class
+    return this.open.class
+  }
+
+  get unpaid(): boolean {
+    return this.claims?.pay.kind === 'unpaid'
   }
 
   get tokens(): number {

@@ -237,7 +237,7 @@ export class JobServer implements JobDoor {
     const { onChange } = this.#parts
     this.#madeBefore = job.made
     const others = this.#line().filter((waiting) => waiting !== job)
-    this.#inARow = turnTaken(this.#inARow, job.class, others)
+    this.#inARow = turnTaken(this.#inARow, job, others)
     this.#newestHad = this.#served.get(job.asker) ?? 0
     const { why, usage, told, well } = await job.run(this.#runner, () => this.#begun(job))
     this.#running = null
