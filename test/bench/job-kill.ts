@@ -12,6 +12,7 @@ export type Manner = 'closed' | 'killed'
 /** Tokens that have come by then, and of the whole answer. */
 const TOKENS_BEFORE = 20
 const TOKENS = 500
+const PARAMETERS = 1_000_000
 
 export interface Death {
   readonly run: JobRun
@@ -29,8 +30,11 @@ export async function dieOnce(
 ): Promise<Death> {
   const doors = new Map<string, CDPSession>()
   for (const worker of workers) doors.set(worker.peer, await worker.tab.context.newCDPSession(worker.tab.page))
+  // What nobody pays for is shorter than this.
+  const given = await asker.call('firstCredits')
+  if (!given.ok) throw new Error(given.code)
   const { runs } = await asker.call('jobProgress')
-  const answering = asker.call('runJob', bench.question(manner, TOKENS))
+  const answering = asker.call('runJob', bench.question(manner, TOKENS, { activeParameters: PARAMETERS }))
   await asker.until(
     `(await mesh.jobProgress()).runs > ${runs} && (await mesh.jobProgress()).tokens >= ${TOKENS_BEFORE}`,
   )

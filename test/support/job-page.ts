@@ -23,6 +23,8 @@ export interface JobAsk {
   readonly seed?: number
   readonly class?: JobWish['class']
   readonly room?: string | null
+  /** Of the model, where the asker pays for it; it needs its first credits before. */
+  readonly activeParameters?: number
   /** Stops once it has so many tokens. */
   readonly stopAfter?: number
   /** What the server is taken to have said, of the job that it names. */
@@ -91,7 +93,9 @@ export function jobCalls(tab: MeshTab, runner: JobRunner, fixed: FixedRateRunner
 
   function run(ask: JobAsk): Promise<JobRun> {
     const { modelId, layers, promptTokens, maxTokens, room = null, stopAfter = Number.POSITIVE_INFINITY, word } = ask
-    const about = { class: ask.class ?? 'interactive', modelId, layers, promptTokens, maxTokens, room }
+    const { activeParameters } = ask
+    const pays = activeParameters === undefined ? {} : { activeParameters }
+    const about = { class: ask.class ?? 'interactive', modelId, layers, promptTokens, maxTokens, room, ...pays }
     const stop = new AbortController()
     const stands: { atMs: number; stand: JobStand }[] = []
     const note = (stand: JobStand) => stands.push({ atMs: nowMs(), stand })
