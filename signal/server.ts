@@ -59,6 +59,10 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     open: () => openOrThrow(config.ledger),
     policies: [CREDIT_POLICY],
     ownersOf: (key) => accounts.ownersOf(key),
+    parametersOf: async (modelId) => {
+      const model = await store.get(modelId)
+      return model.ok ? model.value.manifest.parameters : null
+    },
     nowMs: Date.now,
   })
   // What waits in it for its time; in memory nothing can.

@@ -26,6 +26,8 @@ export interface CreditsParts {
   readonly policies: readonly [CreditPolicy, ...CreditPolicy[]]
   /** Whose credits a device may use: its account first, then what it had before it came into one. */
   readonly ownersOf: (key: PublicKeyText) => readonly [LedgerOwner, ...LedgerOwner[]]
+  /** As `LedgerTermsParts`. */
+  readonly parametersOf: (modelId: string) => Promise<number | null>
   readonly nowMs: () => number
 }
 
@@ -52,13 +54,14 @@ export class Credits {
   #swept: Promise<unknown> = Promise.resolve()
 
   constructor(parts: CreditsParts) {
-    const { ownersOf, nowMs, policies } = parts
+    const { ownersOf, parametersOf, nowMs, policies } = parts
     this.#parts = parts
     this.#policy = policies[0]
     this.#grants = new Grants({ journal: async () => (await this.open()).journal, policy: this.#policy, nowMs })
     this.terms = new LedgerTerms({
       policy: this.#policy,
       ownersOf,
+      parametersOf,
       nowMs,
       keep: (hold, tickets) => this.#tried(async () => (await this.open()).shelf.agree(hold, tickets)),
       balance: async (owner) => {

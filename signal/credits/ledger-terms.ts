@@ -18,6 +18,8 @@ export interface LedgerTermsParts {
   readonly policy: CreditPolicy
   /** Whose credits a device may use, in this order; the first is the account that its work is for. */
   readonly ownersOf: (key: PublicKeyText) => readonly [LedgerOwner, ...LedgerOwner[]]
+  /** Of a model that this server has itself; null of one that only its tabs know. */
+  readonly parametersOf: (modelId: string) => Promise<number | null>
   readonly nowMs: () => number
 }
 
@@ -32,8 +34,8 @@ export class LedgerTerms implements Terms {
 
   async affords(wish: TicketWish): Promise<boolean> {
     const { balance, policy } = this.#parts
-    const { activeParameters, room } = wish
-    if (room !== null) return true
+    if (wish.room !== null) return true
+    const activeParameters = await this.#parametersOf(wish)
     if (!activeParameters) return false
     const micro = holdOf(policy, { ...wish, activeParameters })
     const balances = await Promise.all(this.#ownersOf(wish.asker).map(balance))
@@ -44,8 +46,9 @@ export class LedgerTerms implements Terms {
     const all = tickets.map((ticket, part) => ({ ticket, terms: this.#unpaid(wish, ticket, part) }))
     const owed = all.filter(({ terms }) => terms.pay.kind === 'unpaid')
     const free = all.map(({ terms }) => terms)
-    const { activeParameters, outputTokens } = wish
-    if (!activeParameters || owed.length === 0) return free
+    const { outputTokens } = wish
+    const activeParameters = owed.length === 0 ? null : await this.#parametersOf(wish)
+    if (!activeParameters) return free
     const first = await this.#setAside(
       { ...wish, activeParameters },
       owed.map(({ ticket }) => ticket),
@@ -57,6 +60,11 @@ export class LedgerTerms implements Terms {
       const place = owed.indexOf(one)
       return place < 0 ? one.terms : { part: first + place, pay, outputTokens }
     })
+  }
+
+  /** What the asker says counts only of a model that nobody here has: it sets the price. */
+  async #parametersOf({ modelId, activeParameters }: TicketWish): Promise<number | null> {
+    return activeParameters ? ((await this.#parts.parametersOf(modelId)) ?? activeParameters) : null
   }
 
   /** Where nothing is set aside for it. */

@@ -99,6 +99,13 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       expect((await hire()).pay).toEqual({ kind })
     })
 
+    it('the price is by what the server knows of a model, whatever its asker says', async () => {
+      town.known.set(MODEL.modelId, 7_000_000_000)
+      const cheap = await hired({ activeParameters: 1 })
+      expect(cheap.pay).toMatchObject({ kind: 'paid', activeParameters: 7_000_000_000 })
+      expect((await hired({ activeParameters: null })).pay).toEqual({ kind: 'unpaid' })
+    })
+
     it('work between devices of one account is free', async () => {
       town.join(asker, worker)
       expect((await hired()).pay).toEqual({ kind: 'own' })

@@ -55,6 +55,8 @@ export interface TownWish {
 export class Town {
   readonly credits: Credits
   readonly #desk: TicketDesk
+  /** Parameters of the models that the server has itself. */
+  readonly known = new Map<string, number>()
   /** Devices of one account. */
   readonly #owners = new Map<string, string>()
   nowMs = CREDIT_POLICY.epochZeroMs + 1_000
@@ -63,6 +65,7 @@ export class Town {
     // Who opened it closes it.
     const open = async () => ({ kysely: database.kysely, close: async () => {} })
     this.credits = new Credits({
+      parametersOf: async (modelId) => this.known.get(modelId) ?? null,
       open,
       policies: [CREDIT_POLICY],
       ownersOf: (key) => {

@@ -54,6 +54,7 @@ export class SimServer {
       },
     }
     this.#terms = new LedgerTerms({
+      parametersOf: async () => null,
       keep: async (hold, tickets) => this.#commit({ kind: 'agree', hold, tickets }),
       balance: async (owner) => this.spendable(owner),
       policy,

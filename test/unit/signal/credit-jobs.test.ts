@@ -26,7 +26,13 @@ beforeEach(async () => {
       if (away) throw new Error('no database')
       return { kysely: database.kysely, close: async () => {} }
     }
-    credits = new Credits({ open, policies: [CREDIT_POLICY], ownersOf: (key) => [key], nowMs })
+    credits = new Credits({
+      open,
+      policies: [CREDIT_POLICY],
+      ownersOf: (key) => [key],
+      parametersOf: async () => null,
+      nowMs,
+    })
     return credits
   })
   server.nowMs = CREDIT_POLICY.epochZeroMs
