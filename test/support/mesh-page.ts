@@ -198,12 +198,15 @@ const mesh = {
   /** By somebody who has credits, for a model of so many parameters. */
   askPaidJob: (id: string, layers: number, activeParameters: number, ...request: Question) =>
     askJob({ id, layers, activeParameters }, ...request),
-  /** The gift to this device. */
+  /** The gift to this device. A ledger in memory is made when it is first needed, which takes a while. */
   async firstCredits(): Promise<Result<unknown>> {
-    const asked = await tab.node.server.credit({ kind: 'puzzle' })
-    const puzzle = asked.ok ? parsePuzzle(asked.value) : asked
-    const proof = puzzle.ok ? await findProof(puzzle.value) : puzzle
-    return proof.ok ? tab.node.server.credit({ kind: 'grant', proof: proof.value }) : proof
+    for (let tries = 0; ; tries += 1) {
+      const asked = await tab.node.server.credit({ kind: 'puzzle' })
+      const puzzle = asked.ok ? parsePuzzle(asked.value) : asked
+      const proof = puzzle.ok ? await findProof(puzzle.value) : puzzle
+      const given = proof.ok ? await tab.node.server.credit({ kind: 'grant', proof: proof.value }) : proof
+      if (given.ok || given.code !== 'signal-away' || tries === 5) return given
+    }
   },
   /** In millionths of a credit, as text. */
   async credits(): Promise<Readonly<Record<'user' | 'held' | 'escrow', string>> | null> {
