@@ -9,7 +9,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Config } from '../../signal/config.ts'
 import { createCodec } from '../../web/tokens/create-codec.ts'
 import { readDirectory } from '../../web/weights/gguf.ts'
@@ -109,11 +109,7 @@ beforeAll(async () => {
   while (answer.end?.code === 'no-holder' && Date.now() < lateMs) answer = await ask()
   if (answer.tokens.length < TOKENS) throw new Error(`it said ${JSON.stringify(answer)}`)
   // Its receipt goes by the server too.
-  const settledLateMs = Date.now() + 60_000
-  while ((await worker.call('credits'))?.escrow === '0') {
-    if (Date.now() > settledLateMs) throw new Error('the receipt was not settled')
-    await new Promise((resolve) => setTimeout(resolve, 200))
-  }
+  await vi.waitFor(async () => expect((await worker.call('credits'))?.escrow).not.toBe('0'), { timeout: 60_000 })
   const directory = await readDirectory(new MemorySource(model))
   const codec = directory.ok ? createCodec(directory.value.metadata) : directory
   if (!codec.ok) throw new Error(codec.code)
