@@ -15,7 +15,7 @@ import { RELAY_FLAGS, UdpRelay, viaRelay } from './udp-relay.ts'
 
 const TOKENS = 24
 const AT_TOKEN = 8
-/** Time enough to lose the server, and then a stage. */
+/** Time enough to lose the server, and then a stage; more than what nobody pays for, so the asker has credits. */
 const LONG_TOKENS = 400
 const TEMPERATURE = 0.8
 const SEED = 11
@@ -128,9 +128,10 @@ export class KillMatrix {
     expect(killed[0]?.tokens).toBe(phase === 'connect' || phase === 'prefill' ? 0 : AT_TOKEN)
   }
 
-  /** The server goes in the middle of an answer, and then a stage. Nothing can be played after that. */
+  /** The server goes in the middle of an answer that is paid for, and then a stage. Nothing can be played after that. */
   async playWithoutServer(stage: number): Promise<void> {
     const asker = await this.ready()
+    expect(await asker.call('firstCredits')).toMatchObject({ ok: true })
     const expected = await this.#undisturbed(asker, QUESTIONS.decode, LONG_TOKENS)
     let route: readonly Worker[] = []
     let away = false
