@@ -27,6 +27,7 @@ import {
 } from './flags.ts'
 import type { Answer } from './mesh-answers.ts'
 import { TOKENS_FOR_KILL } from './mesh-kill.ts'
+import { comparePaid, type PaidResult } from './mesh-paid.ts'
 import { measureRoute, type RouteResult } from './mesh-run.ts'
 import { provenance } from './report.ts'
 
@@ -53,6 +54,10 @@ const SPEC: FlagSpec = {
     type: 'boolean',
     words: 'close the tab of the middle stage in the middle of an answer; a standby takes its place',
   },
+  paid: {
+    type: 'boolean',
+    words: 'ask also with credits, in turns with an asker that has none, over the same stages',
+  },
   json: { type: 'boolean', words: 'one JSON object on the last line and nothing else' },
 }
 const HELP = usage('bench:mesh', 'One model over several tabs: speed, what a hop costs, the same text or not.', SPEC)
@@ -71,6 +76,7 @@ interface Wish {
   readonly syntheticMs: number
   readonly oracle: boolean
   readonly kill: boolean
+  readonly paid: boolean
   readonly network: Network | null
 }
 
@@ -85,6 +91,8 @@ function readWish(flags: Flags): Wish {
   const tokens = wholeNumber(flags, 'tokens', 64, 512)
   const kill = flags['kill'] === true
   if (model !== 'tiny' && flags['layers'] !== undefined) throw new UsageError('--layers is for the tiny model')
+  const paid = flags['paid'] === true
+  if (kill && paid) throw new UsageError('--paid compares routes that stand; leave --kill out')
   const oracle = flags['oracle'] === true
   if (oracle && model !== 'tiny') throw new UsageError('--oracle is for the tiny model')
   const layers = model === 'tiny' ? wholeNumber(flags, 'layers', TINY_LAYERS, SMOLLM2_LAYERS) : SMOLLM2_LAYERS
@@ -99,6 +107,7 @@ function readWish(flags: Flags): Wish {
     layers,
     tokens,
     kill,
+    paid,
     oracle,
     streams: wholeNumber(flags, 'streams', 1, 8),
     syntheticMs: numberUpTo(flags, 'synthetic-ms', 1_000) ?? 0,
@@ -140,8 +149,10 @@ async function contributors(open: OpenTab, modelId: string, wish: Wish): Promise
   return tabs
 }
 
-async function run(browser: Browser, { server, modelId }: Bench, open: OpenTab, wish: Wish): Promise<RouteResult> {
-  const { streams, tokens, kill } = wish
+type Measured = RouteResult & { readonly paid: PaidResult | null }
+
+async function run(browser: Browser, { server, modelId }: Bench, open: OpenTab, wish: Wish): Promise<Measured> {
+  const { streams, tokens, kill, paid } = wish
   const request = (stream: number) => [QUESTION, tokens, TEMPERATURE, SEED + stream] as const
   // The reference first, in a tab that then lets its GPU memory go.
   const alone = await openMeshTab(browser, pageOf(server.url, wish))
@@ -150,10 +161,21 @@ async function run(browser: Browser, { server, modelId }: Bench, open: OpenTab, 
     whole.push(await alone.call('askAlone', modelId, ...request(stream)))
   await alone.context.close()
   const workers = await contributors(open, modelId, wish)
-  const asker = await open('asker')
+  const asker = await openAsker(open, 'asker', modelId)
+  const ask = (stream: number) => asker.call('ask', ...request(stream))
+  const route = await measureRoute({ asker, workers, whole, ask, kill })
+  if (!paid) return { ...route, paid: null }
+  const payer = await openAsker(open, 'payer', modelId)
+  const given = await payer.call('firstCredits')
+  if (!given.ok) throw new Error(given.code)
+  return { ...route, paid: await comparePaid({ asker, payer, workers, ask: (tab) => tab.call('ask', ...request(0)) }) }
+}
+
+async function openAsker(open: OpenTab, name: string, modelId: string): Promise<MeshTabPage> {
+  const asker = await open(name)
   const loaded = await asker.call('loadHead', modelId)
   if (!loaded.ok) throw new Error(loaded.code)
-  return measureRoute({ asker, workers, whole, ask: (stream) => asker.call('ask', ...request(stream)), kill })
+  return asker
 }
 
 function pageOf(url: string, { oracle }: Wish): string {
@@ -172,7 +194,7 @@ async function main(): Promise<void> {
     openMeshTab(browser, pageOf(bench.server.url, wish), async (context) => {
       if (relay) await viaRelay(context, relay, name)
     })
-  let result: RouteResult
+  let result: Measured
   try {
     result = await run(browser, bench, open, wish)
   } finally {

@@ -3,6 +3,8 @@
  * Takes no picture.
  */
 import type { Page } from 'playwright'
+import type { RoomView } from '../../web/account/room-view.ts'
+
 import { playedCredits } from '../support/played-wallet.ts'
 
 const ROOM = 'A'.repeat(22)
@@ -11,7 +13,7 @@ const keyOf = (start: string) => `ed25519:A${start.padEnd(42, 'A')}`
 const [OWN, ILSE, RUTH, JENS] = [keyOf('k7mqw2hx'), keyOf('p3tzd9ra'), keyOf('f8vnc4ye'), keyOf('b5gxj6ls')]
 const runOf = (key: string, run = 'r') => `${key}/${run.repeat(22)}`
 
-const circle = {
+const circle: RoomView = {
   id: ROOM,
   name: 'Weaving circle',
   mine: true,
@@ -21,6 +23,8 @@ const circle = {
     { key: ILSE, peers: [runOf(ILSE), runOf(ILSE, 's')], isOwner: false, isSelf: false },
     { key: RUTH, peers: [runOf(RUTH)], isOwner: false, isSelf: false },
   ],
+  away: [],
+  noticed: null,
   knocking: [runOf(JENS)],
   invite: { hash: INVITE, alone: false },
 }
@@ -42,7 +46,7 @@ async function join(page: Page, begin: string): Promise<void> {
 export async function showRoom(page: Page): Promise<void> {
   await page.getByRole('textbox', { name: 'Name' }).fill('Weaving circle')
   await join(page, 'Make the room')
-  await page.evaluate((room) => window.fake.mesh.rooms([room] as never), circle)
+  await page.evaluate((room) => window.fake.mesh.rooms([room]), circle)
   await page.getByRole('list', { name: 'Asking to come in' }).waitFor()
 }
 
@@ -118,4 +122,17 @@ export async function showCredits(page: Page, model: { readonly id: string; read
   }, said)
   await join(page, 'Connect')
   await page.getByRole('list', { name: 'History' }).waitFor()
+}
+
+/** A question that one other tab is to answer, with what it costs of so many millionths of a credit. */
+export async function showCost(page: Page, userMicro: string): Promise<void> {
+  // Given long ago: else the played server gives it now.
+  const grant = { leftMicro: '0', untilMs: Date.now() }
+  await page.evaluate((has) => window.fake.mesh.wallet.has(has), { userMicro, grant })
+  await letAnyone(page)
+  await page.evaluate(() => window.fakeApp.pickMode('job'))
+  await page
+    .getByRole('textbox', { name: 'Message' })
+    .fill('What are warp and weft, and which of the two is beaten in?')
+  await page.getByText(/^(About|No credits)/).waitFor()
 }

@@ -6,7 +6,7 @@ import type { Page } from 'playwright'
 import { fakeModel } from '../support/fake-engine.ts'
 import type { Fake } from '../support/fake-page.ts'
 import { type FakePageServer, serveFakePage } from '../support/fake-page-server.ts'
-import { showCredits, showDevices, showLeaving, showRoom, showWhole } from './played-people.ts'
+import { showCost, showCredits, showDevices, showLeaving, showRoom, showWhole } from './played-people.ts'
 
 const LAYERS = 32
 const model = fakeModel(1, {
@@ -242,6 +242,24 @@ export const PLAYED_SCREENS = [
     async reach(page: Page, server: Played) {
       await open(page, server, 'credits')
       await showCredits(page, model)
+    },
+  },
+  {
+    name: 'cost',
+    says: 'Before a question goes to another tab: about what it costs, at most, and what there is. Played: the server and its ledger.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, '')
+      await showCost(page, '38412600')
+    },
+  },
+  {
+    name: 'no-credits',
+    says: 'The same with no credits: a state, not a wall. Played: the server and its ledger.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, '')
+      await showCost(page, '0')
     },
   },
   {

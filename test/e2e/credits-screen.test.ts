@@ -263,6 +263,8 @@ describe('the composer', () => {
     await page()
       .getByText(/^0\.0\d credits would be set aside for it; you have 0\.05\./)
       .waitFor()
+    await page().getByRole('link', { name: 'How to earn' }).click()
+    await region('What it costs, and how to earn').waitFor()
   })
 
   it('says that a room is free, and nothing where this device answers', async () => {
