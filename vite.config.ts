@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
-import type { Plugin } from 'vite'
+import { build, type Plugin } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { CHROMIUM_FLAGS, findChromium } from './test/support/chromium.ts'
@@ -85,7 +85,7 @@ function serviceWorker(): Plugin[] {
     injectManifest: {
       rollupFormat: 'iife',
       globPatterns: ['**/*.{html,js,css,woff2,wasm,svg,png,webmanifest}'],
-      globIgnores: ['screenshots/**'],
+      globIgnores: ['screenshots/**', 'embed.js'],
       maximumFileSizeToCacheInBytes: Number.MAX_SAFE_INTEGER,
       manifestTransforms: [shellFiles],
     },
@@ -94,6 +94,33 @@ function serviceWorker(): Plugin[] {
     ...plugin,
     apply: (config, { command }) => command === 'build' && config.root === 'web',
   }))
+}
+
+/**
+ * The script of partners' pages beside the app: one classic script without imports, so that a tag is all it takes. Its name never changes,
+ * and it is no part of what the service worker keeps.
+ */
+function embedScript(): Plugin {
+  return {
+    name: 'weft:embed-script',
+    apply: (config, { command }) => command === 'build' && config.root === 'web',
+    async generateBundle() {
+      const built = await build({
+        configFile: false,
+        logLevel: 'error',
+        publicDir: false,
+        build: {
+          write: false,
+          target: 'es2023',
+          lib: { entry: `${repository}/web/widget/embed.ts`, formats: ['iife'], name: 'weftEmbed', fileName: 'embed' },
+        },
+      })
+      const chunks = [built].flat().flatMap((result) => ('output' in result ? result.output : []))
+      const [script] = chunks.filter(({ type }) => type === 'chunk')
+      if (chunks.length !== 1 || script?.type !== 'chunk') throw new Error('embed.js is one script')
+      this.emitFile({ type: 'asset', fileName: 'embed.js', source: script.code })
+    },
+  }
 }
 
 export default defineConfig(({ mode }) => {
@@ -114,7 +141,7 @@ export default defineConfig(({ mode }) => {
   return {
     root: mode === 'test' || long ? repository : 'web',
     publicDir: `${repository}/public`,
-    plugins: [svelte({ configFile: false }), serviceWorker()],
+    plugins: [svelte({ configFile: false }), embedScript(), serviceWorker()],
     worker: {
       format: 'es',
       rollupOptions: { output: { entryFileNames: workerFile, chunkFileNames: chunkFile, assetFileNames: assetFile } },

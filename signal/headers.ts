@@ -39,6 +39,8 @@ const SERVICE_WORKER_POLICY: Readonly<Record<string, string>> = {
   'connect-src': `'self'`,
 }
 const SERVICE_WORKER = '/sw.js'
+/** What partners' pages load, also where they take only what says that they may. */
+const EMBED_SCRIPT = '/embed.js'
 
 /** As the build names it, and as the development server does. */
 const CPU_WORKER = /^\/(assets\/cpu-worker-[\w-]+\.js|cpu\/worker\.ts)$/
@@ -53,6 +55,11 @@ function inOneLine(policy: Readonly<Record<string, string>>): string {
 export function setScriptPolicy(response: ServerResponse, pathname: string): void {
   if (CPU_WORKER.test(pathname)) response.setHeader('Content-Security-Policy', inOneLine(CPU_WORKER_POLICY))
   else if (pathname === SERVICE_WORKER) response.setHeader('Content-Security-Policy', inOneLine(SERVICE_WORKER_POLICY))
+  else if (pathname === EMBED_SCRIPT) {
+    response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
+    // For a tag with `integrity` and `crossorigin`.
+    response.setHeader('Access-Control-Allow-Origin', '*')
+  }
 }
 
 export function setSecurityHeaders(response: ServerResponse): void {

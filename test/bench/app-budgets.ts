@@ -18,6 +18,8 @@ export interface ShellBytes {
   /** Workers that a first visit starts to look at the GPU and the CPU. */
   readonly workerGzipBytes: number
   readonly serviceWorkerGzipBytes: number
+  /** The script of partners' pages. */
+  readonly embedGzipBytes: number
   /** What the page loads, largest first. */
   readonly scripts: readonly { readonly path: string; readonly gzipBytes: number }[]
 }
@@ -41,14 +43,15 @@ export async function measureShell(browser: Browser, url: string): Promise<Shell
         return { path, gzipBytes: gzipSync(await response.body()).length }
       }),
     )
-    const serviceWorker = gzipSync(await (await context.request.get(`${url}/sw.js`)).body()).length
+    const sizeOf = async (path: string) => gzipSync(await (await context.request.get(`${url}${path}`)).body()).length
     const isWorker = ({ path }: { path: string }) => /-worker-[\w-]+\.js$/.test(path)
     const sum = (parts: readonly { gzipBytes: number }[]) => parts.reduce((all, { gzipBytes }) => all + gzipBytes, 0)
     const own = sized.filter((script) => !isWorker(script) && script.path !== '/sw.js')
     return {
       shellGzipBytes: sum(own),
       workerGzipBytes: sum(sized.filter(isWorker)),
-      serviceWorkerGzipBytes: serviceWorker,
+      serviceWorkerGzipBytes: await sizeOf('/sw.js'),
+      embedGzipBytes: await sizeOf('/embed.js'),
       scripts: own.sort((a, b) => b.gzipBytes - a.gzipBytes),
     }
   } finally {

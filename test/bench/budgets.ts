@@ -1,8 +1,8 @@
 /**
  * `npm run budgets`: what the app costs, as one object. Fails only where the shell has more JavaScript than
- * `SHELL_GZIP_BYTES_MAX`: bytes are the same everywhere, times are those of this machine and are reported.
+ * `SHELL_GZIP_BYTES_MAX`, or the script of partners' pages more than `EMBED_GZIP_BYTES_MAX`: bytes are the same everywhere, times are those of this machine and are reported.
  */
-import { SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits.ts'
+import { EMBED_GZIP_BYTES_MAX, SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits.ts'
 import { LONG_ANSWER } from '../fixtures/long-answer.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { serveFakePage } from '../support/fake-page-server.ts'
@@ -45,6 +45,7 @@ async function main(): Promise<void> {
     const result = {
       ...bytes,
       shellGzipBytesMax: SHELL_GZIP_BYTES_MAX,
+      embedGzipBytesMax: EMBED_GZIP_BYTES_MAX,
       interactiveMs: round(median(interactive)),
       longestTaskMs: round(streaming.longestTaskMs),
       longestTaskCpuMs: round(streaming.longestTaskCpuMs),
@@ -60,6 +61,8 @@ async function main(): Promise<void> {
     process.stdout.write(`${JSON.stringify(result, null, flags['json'] === true ? 0 : 2)}\n`)
     if (bytes.shellGzipBytes > SHELL_GZIP_BYTES_MAX)
       throw new Error(`The shell has ${bytes.shellGzipBytes} bytes of JavaScript; it may have ${SHELL_GZIP_BYTES_MAX}.`)
+    if (bytes.embedGzipBytes > EMBED_GZIP_BYTES_MAX)
+      throw new Error(`embed.js has ${bytes.embedGzipBytes} bytes; it may have ${EMBED_GZIP_BYTES_MAX}.`)
   } finally {
     await browser.close()
     await fake.close()

@@ -159,6 +159,11 @@ export const CODES = {
     'The signalling server does not answer.',
     'It is tried again by itself. Your own model answers meanwhile.',
   ],
+  'embed-no-visitor': [
+    'A page may open the widget only after its visitor has acted.',
+    'Call it from a click, or let the visitor press the button.',
+  ],
+  'embed-word': ['The page said something that the widget does not take.', 'See docs/WIDGET.md for what it takes.'],
   'event-invalid': ['The server or a peer sent something malformed.', 'Reload the page to get its newest version.'],
   'not-proven': ['The server does not know this tab yet.', 'Connect again.'],
   'protocol-unknown': ['This page and the server speak different versions.', 'Reload the page.'],

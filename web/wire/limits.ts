@@ -1,8 +1,7 @@
 /**
- * Every cap that both sides must agree on, with its unit in its name and the reason for its size. Relations between
- * them are asserted when this file loads, so that a changed number that breaks another one fails at once.
+ * Every cap that both sides must agree on, with its unit in its name and the reason for its size. What they owe
+ * each other stands in `test/unit/wire/limits.test.ts`.
  */
-import { assert } from './result.ts'
 
 export const KIB = 1024
 export const MIB = 1024 * KIB
@@ -494,32 +493,17 @@ export const UNPAID_OUTPUT_TOKENS_MAX = 256
 /** The last moment that a date can name. */
 export const TIME_MS_MAX = 8.64e15
 
+/** Of a page with the widget: its questions, one of the context that it gives, and each value of its style, in characters. */
+export const EMBED_QUESTION_CHARACTERS_MAX = 2_000
+export const EMBED_CONTEXT_CHARACTERS_MAX = 16_000
+export const EMBED_THEME_CHARACTERS_MAX = 120
+export const EMBED_SUGGESTIONS_MAX = 6
+/** A frame of the widget that has said nothing by then does not answer. */
+export const EMBED_HERE_MS_MAX = 20_000
+/** Gzipped bytes of the script that a partner's page loads. */
+export const EMBED_GZIP_BYTES_MAX = 10_000
+
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
 export const MESSAGES_JOINING_MAX = 8
 /** All of them together: so many of the largest. */
 export const JOINING_BYTES_FACTOR = 2
-
-assert(GGUF_HEADER_BYTES_MAX % CHUNK_BYTES === 0, 'a header ends on a chunk border at most')
-assert(CHUNK_DAMAGED_MAX <= CHUNK_TRIES_MAX, 'a damaged chunk is tried again at least once')
-assert(CHUNK_FETCHES_MAX <= CHUNKS_IN_MEMORY_MAX, 'chunks that arrive together do not push each other out')
-assert(DOWNLOAD_RETRY_MS <= DOWNLOAD_RETRY_MS_MAX, 'a wait that doubles has an end')
-assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
-assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
-assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')
-assert(SERVED_PER_ASKER_MAX * 2 <= SERVED_REQUESTS_MAX, 'one asker leaves room for another')
-assert(SERVED_REQUESTS_MAX < SESSIONS_MAX, 'a stage has a session for each request, and one to measure')
-assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at least')
-assert(ROOM_REMOVED_MAX * 192 < CONTROL_BYTES_MAX, 'a list of removed devices fits a word, at 192 bytes for each')
-assert(CONNECT_LATE_MS < CONNECT_MS_MAX, 'a late peer is left out before it is given up')
-assert(MUTE_MS_MIN > ALIVE_MS_MAX, 'who says nothing is dead before who does nothing')
-assert(JOB_PARALLEL_DEFAULT <= JOB_PARALLEL_MAX, 'a tab takes no more jobs by default than it may')
-assert(JOB_MEASURE_TOKENS > OWN_FRAMES_MIN, 'one run tells how fast a hidden tab is')
-assert(JOB_ACK_PARTS * 2 <= JOB_PARTS_AHEAD_MAX, 'an answer is read on before the worker has to wait')
-assert(JOB_NEWS_MS * 3 <= JOB_LEASE_MS, 'an asker may miss two news of its job')
-assert(FAN_OUT_JOBS_MAX < JOBS_OPEN_PER_ASKER_MAX, 'a request of many inputs leaves room for a question')
-assert(JOB_INPUT_BYTES_MAX <= PEER_FRAME_BYTES_MAX, 'a request is one frame')
-assert(ACKNOWLEDGE_TOKENS < ACKNOWLEDGE_AHEAD_TOKENS, 'a worker does not wait for a word that is not due')
-assert(RECEIPT_NEIGHBOUR_MS * 2 <= RECEIPT_ALONE_MS, 'a stage has its signature before it goes without')
-assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
-assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
-assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')
