@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { KIB, MIB, SOURCE_ANSWER_MS_MAX } from '../web/wire/limits.ts'
 import { assert, fail, ok, type Result } from '../web/wire/result.ts'
 import type { LedgerPlace } from './ledger/place.ts'
+import type { LogLevel } from './log/events.ts'
 import type { IceConfig } from './sockets/turn.ts'
 
 /** A source that stops sending for this long was cut; the fetch goes on where it stopped. */
@@ -53,6 +54,11 @@ export const GRANT_ADDRESSES_MAX = 100_000
 /** How often the server looks what time has brought about in the ledger, and of each kind how many at once. */
 export const CREDIT_SWEEP_MS = 15_000
 export const CREDIT_SWEEP_MANY = 200
+/** Of the log: lines that nobody reads yet, in bytes; the newest are dropped. One word, one name, and places of one error. */
+export const LOG_BYTES_WAITING_MAX = 4 * MIB
+export const LOG_WORD_CHARACTERS_MAX = 64
+export const LOG_NAME_CHARACTERS_MAX = 200
+export const LOG_PLACES_MAX = 8
 /** Text below this size is sent as it is. */
 export const COMPRESS_BYTES_MIN = KIB
 
@@ -104,6 +110,24 @@ export function readConfig(environment: Environment = process.env): Result<Confi
     allowSoftwareAdapter,
     addDefault: true,
   })
+}
+
+export interface LogSettings {
+  /** `plain`: sentences to a person at a terminal, and only what is wrong as lines of the log. */
+  readonly form: 'json' | 'plain'
+  readonly level: LogLevel
+}
+
+const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+/** `WEFT_LOG`, `WEFT_LOG_LEVEL`. A log that goes to no terminal is read by a program. */
+export function readLogSettings(isTerminal: boolean, environment: Environment = process.env): Result<LogSettings> {
+  const form = environment['WEFT_LOG'] || (isTerminal ? 'plain' : 'json')
+  if (form !== 'json' && form !== 'plain') return fail('request-invalid', `WEFT_LOG is "${form}", not json or plain.`)
+  const said = environment['WEFT_LOG_LEVEL'] || (form === 'plain' ? 'warn' : 'info')
+  const level = LOG_LEVELS.find((name) => name === said)
+  if (!level) return fail('request-invalid', `WEFT_LOG_LEVEL is "${said}", none of ${LOG_LEVELS.join(', ')}.`)
+  return ok({ form, level })
 }
 
 /** `DATABASE_URL`, of a PostgreSQL server; without it the ledger lies in the data folder. */

@@ -1,28 +1,46 @@
 /**
  * Answers every HTTP request: health, the page's settings, the model mirror, and the app for all else. It decides who
- * answers and keeps errors from leaking; what is answered is decided in the rooms it calls.
+ * answers, names each request and keeps errors from leaking; what is answered is decided in the rooms it calls.
  */
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import compression from 'compression'
 import type { PageConfig } from '../web/wire/mirror.ts'
 import { COMPRESS_BYTES_MIN } from './config.ts'
 import { setSecurityHeaders } from './headers.ts'
+import { methodOf, routeOf } from './http-routes.ts'
+import { faultOf } from './log/log.ts'
 import type { Mirror } from './models/mirror.ts'
 import { isModelFilePath, isModelPath, sendJson, serveModels } from './models/routes.ts'
+import type { Watch } from './watch.ts'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** Serves the app's files; calls `next` for a path that it does not know. */
 export type AppHandler = (request: IncomingMessage, response: ServerResponse, next: () => void) => void
 
-export function createHandler(mirror: Mirror, page: PageConfig, app: AppHandler): Handler {
+export interface HttpParts {
+  readonly mirror: Mirror
+  readonly page: PageConfig
+  readonly app: AppHandler
+  readonly watch: Watch
+}
+
+/** Of an answer that nobody waited for to its end, as proxies write it. */
+const STATUS_GONE = 499
+
+export function createHandler(parts: HttpParts): Handler {
   const compress = compression({ threshold: COMPRESS_BYTES_MIN })
+  const { watch } = parts
   return (request, response) => {
     setSecurityHeaders(response)
     const pathname = readPath(request)
+    const name = randomBytes(9).toString('base64url')
+    response.setHeader('X-Request-Id', name)
+    observe(watch, name, pathname, request, response)
     if (pathname === null) return sendJson(response, 400, { code: 'request-invalid', message: 'Bad path.' }, 'no-store')
     const answer = () => {
-      route(mirror, page, app, pathname, request, response).catch((error: unknown) => giveUp(response, error))
+      route(parts, pathname, request, response).catch((error: unknown) => giveUp(watch, name, response, error))
     }
     // Weights do not compress, and a compressed answer would have no ranges.
     if (isModelFilePath(pathname)) return answer()
@@ -30,10 +48,24 @@ export function createHandler(mirror: Mirror, page: PageConfig, app: AppHandler)
   }
 }
 
+/** One line when the answer has ended, however it did. */
+function observe(
+  { log }: Watch,
+  name: string,
+  pathname: string | null,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const since = performance.now()
+  response.once('close', () => {
+    const status = response.writableFinished ? response.statusCode : STATUS_GONE
+    const ms = Math.round(performance.now() - since)
+    log.write('http', { request: name, method: methodOf(request.method), route: routeOf(pathname), status, ms })
+  })
+}
+
 async function route(
-  mirror: Mirror,
-  page: PageConfig,
-  app: AppHandler,
+  { mirror, page, app }: HttpParts,
   pathname: string,
   request: IncomingMessage,
   response: ServerResponse,
@@ -54,9 +86,9 @@ function readPath(request: IncomingMessage): string | null {
 }
 
 /** A reader that went away is no error; anything else ends the answer without a word about why. */
-function giveUp(response: ServerResponse, error: unknown): void {
+function giveUp({ log }: Watch, name: string, response: ServerResponse, error: unknown): void {
   const gone = error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
-  if (!gone) console.error(error)
+  if (!gone) log.write('http-failed', { request: name, ...faultOf(error) })
   if (response.headersSent) response.destroy()
   else sendJson(response, 500, { code: 'server-error', message: 'The server failed at this request.' }, 'no-store')
 }

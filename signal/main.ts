@@ -3,62 +3,54 @@
  * where it is and what it fetches, and ends cleanly on SIGINT and SIGTERM.
  */
 import { explain } from '../web/wire/codes.ts'
-import { FailureError } from '../web/wire/result.ts'
-import { readConfig } from './config.ts'
-import { LineThinner, plain, progressText } from './models/cli-view.ts'
+import { FailureError, type Result } from '../web/wire/result.ts'
+import { readConfig, readLogSettings } from './config.ts'
+import { faultOf, openLog } from './log/log.ts'
+import { mirrorLog, mirrorSentences } from './log/mirror-news.ts'
 import { errorCode } from './models/disk.ts'
-import type { OnMirrorEvent } from './models/mirror.ts'
 import { type ServerParts, startServer } from './server.ts'
 
-const thinner = new LineThinner()
+const say = (sentence: string) => void process.stdout.write(`${sentence}\n`)
 
-const tell: OnMirrorEvent = (event) => {
-  switch (event.kind) {
-    case 'source':
-      return console.log(`Adding ${plain(event.name)} from ${plain(event.source)}`)
-    case 'progress':
-      if (thinner.shows(event)) console.log(`  ${progressText(event)}`)
-      return
-    case 'source-failed':
-      return console.log(`  ${explain(event.failure.code, plain(event.failure.detail))} [${event.failure.code}]`)
-    case 'warning':
-      return console.log(`  ${explain(event.failure.code, plain(event.failure.detail))}`)
-    case 'busy':
-      return console.log(`${plain(event.name)} is being added by another command; waiting for it.`)
-    case 'added':
-      return console.log(`Added ${plain(event.name)}.`)
-    default:
-      event satisfies never
-  }
-}
-
+/** Who starts a server reads why it did not, whatever its log is like. */
 function refuse(sentence: string): never {
-  console.error(sentence)
+  process.stderr.write(`${sentence}\n`)
   process.exit(1)
 }
 
+function orRefuse<T>(read: Result<T>): T {
+  return read.ok ? read.value : refuse(explain(read.code, read.detail))
+}
+
 async function main(): Promise<void> {
-  const config = readConfig()
-  if (!config.ok) refuse(explain(config.code, config.detail))
+  const { form, level } = orRefuse(readLogSettings(process.stdout.isTTY === true))
+  const config = orRefuse(readConfig())
+  const isPlain = form === 'plain'
+  const log = openLog(level, isPlain ? 2 : 1)
   const dev = process.argv.includes('--dev')
-  const parts: ServerParts = dev
-    ? { onMirrorEvent: tell, app: (await import('./dev.ts')).devApp }
-    : { onMirrorEvent: tell }
-  const server = await startServer(config.value, parts).catch((error: unknown) => {
+  const onMirrorEvent = isPlain ? mirrorSentences(say) : mirrorLog(log)
+  const parts: ServerParts = { log, onMirrorEvent, ...(dev ? { app: (await import('./dev.ts')).devApp } : {}) }
+  const server = await startServer(config, parts).catch((error: unknown) => {
     if (error instanceof FailureError) return refuse(explain(error.failure.code, error.failure.detail))
     if (errorCode(error) !== 'EADDRINUSE') throw error
-    return refuse(`Port ${config.value.port} is in use. Set PORT to another one.`)
+    return refuse(`Port ${config.port} is in use. Set PORT to another one.`)
   })
-  console.log(`Weft is at ${server.url}${dev ? ' (dev)' : ''}`)
+  if (isPlain) say(`Weft is at ${server.url}${dev ? ' (dev)' : ''}`)
+  log.write('server-started', { port: Number(new URL(server.url).port), dev })
   let closing = false
   const end = () => {
     // A second signal means now.
     if (closing) process.exit(1)
     closing = true
-    server.close().catch((error: unknown) => {
-      console.error(error)
-      process.exitCode = 1
-    })
+    server
+      .close()
+      .then(() => log.write('server-stopped', {}))
+      .catch((error: unknown) => {
+        log.write('server-failed', { during: 'close', ...faultOf(error) })
+        process.exitCode = 1
+      })
+      .finally(() => log.close())
+      .catch(() => {})
   }
   process.on('SIGINT', end)
   process.on('SIGTERM', end)

@@ -14,6 +14,7 @@ import { Credits } from './credits/credits.ts'
 import { type AppHandler, createHandler } from './http.ts'
 import { type LedgerDatabase, openLedger } from './ledger/database.ts'
 import type { LedgerPlace } from './ledger/place.ts'
+import { type Log, openLog } from './log/log.ts'
 import { type Catalogue, readCatalogue } from './models/catalogue.ts'
 import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
@@ -22,6 +23,7 @@ import { Accounts } from './sockets/accounts.ts'
 import { Hub } from './sockets/hub.ts'
 import { TicketMint } from './sockets/tickets.ts'
 import { iceServersFor } from './sockets/turn.ts'
+import type { Watch } from './watch.ts'
 
 export interface RunningServer {
   /** `http://localhost:<port>`, without a slash at the end. */
@@ -37,6 +39,8 @@ export interface ServerParts {
   readonly catalogue?: Catalogue
   readonly tools?: SourceTools
   readonly onMirrorEvent?: OnMirrorEvent
+  /** The default says what went wrong, on the standard error. */
+  readonly log?: Log
   /** Makes the handler of the app; the default serves the built files. */
   readonly app?: (server: Server) => Promise<{ readonly handler: AppHandler; close(): Promise<void> }>
 }
@@ -51,7 +55,9 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   const app = parts.app
     ? await parts.app(server)
     : { handler: await appFiles(config.appDir), close: () => Promise.resolve() }
-  server.on('request', createHandler(mirror, { allowSoftwareAdapter: config.allowSoftwareAdapter }, app.handler))
+  const watch: Watch = { log: parts.log ?? openLog('error', 2) }
+  const page = { allowSoftwareAdapter: config.allowSoftwareAdapter }
+  server.on('request', createHandler({ mirror, page, app: app.handler, watch }))
   const mint = await TicketMint.create(Date.now)
   const iceServers = (peer: PeerId) => iceServersFor(config.ice, peer, Date.now())
   const accounts = await Accounts.open(new FileAccountStore(config.dataDir))
@@ -64,10 +70,11 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
       return model.ok ? model.value.manifest.parameters : null
     },
     nowMs: Date.now,
+    watch,
   })
   // What waits in it for its time; in memory nothing can.
   if (config.ledger.kind !== 'memory') await credits.open()
-  const hub = new Hub({ server, mint, credits, accounts, iceServers, nowMs: Date.now, proxies: config.proxies })
+  const hub = new Hub({ server, mint, credits, accounts, iceServers, nowMs: Date.now, proxies: config.proxies, watch })
   const port = await listen(server, config)
   if (config.addDefault) mirror.addDefaultWhenEmpty()
   let closing: Promise<void> | null = null

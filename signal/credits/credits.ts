@@ -13,7 +13,9 @@ import { dueEvents } from '../ledger/due.ts'
 import { Journal } from '../ledger/journal.ts'
 import { ReceiptShelf } from '../ledger/receipts.ts'
 import { readHistory, readWallet } from '../ledger/wallets.ts'
+import { faultOf } from '../log/log.ts'
 import { verifyText } from '../sockets/verify.ts'
+import type { Watch } from '../watch.ts'
 import { Grants } from './grants.ts'
 import { LedgerTerms } from './ledger-terms.ts'
 import { Settlements } from './settlements.ts'
@@ -29,6 +31,7 @@ export interface CreditsParts {
   /** As `LedgerTermsParts`. */
   readonly parametersOf: (modelId: string) => Promise<number | null>
   readonly nowMs: () => number
+  readonly watch: Watch
 }
 
 /** Who wishes: the key that its socket has proven, and where it comes from. */
@@ -151,11 +154,15 @@ export class Credits {
   }
 
   #begin(database: LedgerDatabase): Opened {
-    const { policies, nowMs } = this.#parts
+    const { policies, nowMs, watch } = this.#parts
     const shelf = new ReceiptShelf(database, this.#policy)
     const settlements = new Settlements({ shelf, policies, verify: verifyText, nowMs })
     this.#sweeping = setInterval(() => {
-      this.#swept = this.#swept.then(() => this.sweep()).catch((error: unknown) => console.error(error))
+      this.#swept = this.#swept
+        .then(() => this.sweep())
+        .catch((error: unknown) => {
+          watch.log.write('ledger-failed', { during: 'sweep', ...faultOf(error) })
+        })
     }, CREDIT_SWEEP_MS)
     this.#sweeping.unref()
     return { database, journal: new Journal(database, this.#policy), shelf, settlements }
@@ -166,7 +173,7 @@ export class Credits {
     try {
       return await work()
     } catch (error) {
-      console.error(error)
+      this.#parts.watch.log.write('ledger-failed', { during: 'wish', ...faultOf(error) })
       return fail('ledger-away', '')
     }
   }

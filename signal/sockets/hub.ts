@@ -5,21 +5,13 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer } from 'node:http'
-import { Server, type Socket } from 'socket.io'
-import { Rate } from '../../web/rules/rate.ts'
+import { Server } from 'socket.io'
 import { Roster } from '../../web/rules/roster.ts'
 import { parseAccountWish } from '../../web/wire/accounts.ts'
 import { parseLook } from '../../web/wire/census.ts'
 import { parseCreditWish } from '../../web/wire/credit-events.ts'
 import { parseJobNews, parseJobWish } from '../../web/wire/jobs.ts'
-import {
-  EVENT_BYTES_MAX,
-  EVENTS_BURST_MAX,
-  EVENTS_PER_SECOND_MAX,
-  LEASE_SWEEP_MS,
-  PROVE_MS_MAX,
-  TICKET_ROTATE_LOOK_MS,
-} from '../../web/wire/limits.ts'
+import { EVENT_BYTES_MAX, LEASE_SWEEP_MS, PROVE_MS_MAX, TICKET_ROTATE_LOOK_MS } from '../../web/wire/limits.ts'
 import { keyOfPeer, type PeerId, peerIdOf } from '../../web/wire/peers.ts'
 import { parseAssignWish, parsePlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
@@ -34,19 +26,32 @@ import {
   type ServerSays,
   SIGNAL_PROTOCOLS,
   type TabSays,
+  type Welcome,
 } from '../../web/wire/signal-events.ts'
 import type { Credits } from '../credits/credits.ts'
 import { TicketDesk } from '../credits/ticket-desk.ts'
+import { faultOf } from '../log/log.ts'
+import type { Watch } from '../watch.ts'
 import type { Accounts } from './accounts.ts'
-import { addressOf } from './address-of.ts'
+import { addressOf, forwardedOf } from './address-of.ts'
 import { CensusDesk } from './census-desk.ts'
 import { JobDesk } from './jobs.ts'
 import { Planner } from './planner.ts'
 import { Rooms } from './rooms.ts'
+import { Tab, type TabSocket } from './tab.ts'
 import type { TicketMint } from './tickets.ts'
 import { verifyText } from './verify.ts'
 
-type TabSocket = Socket<TabSays, ServerSays>
+/** What a proven tab says, and what each is answered with. */
+type Asked = Exclude<keyof TabSays, 'prove'>
+type AnswerOf<Event extends Asked> = Parameters<TabSays[Event]>[1] extends Reply<infer T> ? T : never
+type Answers = {
+  readonly [Event in Asked]: (
+    own: PeerId,
+    value: unknown,
+    tab: Tab,
+  ) => Result<AnswerOf<Event>> | Promise<Result<AnswerOf<Event>>>
+}
 
 export interface HubParts {
   readonly server: HttpServer
@@ -57,6 +62,7 @@ export interface HubParts {
   readonly nowMs: () => number
   /** As `Config`. */
   readonly proxies: number
+  readonly watch: Watch
 }
 
 export class Hub {
@@ -64,6 +70,7 @@ export class Hub {
   readonly #parts: HubParts
   readonly #io: Server<TabSays, ServerSays>
   readonly #sockets = new Map<PeerId, TabSocket>()
+  readonly #answers: Answers = this.#allAnswers()
   readonly #rooms: Rooms
   readonly #planner: Planner
   readonly #jobs: JobDesk
@@ -131,59 +138,91 @@ export class Hub {
   }
 
   #meet(socket: TabSocket): void {
-    const nonce = randomBytes(24).toString('base64url')
-    // What the tab asked for: it compares before it signs, so that no other server can pass a signature on to this one.
-    const name = socket.handshake.headers.host ?? ''
-    const rate = new Rate({ perSecond: EVENTS_PER_SECOND_MAX, burst: EVENTS_BURST_MAX }, this.#parts.nowMs())
-    const late = setTimeout(() => socket.disconnect(true), PROVE_MS_MAX)
-    let peer: PeerId | null = null
-    let proving = false
-    let resume = ''
-    socket.use((_, next) => {
-      if (rate.take(this.#parts.nowMs())) next()
-      else socket.disconnect(true)
-    })
-    socket.on('disconnect', () => {
-      clearTimeout(late)
-      this.#census.leave(socket)
-      if (peer !== null && this.#sockets.get(peer) === socket) {
-        this.#sockets.delete(peer)
-        this.roster.lose(peer, this.#parts.nowMs())
-        if (!this.roster.peer(peer)) this.#gone(peer)
-      }
-    })
-    const proven = <T>(reply: Reply<T>, work: (own: PeerId) => Result<T>) => {
-      if (typeof reply !== 'function') return
-      reply(peer === null ? fail('not-proven', '') : work(peer))
+    const { nowMs, watch } = this.#parts
+    const tab = new Tab(socket, nowMs())
+    tab.late = setTimeout(() => socket.disconnect(true), PROVE_MS_MAX)
+    watch.log.write('socket-opened', { socket: socket.id })
+    // One listener for all events: a listener for each would be a dozen functions a socket.
+    socket.onAny((event: unknown, value: unknown, reply: unknown) => this.#hear(tab, event, value, reply))
+    socket.on('disconnect', (reason) => this.#part(tab, reason))
+    socket.emit('challenge', { nonce: tab.nonce ?? '', server: tab.server, protocols: SIGNAL_PROTOCOLS })
+  }
+
+  #part(tab: Tab, reason: string): void {
+    const { socket, peer, openedMs } = tab
+    const { nowMs, watch } = this.#parts
+    tab.proves()
+    this.#census.leave(socket)
+    watch.log.write('socket-closed', { socket: socket.id, reason: reason.replaceAll(' ', '-'), ms: nowMs() - openedMs })
+    if (peer === null || this.#sockets.get(peer) !== socket) return
+    this.#sockets.delete(peer)
+    this.roster.lose(peer, nowMs())
+    if (!this.roster.peer(peer)) this.#gone(peer)
+  }
+
+  /** Everything that a tab says comes through here. */
+  #hear(tab: Tab, event: unknown, value: unknown, reply: unknown): void {
+    const { nowMs, watch } = this.#parts
+    if (!tab.maySpeak(nowMs())) {
+      watch.log.write('socket-flooded', { socket: tab.socket.id })
+      tab.socket.disconnect(true)
+      return
     }
-    socket.on('prove', async (value, reply) => {
-      // One try a socket: a nonce is for one signature.
-      if (proving || typeof reply !== 'function') return
-      proving = true
-      const proof = parseProof(value)
-      const checked = proof.ok ? await this.#check(proof.value, name, nonce) : proof
-      if (!checked.ok) {
-        reply(checked)
-        socket.disconnect(true)
-        return
-      }
-      clearTimeout(late)
-      peer = checked.value
-      this.#sockets.get(peer)?.disconnect(true)
-      this.#sockets.set(peer, socket)
-      const fresh = randomBytes(24).toString('base64url')
-      resume = this.roster.join(peer, proof.ok ? proof.value.resume : null, fresh, this.#parts.nowMs()).resume
-      reply(
-        ok({
-          resume,
-          timeMs: this.#parts.nowMs(),
-          ticketKeys: this.#parts.mint.keys,
-          iceServers: this.#parts.iceServers(peer),
-        }),
-      )
-    })
-    socket.on('presence', (value, reply) =>
-      proven(reply, (own) => {
+    if (typeof reply !== 'function' || typeof event !== 'string') return
+    const { request } = tab
+    const say = (result: Result<unknown>) => {
+      if (!result.ok) watch.log.write('event-refused', { request, said: event, code: result.code })
+      reply(result)
+    }
+    if (event === 'prove') {
+      this.#prove(tab, value, say).catch((error: unknown) => {
+        watch.log.write('event-failed', { request, said: event, ...faultOf(error) })
+      })
+      return
+    }
+    if (!isAsked(this.#answers, event)) return
+    if (tab.peer === null) say(fail('not-proven', ''))
+    else
+      this.#answer(event, tab.peer, value, tab, say).catch((error: unknown) => {
+        watch.log.write('event-failed', { request, said: event, ...faultOf(error) })
+      })
+  }
+
+  async #answer(event: Asked, own: PeerId, value: unknown, tab: Tab, say: (result: Result<unknown>) => void) {
+    const result = this.#answers[event](own, value, tab)
+    // What is known at once is said before the next event is heard.
+    say(result instanceof Promise ? await result : result)
+  }
+
+  async #prove(tab: Tab, value: unknown, say: (result: Result<Welcome>) => void): Promise<void> {
+    const { nonce, server, socket } = tab
+    // One try a socket: a nonce is for one signature.
+    if (nonce === null) return
+    tab.nonce = null
+    const { nowMs, mint, iceServers, watch } = this.#parts
+    const proof = parseProof(value)
+    const checked = proof.ok ? await this.#check(proof.value, server, nonce) : proof
+    if (!checked.ok) {
+      say(checked)
+      socket.disconnect(true)
+      return
+    }
+    // It may have gone while it was looked at.
+    if (!socket.connected) return
+    tab.proves()
+    const peer = checked.value
+    tab.peer = peer
+    this.#sockets.get(peer)?.disconnect(true)
+    this.#sockets.set(peer, socket)
+    const fresh = randomBytes(24).toString('base64url')
+    tab.resume = this.roster.join(peer, proof.ok ? proof.value.resume : null, fresh, nowMs()).resume
+    watch.log.write('socket-proven', { socket: socket.id })
+    say(ok({ resume: tab.resume, timeMs: nowMs(), ticketKeys: mint.keys, iceServers: iceServers(peer) }))
+  }
+
+  #allAnswers(): Answers {
+    return {
+      presence: (own, value, { resume }) => {
         const presence = parsePresence(value)
         if (!presence.ok) return presence
         // A tab that slept for longer than its lease is still the one that this socket has proven.
@@ -191,10 +230,8 @@ export class Hub {
         if (!this.roster.hear(own, presence.value, this.#parts.nowMs())) return fail('not-proven', '')
         this.#jobs.heard(own)
         return ok(null)
-      }),
-    )
-    socket.on('relay', (value, reply) =>
-      proven(reply, (own) => {
+      },
+      relay: (own, value) => {
         const wish = parseRelayWish(value)
         if (!wish.ok) return wish
         const { to, sealed } = wish.value
@@ -202,76 +239,57 @@ export class Hub {
         if (!other) return fail('peer-unknown', '')
         other.emit('relayed', { from: own, sealed })
         return ok(null)
-      }),
-    )
-    socket.on('plan', async (value, reply) => {
-      if (typeof reply !== 'function') return
-      const wish = parsePlanWish(value)
-      if (peer === null) reply(fail('not-proven', ''))
-      else reply(wish.ok ? await this.#planner.plan(peer, wish.value) : wish)
-    })
-    socket.on('assign', (value, reply) =>
-      proven(reply, (own) => {
+      },
+      plan: (own, value) => {
+        const wish = parsePlanWish(value)
+        return wish.ok ? this.#planner.plan(own, wish.value) : wish
+      },
+      assign: (own, value) => {
         const wish = parseAssignWish(value)
         return wish.ok ? ok(this.#planner.assign(own, wish.value)) : wish
-      }),
-    )
-    socket.on('job', async (value, reply) => {
-      if (typeof reply !== 'function') return
-      const wish = parseJobWish(value)
-      if (peer === null) reply(fail('not-proven', ''))
-      else reply(wish.ok ? await this.#jobs.wish(peer, wish.value) : wish)
-    })
-    socket.on('jobNews', (value, reply) =>
-      proven(reply, (own) => {
+      },
+      job: (own, value) => {
+        const wish = parseJobWish(value)
+        return wish.ok ? this.#jobs.wish(own, wish.value) : wish
+      },
+      jobNews: (own, value) => {
         const news = parseJobNews(value)
         return news.ok ? this.#jobs.news(own, news.value) : news
-      }),
-    )
-    socket.on('room', async (value, reply) => {
-      if (typeof reply !== 'function') return
-      const wish = parseRoomWish(value)
-      if (peer === null) reply(fail('not-proven', ''))
-      else reply(wish.ok ? await this.#rooms.wish(peer, wish.value) : wish)
-    })
-    socket.on('account', async (value, reply) => {
-      if (typeof reply !== 'function') return
-      const wish = parseAccountWish(value)
-      const key = peer === null ? null : keyOfPeer(peer)
-      if (key === null) reply(fail('not-proven', ''))
-      else reply(wish.ok ? await this.#parts.accounts.wish(key, wish.value) : wish)
-    })
-    socket.on('credit', async (value, reply) => {
-      if (typeof reply !== 'function') return
-      const wish = parseCreditWish(value)
-      const key = peer === null ? null : keyOfPeer(peer)
-      const { address: remote, headers } = socket.handshake
-      const forwarded = headers['x-forwarded-for']
-      const said = Array.isArray(forwarded) ? forwarded.join(',') : forwarded
-      const address = addressOf(remote, said, this.#parts.proxies)
-      if (key === null) reply(fail('not-proven', ''))
-      else reply(wish.ok ? await this.#parts.credits.wish({ key, address }, wish.value) : wish)
-    })
-    socket.on('look', (value, reply) =>
-      proven(reply, (own) => {
+      },
+      room: (own, value) => {
+        const wish = parseRoomWish(value)
+        return wish.ok ? this.#rooms.wish(own, wish.value) : wish
+      },
+      account: (own, value) => {
+        const wish = parseAccountWish(value)
+        const key = keyOfPeer(own)
+        if (key === null) return fail('not-proven', '')
+        return wish.ok ? this.#parts.accounts.wish(key, wish.value) : wish
+      },
+      credit: (own, value, { socket }) => {
+        const wish = parseCreditWish(value)
+        const key = keyOfPeer(own)
+        if (key === null) return fail('not-proven', '')
+        const { address: remote, headers } = socket.handshake
+        const address = addressOf(remote, forwardedOf(headers), this.#parts.proxies)
+        return wish.ok ? this.#parts.credits.wish({ key, address }, wish.value) : wish
+      },
+      look: (own, value, { socket }) => {
         const on = parseLook(value)
         if (!on.ok) return on
         const room = typeof on.value === 'string' ? on.value : null
         const peers = () => (room === null ? null : this.#rooms.peersIn(own, room))
         this.#census.look(socket, on.value !== false, room === null ? null : { room, peers })
         return ok(null)
-      }),
-    )
-    socket.on('leave', (_, reply) =>
-      proven(reply, (own) => {
+      },
+      leave: (own, _, tab) => {
         this.roster.leave(own, this.#parts.nowMs())
         this.#gone(own)
-        if (this.#sockets.get(own) === socket) this.#sockets.delete(own)
-        peer = null
+        if (this.#sockets.get(own) === tab.socket) this.#sockets.delete(own)
+        tab.peer = null
         return ok(null)
-      }),
-    )
-    socket.emit('challenge', { nonce, server: name, protocols: SIGNAL_PROTOCOLS })
+      },
+    }
   }
 
   async #check({ protocol, key, run, signature }: Proof, name: string, nonce: string): Promise<Result<PeerId>> {
@@ -281,4 +299,8 @@ export class Hub {
     const holds = await verifyText(key, 'connect', [name, nonce, run], signature)
     return holds ? ok(peerIdOf(key, run)) : fail('proof-invalid', '')
   }
+}
+
+function isAsked(answers: Answers, event: string): event is Asked {
+  return Object.hasOwn(answers, event)
 }

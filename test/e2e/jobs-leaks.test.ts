@@ -42,7 +42,7 @@ async function startServer(config: Config): Promise<number> {
   server = spawn(
     process.execPath,
     ['--import', 'tsx', join(root, 'test/support/server-process.ts'), JSON.stringify(config)],
-    { cwd: root },
+    { cwd: root, env: { ...process.env, WEFT_LOG_LEVEL: 'debug' } },
   )
   log = []
   return new Promise((resolve, reject) => {

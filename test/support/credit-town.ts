@@ -1,4 +1,5 @@
 /** The server's credits with a played clock, over any ledger; and devices with real keys that hold, work and sign. */
+
 import { Credits } from '../../signal/credits/credits.ts'
 import { TicketDesk } from '../../signal/credits/ticket-desk.ts'
 import type { LedgerDatabase } from '../../signal/ledger/database.ts'
@@ -19,6 +20,7 @@ import {
 import type { Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import { readTicket, type TicketClaims } from '../../web/wire/tickets.ts'
+import { quietWatch } from './quiet-watch.ts'
 import { newKey, randomBytes } from './room-tabs.ts'
 
 export const MODEL = { modelId: 'a'.repeat(64), layers: 24, activeParameters: 1_000_000_000 }
@@ -73,6 +75,7 @@ export class Town {
         return owner === key ? [key] : [owner, key]
       },
       nowMs: () => this.nowMs,
+      watch: quietWatch(),
     })
     this.#desk = new TicketDesk({ sign: async (claims) => unsigned(claims) }, this.credits.terms)
   }

@@ -17,6 +17,7 @@ import type { JobOffer, JobWish, JobWord } from '../../web/wire/jobs.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { Presence } from '../../web/wire/signal-events.ts'
 import { NO_CREDITS } from './no-credits.ts'
+import { quietWatch } from './quiet-watch.ts'
 
 export const JOB_MODEL = 'a'.repeat(64)
 export const newKey = async () => DeviceKey.of(await makeKey())
@@ -75,7 +76,16 @@ export class JobServer {
   private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, credits: MakeCredits) {
     this.#server = server
     const nowMs = () => this.nowMs
-    this.hub = new Hub({ server, mint, credits: credits(nowMs), accounts, iceServers: () => [], nowMs, proxies: 0 })
+    this.hub = new Hub({
+      server,
+      mint,
+      credits: credits(nowMs),
+      accounts,
+      iceServers: () => [],
+      nowMs,
+      proxies: 0,
+      watch: quietWatch(),
+    })
   }
 
   /** `credits`: over its clock; all work is free without. */

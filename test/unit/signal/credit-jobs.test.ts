@@ -1,4 +1,5 @@
 /** Credits over real sockets and the real hub: what a wish of a job or a plan sets aside, who goes first, and what is refused at the door. */
+
 import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest'
 import { Credits } from '../../../signal/credits/credits.ts'
@@ -10,6 +11,7 @@ import { ok, type Result } from '../../../web/wire/result.ts'
 import { readTicket } from '../../../web/wire/tickets.ts'
 import { JOB_MODEL, JobServer, type JobTab, jobId, jobOffer, jobWish, until } from '../../support/job-tabs.ts'
 import { closeLedger, emptiedLedger } from '../../support/memory-ledger.ts'
+import { quietWatch } from '../../support/quiet-watch.ts'
 
 const PARAMETERS = 1_000_000_000
 const GIFT = CREDIT_POLICY.grantMicro
@@ -32,6 +34,7 @@ beforeEach(async () => {
       ownersOf: (key) => [key],
       parametersOf: async () => null,
       nowMs,
+      watch: quietWatch(),
     })
     return credits
   })

@@ -1,0 +1,6 @@
+/** What the server tells its operator, as every part of it is given it. It decides nothing and stops nothing. */
+import type { Log } from './log/log.ts'
+
+export interface Watch {
+  readonly log: Log
+}
