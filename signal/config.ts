@@ -54,6 +54,8 @@ export const GRANT_ADDRESSES_MAX = 100_000
 /** How often the server looks what time has brought about in the ledger, and of each kind how many at once. */
 export const CREDIT_SWEEP_MS = 15_000
 export const CREDIT_SWEEP_MANY = 200
+/** A ledger that says nothing for so long is away, to who asks whether this server is ready. */
+export const LEDGER_LOOK_MS_MAX = 2_000
 /** Of the log: lines that nobody reads yet, in bytes; the newest are dropped. One word, one name, and places of one error. */
 export const LOG_BYTES_WAITING_MAX = 4 * MIB
 export const LOG_WORD_CHARACTERS_MAX = 64
@@ -81,10 +83,13 @@ export interface Config {
   readonly ledger: LedgerPlace
   /** Proxies of the operator before this server, each of which adds to `X-Forwarded-For`. */
   readonly proxies: number
+  /** What the operator shows to read figures and to rule; null: nobody may. */
+  readonly operatorToken: string | null
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
+const OPERATOR_TOKEN = /^[\x21-\x7e]{24,256}$/
 const REPOSITORY = resolve(import.meta.dirname, '..')
 
 export function readConfig(environment: Environment = process.env): Result<Config> {
@@ -97,12 +102,18 @@ export function readConfig(environment: Environment = process.env): Result<Confi
   if (!ice.ok) return ice
   const proxiesText = environment['WEFT_PROXIES'] || '0'
   if (!/^[0-8]$/.test(proxiesText)) return fail('request-invalid', `WEFT_PROXIES is "${proxiesText}", not 0 to 8.`)
+  const operatorToken = environment['WEFT_OPERATOR_TOKEN'] || null
+  if (operatorToken !== null && !OPERATOR_TOKEN.test(operatorToken)) {
+    // It is a secret, if a bad one: it is not said again.
+    return fail('request-invalid', 'WEFT_OPERATOR_TOKEN has to have 24 to 256 characters, none of them a blank.')
+  }
   const ledger = readLedger(environment, dataDir)
   if (!ledger.ok) return ledger
   return ok({
     ice: ice.value,
     ledger: ledger.value,
     proxies: Number(proxiesText),
+    operatorToken,
     port,
     host: null,
     dataDir,

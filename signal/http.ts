@@ -1,5 +1,5 @@
 /**
- * Answers every HTTP request: health, the page's settings, the model mirror, and the app for all else. It decides who
+ * Answers every HTTP request: health and figures, the page's settings, the model mirror, and the app for all else. It decides who
  * answers, names each request and keeps errors from leaking; what is answered is decided in the rooms it calls.
  */
 import { randomBytes } from 'node:crypto'
@@ -8,10 +8,11 @@ import compression from 'compression'
 import type { PageConfig } from '../web/wire/mirror.ts'
 import { COMPRESS_BYTES_MIN } from './config.ts'
 import { setSecurityHeaders } from './headers.ts'
-import { methodOf, routeOf } from './http-routes.ts'
+import { HTTP_REFUSALS, type HttpRefusal, methodOf, routeOf } from './http-routes.ts'
 import { faultOf } from './log/log.ts'
 import type { Mirror } from './models/mirror.ts'
 import { isModelFilePath, isModelPath, sendJson, serveModels } from './models/routes.ts'
+import { serveMetrics } from './operator/routes.ts'
 import type { Watch } from './watch.ts'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
@@ -24,6 +25,9 @@ export interface HttpParts {
   readonly page: PageConfig
   readonly app: AppHandler
   readonly watch: Watch
+  /** Why no traffic should come here now; null where it may. */
+  readonly unready: () => Promise<'server-draining' | 'ledger-away' | null>
+  readonly operatorToken: string | null
 }
 
 /** Of an answer that nobody waited for to its end, as proxies write it. */
@@ -50,7 +54,7 @@ export function createHandler(parts: HttpParts): Handler {
 
 /** One line when the answer has ended, however it did. */
 function observe(
-  { log }: Watch,
+  { log, metrics }: Watch,
   name: string,
   pathname: string | null,
   request: IncomingMessage,
@@ -60,22 +64,32 @@ function observe(
   response.once('close', () => {
     const status = response.writableFinished ? response.statusCode : STATUS_GONE
     const ms = Math.round(performance.now() - since)
-    log.write('http', { request: name, method: methodOf(request.method), route: routeOf(pathname), status, ms })
+    const [method, route] = [methodOf(request.method), routeOf(pathname)]
+    log.write('http', { request: name, method, route, status, ms })
+    metrics.answered(route, method, status, ms / 1_000)
   })
 }
 
 async function route(
-  { mirror, page, app }: HttpParts,
+  { mirror, page, app, unready, operatorToken: token, watch: { metrics } }: HttpParts,
   pathname: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   if (pathname === '/healthz') return sendJson(response, 200, { ok: true }, 'no-store')
+  if (pathname === '/readyz') {
+    const refusal = await unready()
+    return refusal === null ? sendJson(response, 200, { ok: true }, 'no-store') : refuse(response, refusal)
+  }
+  if (pathname === '/metrics') return serveMetrics({ token, metrics, refuse }, request, response)
   if (pathname === '/config.json') return sendJson(response, 200, page, 'no-store')
   if (isModelPath(pathname)) return serveModels(mirror, pathname, request, response)
-  app(request, response, () => {
-    sendJson(response, 404, { code: 'request-invalid', message: 'There is nothing at this address.' }, 'no-store')
-  })
+  app(request, response, () => refuse(response, 'nothing-here'))
+}
+
+function refuse(response: ServerResponse, refusal: HttpRefusal): void {
+  const [status, message] = HTTP_REFUSALS[refusal]
+  sendJson(response, status, { code: refusal, message }, 'no-store')
 }
 
 /** Null for a path that is none. Percent signs stay as they are: no route of ours has one. */
@@ -90,7 +104,7 @@ function giveUp({ log }: Watch, name: string, response: ServerResponse, error: u
   const gone = error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
   if (!gone) log.write('http-failed', { request: name, ...faultOf(error) })
   if (response.headersSent) response.destroy()
-  else sendJson(response, 500, { code: 'server-error', message: 'The server failed at this request.' }, 'no-store')
+  else refuse(response, 'server-error')
 }
 
 /** `compression` is typed for express but uses only what Node's own objects have. */

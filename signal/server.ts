@@ -15,6 +15,7 @@ import { type AppHandler, createHandler } from './http.ts'
 import { type LedgerDatabase, openLedger } from './ledger/database.ts'
 import type { LedgerPlace } from './ledger/place.ts'
 import { type Log, openLog } from './log/log.ts'
+import { Metrics } from './metrics/metrics.ts'
 import { type Catalogue, readCatalogue } from './models/catalogue.ts'
 import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
@@ -55,9 +56,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   const app = parts.app
     ? await parts.app(server)
     : { handler: await appFiles(config.appDir), close: () => Promise.resolve() }
-  const watch: Watch = { log: parts.log ?? openLog('error', 2) }
-  const page = { allowSoftwareAdapter: config.allowSoftwareAdapter }
-  server.on('request', createHandler({ mirror, page, app: app.handler, watch }))
+  const watch: Watch = { log: parts.log ?? openLog('error', 2), metrics: new Metrics({ process: true }) }
   const mint = await TicketMint.create(Date.now)
   const iceServers = (peer: PeerId) => iceServersFor(config.ice, peer, Date.now())
   const accounts = await Accounts.open(new FileAccountStore(config.dataDir))
@@ -72,6 +71,10 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     nowMs: Date.now,
     watch,
   })
+  const page = { allowSoftwareAdapter: config.allowSoftwareAdapter }
+  const unready = async () => ((await isOpen(config, credits)) ? null : 'ledger-away')
+  const { operatorToken } = config
+  server.on('request', createHandler({ mirror, page, app: app.handler, watch, unready, operatorToken }))
   // What waits in it for its time; in memory nothing can.
   if (config.ledger.kind !== 'memory') await credits.open()
   const hub = new Hub({ server, mint, credits, accounts, iceServers, nowMs: Date.now, proxies: config.proxies, watch })
@@ -91,6 +94,11 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
       return closing
     },
   }
+}
+
+/** Nobody waits for a ledger in memory: it is opened when it is needed. */
+async function isOpen({ ledger }: Config, credits: Credits): Promise<boolean> {
+  return ledger.kind === 'memory' || (await credits.isReachable())
 }
 
 async function openOrThrow(place: LedgerPlace): Promise<LedgerDatabase> {

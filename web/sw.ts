@@ -86,8 +86,11 @@ registerRoute(
 /** As a browser says it when there is no network. */
 setCatchHandler(async () => Response.error())
 
+/** What is said of the server itself is never the page, as it was kept. */
+const SERVER_ONLY = new Set(['/healthz', '/readyz', '/metrics'])
+
 function isPlace(pathname: string): boolean {
-  return !pathname.startsWith('/models/') && pathname !== '/healthz' && !/\.[^/]+$/.test(pathname)
+  return !pathname.startsWith('/models/') && !SERVER_ONLY.has(pathname) && !/\.[^/]+$/.test(pathname)
 }
 
 function isOwn(url: URL): boolean {

@@ -7,7 +7,7 @@ import { type CreditWish, writeCredits } from '../../web/wire/credit-events.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import type { LedgerOwner } from '../../web/wire/ledger-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
-import { CREDIT_SWEEP_MANY, CREDIT_SWEEP_MS } from '../config.ts'
+import { CREDIT_SWEEP_MANY, CREDIT_SWEEP_MS, LEDGER_LOOK_MS_MAX } from '../config.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { dueEvents } from '../ledger/due.ts'
 import { Journal } from '../ledger/journal.ts'
@@ -87,12 +87,22 @@ export class Credits {
   }
 
   /** What is answered depends on the kind: see `CreditWish`. Refusals: those of each; `ledger-away`. */
-  wish(asker: CreditAsker, wish: CreditWish): Promise<Result<unknown>> {
-    return this.#tried(() => this.#answer(asker, wish))
+  async wish(asker: CreditAsker, wish: CreditWish): Promise<Result<unknown>> {
+    const answer = await this.#tried(() => this.#answer(asker, wish))
+    this.#parts.watch.metrics.wished(wish.kind, answer.ok ? 'done' : answer.code)
+    return answer
+  }
+
+  /** Whether it answers within `LEDGER_LOOK_MS_MAX`. */
+  async isReachable(): Promise<boolean> {
+    const late = new Promise<false>((resolve) => setTimeout(() => resolve(false), LEDGER_LOOK_MS_MAX).unref())
+    const looked = this.#tried(async () => ok(await (await this.open()).journal.treasury()))
+    return Promise.race([late, looked.then((result) => result.ok)])
   }
 
   async #answer({ key, address }: CreditAsker, wish: CreditWish): Promise<Result<unknown>> {
-    const { ownersOf, nowMs } = this.#parts
+    const { ownersOf, nowMs, watch } = this.#parts
+    const { metrics } = watch
     const owners = ownersOf(key)
     const [owner] = owners
     if (wish.kind === 'puzzle') return ok(this.#grants.puzzle(key))
@@ -116,6 +126,7 @@ export class Credits {
         return ok(null)
       case 'settle': {
         const settled = await settlements.settle(key, wish.receipt, wish.acknowledged)
+        metrics.settled(settled.ok ? (settled.value.settled.again ? 'again' : 'settled') : settled.code)
         if (!settled.ok) return settled
         if (settled.value.over) await this.#release(wish.receipt.receipt.request)
         return ok(writeCredits(settled.value.settled))
@@ -165,7 +176,12 @@ export class Credits {
         })
     }, CREDIT_SWEEP_MS)
     this.#sweeping.unref()
-    return { database, journal: new Journal(database, this.#policy), shelf, settlements }
+    return {
+      database,
+      journal: new Journal(database, this.#policy, (type) => watch.metrics.posted(type)),
+      shelf,
+      settlements,
+    }
   }
 
   /** A database that cannot be reached now takes nobody's work away. */

@@ -23,10 +23,13 @@ const UNIQUE_VIOLATION = '23505'
 export class Journal {
   readonly #database: LedgerDatabase
   readonly #policy: IssuePolicy
+  readonly #posted: (type: LedgerEvent['type']) => void
 
-  constructor(database: LedgerDatabase, policy: IssuePolicy) {
+  /** `posted`: told of each event that was not there before. */
+  constructor(database: LedgerDatabase, policy: IssuePolicy, posted: (type: LedgerEvent['type']) => void = () => {}) {
     this.#database = database
     this.#policy = policy
+    this.#posted = posted
   }
 
   /** When this resolves well, a crash of the process does not lose it. `again`: it had happened before. Refusals: those of `Books.post`. */
@@ -37,6 +40,7 @@ export class Journal {
       if (codeOf(error) === UNIQUE_VIOLATION) return call()
       throw error
     })
+    if (code === 'ok') this.#posted(event.type)
     if (code === 'ok' || code === 'again') return ok({ again: code === 'again' })
     assert(Object.hasOwn(CODES, code), `the ledger refuses by known codes, and ${code} is none`)
     return fail(code as Code, '')

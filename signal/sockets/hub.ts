@@ -9,6 +9,7 @@ import { Server } from 'socket.io'
 import { Roster } from '../../web/rules/roster.ts'
 import { parseAccountWish } from '../../web/wire/accounts.ts'
 import { parseLook } from '../../web/wire/census.ts'
+import type { Code } from '../../web/wire/codes.ts'
 import { parseCreditWish } from '../../web/wire/credit-events.ts'
 import { parseJobNews, parseJobWish } from '../../web/wire/jobs.ts'
 import { EVENT_BYTES_MAX, LEASE_SWEEP_MS, PROVE_MS_MAX, TICKET_ROTATE_LOOK_MS } from '../../web/wire/limits.ts'
@@ -93,6 +94,7 @@ export class Hub {
       tickets,
       nowMs: parts.nowMs,
       tell: (peer, word) => void this.#sockets.get(peer)?.emit('job', word),
+      ended: (state) => parts.watch.metrics.jobEnded(state),
     })
     this.#census = new CensusDesk(this.roster, (room) => this.#jobs.waiting(room))
     this.#io = new Server(parts.server, {
@@ -102,6 +104,13 @@ export class Hub {
       serveClient: false,
     })
     this.#io.on('connection', (socket) => this.#meet(socket))
+    parts.watch.metrics.watchPresences(() => ({
+      peers: this.roster.size,
+      connected: this.#sockets.size,
+      sockets: this.#io.of('/').sockets.size,
+      rooms: this.#rooms.size,
+      jobs: this.#jobs.counts(),
+    }))
     this.#sweeping = setInterval(() => this.sweep(), LEASE_SWEEP_MS)
     this.#sweeping.unref()
     this.#rotating = setInterval(() => void this.rotateTickets(), TICKET_ROTATE_LOOK_MS)
@@ -165,13 +174,15 @@ export class Hub {
     const { nowMs, watch } = this.#parts
     if (!tab.maySpeak(nowMs())) {
       watch.log.write('socket-flooded', { socket: tab.socket.id })
+      watch.metrics.limited('events')
       tab.socket.disconnect(true)
       return
     }
     if (typeof reply !== 'function' || typeof event !== 'string') return
+    if (event !== 'prove' && !isAsked(this.#answers, event)) return
     const { request } = tab
     const say = (result: Result<unknown>) => {
-      if (!result.ok) watch.log.write('event-refused', { request, said: event, code: result.code })
+      if (!result.ok) this.#refused(request, event, result.code)
       reply(result)
     }
     if (event === 'prove') {
@@ -180,7 +191,6 @@ export class Hub {
       })
       return
     }
-    if (!isAsked(this.#answers, event)) return
     if (tab.peer === null) say(fail('not-proven', ''))
     else
       this.#answer(event, tab.peer, value, tab, say).catch((error: unknown) => {
@@ -192,6 +202,12 @@ export class Hub {
     const result = this.#answers[event](own, value, tab)
     // What is known at once is said before the next event is heard.
     say(result instanceof Promise ? await result : result)
+  }
+
+  #refused(request: string, said: keyof TabSays, code: Code): void {
+    const { log, metrics } = this.#parts.watch
+    log.write('event-refused', { request, said, code })
+    metrics.refused(said, code)
   }
 
   async #prove(tab: Tab, value: unknown, say: (result: Result<Welcome>) => void): Promise<void> {
@@ -238,11 +254,17 @@ export class Hub {
         const other = this.#sockets.get(to)
         if (!other) return fail('peer-unknown', '')
         other.emit('relayed', { from: own, sealed })
+        this.#parts.watch.metrics.relayed()
         return ok(null)
       },
-      plan: (own, value) => {
+      plan: async (own, value) => {
         const wish = parsePlanWish(value)
-        return wish.ok ? this.#planner.plan(own, wish.value) : wish
+        if (!wish.ok) return wish
+        const since = performance.now()
+        const plan = await this.#planner.plan(own, wish.value)
+        const seconds = (performance.now() - since) / 1_000
+        this.#parts.watch.metrics.planned(plan.ok ? 'planned' : plan.code, seconds)
+        return plan
       },
       assign: (own, value) => {
         const wish = parseAssignWish(value)

@@ -25,6 +25,7 @@ export interface JobDeskParts {
   readonly nowMs: () => number
   /** To an asker, of a job of its own. */
   readonly tell: (peer: PeerId, word: JobWord) => void
+  readonly ended?: (state: 'done' | 'failed' | 'cancelled' | 'expired') => void
 }
 
 export class JobDesk {
@@ -98,6 +99,13 @@ export class JobDesk {
       tokens.set(modelId, (tokens.get(modelId) ?? 0) + promptTokens + maxTokens)
     }
     return tokens
+  }
+
+  /** Open ones, by their state. */
+  counts(): Readonly<Record<'queued' | 'leased' | 'running', number>> {
+    const counts = { queued: 0, leased: 0, running: 0 }
+    for (const { facts } of this.#book.open()) if (isCounted(facts.state, counts)) counts[facts.state] += 1
+    return counts
   }
 
   /** A peer has said how things are with it: what was promised there is in its own count by now. */
@@ -233,6 +241,7 @@ export class JobDesk {
     const { state } = job.facts
     this.#book.put(job, moveJob(job.facts, event), this.#parts.nowMs())
     if (job.facts.state === state) return
+    this.#count(job)
     if (job.facts.state === 'queued') {
       this.#book.promise(job, null)
       job.word = null
@@ -241,6 +250,10 @@ export class JobDesk {
       this.#lines.remove(job)
       job.told = null
     }
+  }
+
+  #count({ facts: { state } }: BookedJob): void {
+    if (state !== 'queued' && state !== 'leased' && state !== 'running') this.#parts.ended?.(state)
   }
 
   #cancelGone(job: BookedJob): void {
@@ -277,6 +290,10 @@ export class JobDesk {
     job.told = { ahead, isOffered: waitMs !== null, atMs: this.#parts.nowMs() }
     return { job: job.wish.job, state: 'queued', ahead: Math.min(ahead, JOBS_QUEUED_MAX), waitMs }
   }
+}
+
+function isCounted<T extends object>(state: string, counts: T): state is Extract<keyof T, string> {
+  return Object.hasOwn(counts, state)
 }
 
 function endOf({ wish, facts }: BookedJob): JobWord {

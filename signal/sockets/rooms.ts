@@ -51,6 +51,10 @@ export class Rooms {
     this.#parts = parts
   }
 
+  get size(): number {
+    return this.#halls.size
+  }
+
   /** Those who are in the asker's room; null where the asker is in none with this id. */
   peersIn(asker: PeerId, id: RoomId): ReadonlySet<PeerId> | null {
     const room = this.#roomOf(asker, id)

@@ -93,6 +93,7 @@ beforeAll(async () => {
     // A database of its own makes thousands of files; it knows nothing that did not come over the sockets.
     ledger: { kind: 'memory' },
     proxies: 0,
+    operatorToken: null,
   })
   proxy = await recordBefore(port)
   browser = await launchChromium()

@@ -60,6 +60,7 @@ export async function expectNothingLostByKills(kills: number): Promise<void> {
     ice: { stunUrl: null, turn: null },
     ledger: { kind: 'folder', dataDir },
     proxies: 0,
+    operatorToken: null,
   })
   let market: CreditMarket | null = null
   try {

@@ -65,6 +65,7 @@ export async function startTestServer(settings: Partial<Config> = {}, parts: Ser
     addDefault: false,
     ledger: { kind: 'memory' },
     proxies: 0,
+    operatorToken: null,
     ...settings,
   }
   const server = await startServer(config, parts)
