@@ -3,6 +3,7 @@
  * nothing and starts nothing.
  */
 import { resolve } from 'node:path'
+import type { RateLimit } from '../web/rules/rate.ts'
 import { KIB, MIB, SOURCE_ANSWER_MS_MAX } from '../web/wire/limits.ts'
 import { assert, fail, ok, type Result } from '../web/wire/result.ts'
 import type { LedgerPlace } from './ledger/place.ts'
@@ -56,6 +57,17 @@ export const CREDIT_SWEEP_MS = 15_000
 export const CREDIT_SWEEP_MANY = 200
 /** A ledger that says nothing for so long is away, to who asks whether this server is ready. */
 export const LEDGER_LOOK_MS_MAX = 2_000
+/**
+ * HTTP requests of one address, and new sockets of it: a page is some 60 files, a large model a thousand ranges, and a whole
+ * school may have one address. Addresses that are remembered; who was quiet longest goes.
+ */
+export const RATES: AddressRates = {
+  http: { perSecond: 100, burst: 3_000 },
+  connect: { perSecond: 10, burst: 300 },
+}
+export const RATE_ADDRESSES_MAX = 50_000
+/** A look at whether this server is ready is good for so long. */
+export const READY_LOOK_MS = 1_000
 /** Of the log: lines that nobody reads yet, in bytes; the newest are dropped. One word, one name, and places of one error. */
 export const LOG_BYTES_WAITING_MAX = 4 * MIB
 export const LOG_WORD_CHARACTERS_MAX = 64
@@ -66,6 +78,11 @@ export const COMPRESS_BYTES_MIN = KIB
 
 assert(LOCK_TOUCH_MS * 3 <= LOCK_STALE_MS, 'a busy process may miss two touches and keep its lock')
 assert(SOURCE_ANSWER_MS_MAX < SOURCE_IDLE_MS_MAX, 'a source that answers may pause longer than one that does not')
+
+export interface AddressRates {
+  readonly http: RateLimit
+  readonly connect: RateLimit
+}
 
 export interface Config {
   /** 0 asks the system for a free port. */
@@ -85,6 +102,7 @@ export interface Config {
   readonly proxies: number
   /** What the operator shows to read figures and to rule; null: nobody may. */
   readonly operatorToken: string | null
+  readonly rates: AddressRates
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -114,6 +132,7 @@ export function readConfig(environment: Environment = process.env): Result<Confi
     ledger: ledger.value,
     proxies: Number(proxiesText),
     operatorToken,
+    rates: RATES,
     port,
     host: null,
     dataDir,

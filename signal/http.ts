@@ -7,12 +7,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import compression from 'compression'
 import type { PageConfig } from '../web/wire/mirror.ts'
 import { COMPRESS_BYTES_MIN } from './config.ts'
+import { networkOf } from './credits/grants.ts'
 import { setSecurityHeaders } from './headers.ts'
-import { HTTP_REFUSALS, type HttpRefusal, methodOf, routeOf } from './http-routes.ts'
+import { HTTP_REFUSALS, type HttpRefusal, type HttpRoute, methodOf, routeOf } from './http-routes.ts'
 import { faultOf } from './log/log.ts'
 import type { Mirror } from './models/mirror.ts'
 import { isModelFilePath, isModelPath, sendJson, serveModels } from './models/routes.ts'
 import { serveMetrics } from './operator/routes.ts'
+import type { Rates } from './rates.ts'
+import { remoteOf } from './sockets/address-of.ts'
 import type { Watch } from './watch.ts'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
@@ -28,7 +31,14 @@ export interface HttpParts {
   /** Why no traffic should come here now; null where it may. */
   readonly unready: () => Promise<'server-draining' | 'ledger-away' | null>
   readonly operatorToken: string | null
+  /** By address. */
+  readonly rates: Rates
+  /** As `Config`. */
+  readonly proxies: number
 }
+
+/** Who looks whether this server lives must not be told that it does not because others ask a lot. */
+const UNCOUNTED: ReadonlySet<HttpRoute> = new Set(['health', 'ready'])
 
 /** Of an answer that nobody waited for to its end, as proxies write it. */
 const STATUS_GONE = 499
@@ -42,9 +52,14 @@ export function createHandler(parts: HttpParts): Handler {
     const name = randomBytes(9).toString('base64url')
     response.setHeader('X-Request-Id', name)
     observe(watch, name, pathname, request, response)
+    if (!UNCOUNTED.has(routeOf(pathname)) && !parts.rates.take(networkOf(remoteOf(request, parts.proxies)))) {
+      watch.metrics.limited('http')
+      response.setHeader('Retry-After', parts.rates.retrySeconds)
+      return refuse(response, 'too-many-requests')
+    }
     if (pathname === null) return sendJson(response, 400, { code: 'request-invalid', message: 'Bad path.' }, 'no-store')
     const answer = () => {
-      route(parts, pathname, request, response).catch((error: unknown) => giveUp(watch, name, response, error))
+      route(parts, name, pathname, request, response).catch((error: unknown) => giveUp(watch, name, response, error))
     }
     // Weights do not compress, and a compressed answer would have no ranges.
     if (isModelFilePath(pathname)) return answer()
@@ -71,7 +86,8 @@ function observe(
 }
 
 async function route(
-  { mirror, page, app, unready, operatorToken: token, watch: { metrics } }: HttpParts,
+  { mirror, page, app, unready, operatorToken: token, watch }: HttpParts,
+  name: string,
   pathname: string,
   request: IncomingMessage,
   response: ServerResponse,
@@ -81,7 +97,7 @@ async function route(
     const refusal = await unready()
     return refusal === null ? sendJson(response, 200, { ok: true }, 'no-store') : refuse(response, refusal)
   }
-  if (pathname === '/metrics') return serveMetrics({ token, metrics, refuse }, request, response)
+  if (pathname === '/metrics') return serveMetrics({ token, watch, refuse }, name, request, response)
   if (pathname === '/config.json') return sendJson(response, 200, page, 'no-store')
   if (isModelPath(pathname)) return serveModels(mirror, pathname, request, response)
   app(request, response, () => refuse(response, 'nothing-here'))

@@ -9,7 +9,7 @@ import type { PeerId } from '../web/wire/peers.ts'
 import { FailureError } from '../web/wire/result.ts'
 import { FileAccountStore } from './accounts/file-store.ts'
 import { appFiles } from './app-files.ts'
-import type { Config } from './config.ts'
+import { type AddressRates, type Config, RATE_ADDRESSES_MAX, READY_LOOK_MS } from './config.ts'
 import { Credits } from './credits/credits.ts'
 import { type AppHandler, createHandler } from './http.ts'
 import { type LedgerDatabase, openLedger } from './ledger/database.ts'
@@ -20,6 +20,7 @@ import { type Catalogue, readCatalogue } from './models/catalogue.ts'
 import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
 import { SOURCE_TOOLS, type SourceTools } from './models/tools.ts'
+import { Rates } from './rates.ts'
 import { Accounts } from './sockets/accounts.ts'
 import { Hub } from './sockets/hub.ts'
 import { TicketMint } from './sockets/tickets.ts'
@@ -72,12 +73,27 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     watch,
   })
   const page = { allowSoftwareAdapter: config.allowSoftwareAdapter }
-  const unready = async () => ((await isOpen(config, credits)) ? null : 'ledger-away')
-  const { operatorToken } = config
-  server.on('request', createHandler({ mirror, page, app: app.handler, watch, unready, operatorToken }))
+  const looks = lookedAt(() => isOpen(config, credits))
+  const unready = async () => ((await looks()) ? null : 'ledger-away')
+  const { operatorToken, proxies } = config
+  const ratesOf = (place: keyof AddressRates) => new Rates(config.rates[place], RATE_ADDRESSES_MAX, Date.now)
+  server.on(
+    'request',
+    createHandler({ mirror, page, app: app.handler, watch, unready, operatorToken, rates: ratesOf('http'), proxies }),
+  )
   // What waits in it for its time; in memory nothing can.
   if (config.ledger.kind !== 'memory') await credits.open()
-  const hub = new Hub({ server, mint, credits, accounts, iceServers, nowMs: Date.now, proxies: config.proxies, watch })
+  const hub = new Hub({
+    server,
+    mint,
+    credits,
+    accounts,
+    iceServers,
+    nowMs: Date.now,
+    proxies,
+    watch,
+    connects: ratesOf('connect'),
+  })
   const port = await listen(server, config)
   if (config.addDefault) mirror.addDefaultWhenEmpty()
   let closing: Promise<void> | null = null
@@ -99,6 +115,19 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
 /** Nobody waits for a ledger in memory: it is opened when it is needed. */
 async function isOpen({ ledger }: Config, credits: Credits): Promise<boolean> {
   return ledger.kind === 'memory' || (await credits.isReachable())
+}
+
+/** One look for all who ask within `READY_LOOK_MS`. */
+function lookedAt(look: () => Promise<boolean>): () => Promise<boolean> {
+  let last = Promise.resolve(false)
+  let untilMs = 0
+  return () => {
+    if (Date.now() >= untilMs) {
+      last = look()
+      untilMs = Date.now() + READY_LOOK_MS
+    }
+    return last
+  }
 }
 
 async function openOrThrow(place: LedgerPlace): Promise<LedgerDatabase> {

@@ -9,8 +9,8 @@ import type { LedgerEvent } from '../../web/wire/ledger-events.ts'
 import type { TabSays } from '../../web/wire/signal-events.ts'
 import type { HttpMethod, HttpRoute } from '../http-routes.ts'
 
-/** Where a limit was met: HTTP requests of an address, new sockets of one, events of a socket, tries of the operator's token. */
-export type LimitPlace = 'http' | 'connect' | 'events' | 'operator'
+/** Where a limit was met: HTTP requests of an address, new sockets of one, events of a socket. */
+export type LimitPlace = 'http' | 'connect' | 'events'
 
 /** As they are when somebody asks. */
 export interface Presences {

@@ -4,23 +4,26 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpRefusal } from '../http-routes.ts'
-import type { Metrics } from '../metrics/metrics.ts'
+import type { Watch } from '../watch.ts'
 import { operatorOf } from './token.ts'
 
 export interface OperatorParts {
   readonly token: string | null
-  readonly metrics: Metrics
+  readonly watch: Watch
   readonly refuse: (response: ServerResponse, refusal: HttpRefusal) => void
 }
 
-/** For `/metrics`. */
+/** For `/metrics`. `name`: of the request, in the log. */
 export async function serveMetrics(
-  { token, metrics, refuse }: OperatorParts,
+  { token, watch: { log, metrics }, refuse }: OperatorParts,
+  name: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   if (token === null) return refuse(response, 'nothing-here')
-  if (operatorOf(request.headers, token) !== 'operator') {
+  const who = operatorOf(request.headers, token)
+  if (who !== 'operator') {
+    if (who === 'wrong') log.write('operator-refused', { request: name })
     response.setHeader('WWW-Authenticate', 'Bearer')
     return refuse(response, 'operator-only')
   }

@@ -4,7 +4,7 @@
  * says too much is closed.
  */
 import { randomBytes } from 'node:crypto'
-import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import { Server } from 'socket.io'
 import { Roster } from '../../web/rules/roster.ts'
 import { parseAccountWish } from '../../web/wire/accounts.ts'
@@ -30,11 +30,13 @@ import {
   type Welcome,
 } from '../../web/wire/signal-events.ts'
 import type { Credits } from '../credits/credits.ts'
+import { networkOf } from '../credits/grants.ts'
 import { TicketDesk } from '../credits/ticket-desk.ts'
 import { faultOf } from '../log/log.ts'
+import type { Rates } from '../rates.ts'
 import type { Watch } from '../watch.ts'
 import type { Accounts } from './accounts.ts'
-import { addressOf, forwardedOf } from './address-of.ts'
+import { addressOf, forwardedOf, remoteOf } from './address-of.ts'
 import { CensusDesk } from './census-desk.ts'
 import { JobDesk } from './jobs.ts'
 import { Planner } from './planner.ts'
@@ -64,6 +66,8 @@ export interface HubParts {
   /** As `Config`. */
   readonly proxies: number
   readonly watch: Watch
+  /** New sockets, by address. */
+  readonly connects: Rates
 }
 
 export class Hub {
@@ -102,6 +106,7 @@ export class Hub {
       maxHttpBufferSize: EVENT_BYTES_MAX,
       perMessageDeflate: false,
       serveClient: false,
+      allowRequest: (request, answer) => answer(null, this.#lets(request)),
     })
     this.#io.on('connection', (socket) => this.#meet(socket))
     parts.watch.metrics.watchPresences(() => ({
@@ -144,6 +149,14 @@ export class Hub {
   #gone(peer: PeerId): void {
     this.#rooms.gone(peer)
     this.#jobs.gone(peer)
+  }
+
+  /** A tab that is not let in comes again, later each time. */
+  #lets(request: IncomingMessage): boolean {
+    const { connects, proxies, watch } = this.#parts
+    if (connects.take(networkOf(remoteOf(request, proxies)))) return true
+    watch.metrics.limited('connect')
+    return false
   }
 
   #meet(socket: TabSocket): void {

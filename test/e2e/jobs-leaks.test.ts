@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Config } from '../../signal/config.ts'
+import { type Config, RATES } from '../../signal/config.ts'
 import { createCodec } from '../../web/tokens/create-codec.ts'
 import { readDirectory } from '../../web/weights/gguf.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
@@ -94,6 +94,7 @@ beforeAll(async () => {
     ledger: { kind: 'memory' },
     proxies: 0,
     operatorToken: null,
+    rates: RATES,
   })
   proxy = await recordBefore(port)
   browser = await launchChromium()

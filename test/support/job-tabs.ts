@@ -17,7 +17,7 @@ import type { JobOffer, JobWish, JobWord } from '../../web/wire/jobs.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { Presence } from '../../web/wire/signal-events.ts'
 import { NO_CREDITS } from './no-credits.ts'
-import { quietWatch } from './quiet-watch.ts'
+import { noRates, quietWatch } from './quiet-watch.ts'
 
 export const JOB_MODEL = 'a'.repeat(64)
 export const newKey = async () => DeviceKey.of(await makeKey())
@@ -85,6 +85,7 @@ export class JobServer {
       nowMs,
       proxies: 0,
       watch: quietWatch(),
+      connects: noRates(),
     })
   }
 

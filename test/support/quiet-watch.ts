@@ -2,7 +2,13 @@
 import type { LogLevel } from '../../signal/log/events.ts'
 import { openLog } from '../../signal/log/log.ts'
 import { Metrics } from '../../signal/metrics/metrics.ts'
+import { Rates } from '../../signal/rates.ts'
 import type { Watch } from '../../signal/watch.ts'
+
+/** As many as they like. */
+export function noRates(): Rates {
+  return new Rates({ perSecond: 1e9, burst: 1e9 }, 10, Date.now)
+}
 
 export function quietWatch(): Watch {
   return watchInto(() => {}, 'error')

@@ -20,7 +20,7 @@ import { toBase64Url } from '../../web/wire/device-keys.ts'
 import type { RoomWord } from '../../web/wire/room-events.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import { NO_CREDITS } from './no-credits.ts'
-import { quietWatch } from './quiet-watch.ts'
+import { noRates, quietWatch } from './quiet-watch.ts'
 
 export const ROOM_CRYPTO: RoomCrypto = { verify: verifySigned, ...BROWSER_ROOM_CRYPTO }
 export const randomBytes = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes))
@@ -89,6 +89,7 @@ export class RoomServer {
       nowMs: () => this.nowMs,
       proxies: 0,
       watch: quietWatch(),
+      connects: noRates(),
     })
   }
 

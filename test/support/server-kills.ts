@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { sql } from 'kysely'
 import { expect, vi } from 'vitest'
-import type { Config } from '../../signal/config.ts'
+import { type Config, RATES } from '../../signal/config.ts'
 import { openLedger } from '../../signal/ledger/database.ts'
 import { fsck } from '../../signal/ledger/fsck.ts'
 import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
@@ -61,6 +61,7 @@ export async function expectNothingLostByKills(kills: number): Promise<void> {
     ledger: { kind: 'folder', dataDir },
     proxies: 0,
     operatorToken: null,
+    rates: RATES,
   })
   let market: CreditMarket | null = null
   try {

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build, type InlineConfig } from 'vite'
-import type { Config } from '../../signal/config.ts'
+import { type Config, RATES } from '../../signal/config.ts'
 import { type RunningServer, type ServerParts, startServer } from '../../signal/server.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -66,6 +66,7 @@ export async function startTestServer(settings: Partial<Config> = {}, parts: Ser
     ledger: { kind: 'memory' },
     proxies: 0,
     operatorToken: null,
+    rates: RATES,
     ...settings,
   }
   const server = await startServer(config, parts)

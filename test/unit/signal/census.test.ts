@@ -15,7 +15,7 @@ import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import { CENSUS_MODELS_MAX, CENSUS_RANGES_MAX, LEASE_MS } from '../../../web/wire/limits.ts'
 import type { Presence } from '../../../web/wire/signal-events.ts'
 import { NO_CREDITS } from '../../support/no-credits.ts'
-import { quietWatch } from '../../support/quiet-watch.ts'
+import { noRates, quietWatch } from '../../support/quiet-watch.ts'
 
 const A = 'a'.repeat(64)
 const B = 'b'.repeat(64)
@@ -43,6 +43,7 @@ describe('over real sockets', () => {
       credits: NO_CREDITS,
       proxies: 0,
       watch: quietWatch(),
+      connects: noRates(),
       accounts: await Accounts.open(new MemoryAccountStore()),
       iceServers: () => [],
       nowMs: () => nowMs,

@@ -18,7 +18,7 @@ import { parsePlanWish } from '../../../web/wire/plan-events.ts'
 import { ok } from '../../../web/wire/result.ts'
 import type { Neighbour, Presence, Relayed } from '../../../web/wire/signal-events.ts'
 import { NO_CREDITS } from '../../support/no-credits.ts'
-import { quietWatch } from '../../support/quiet-watch.ts'
+import { noRates, quietWatch } from '../../support/quiet-watch.ts'
 
 const ICE = [{ urls: 'turn:weft.test:3478', username: 'u', credential: 'c' }]
 const PRESENCE: Presence = {
@@ -49,6 +49,7 @@ beforeEach(async () => {
     credits: NO_CREDITS,
     proxies: 0,
     watch: quietWatch(),
+    connects: noRates(),
     accounts: await Accounts.open(new MemoryAccountStore()),
     iceServers: () => ICE,
     nowMs: () => nowMs,
