@@ -66,6 +66,10 @@ export const RATES: AddressRates = {
   connect: { perSecond: 10, burst: 300 },
 }
 export const RATE_ADDRESSES_MAX = 50_000
+/** The longest that a server waits for its tabs before it ends, and how often it looks whether all have gone. */
+export const DRAIN_SECONDS = 10
+export const DRAIN_SECONDS_MAX = 3_600
+export const DRAIN_LOOK_MS = 50
 /** A look at whether this server is ready is good for so long. */
 export const READY_LOOK_MS = 1_000
 /** Of the log: lines that nobody reads yet, in bytes; the newest are dropped. One word, one name, and places of one error. */
@@ -103,6 +107,8 @@ export interface Config {
   /** What the operator shows to read figures and to rule; null: nobody may. */
   readonly operatorToken: string | null
   readonly rates: AddressRates
+  /** How long a server that is told to end waits for those who are there. */
+  readonly drainMs: number
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -120,6 +126,11 @@ export function readConfig(environment: Environment = process.env): Result<Confi
   if (!ice.ok) return ice
   const proxiesText = environment['WEFT_PROXIES'] || '0'
   if (!/^[0-8]$/.test(proxiesText)) return fail('request-invalid', `WEFT_PROXIES is "${proxiesText}", not 0 to 8.`)
+  const drainText = environment['WEFT_DRAIN_SECONDS'] || String(DRAIN_SECONDS)
+  const drainSeconds = Number(drainText)
+  if (!/^\d{1,4}$/.test(drainText) || drainSeconds > DRAIN_SECONDS_MAX) {
+    return fail('request-invalid', `WEFT_DRAIN_SECONDS is "${drainText}", not 0 to ${DRAIN_SECONDS_MAX}.`)
+  }
   const operatorToken = environment['WEFT_OPERATOR_TOKEN'] || null
   if (operatorToken !== null && !OPERATOR_TOKEN.test(operatorToken)) {
     // It is a secret, if a bad one: it is not said again.
@@ -133,6 +144,7 @@ export function readConfig(environment: Environment = process.env): Result<Confi
     proxies: Number(proxiesText),
     operatorToken,
     rates: RATES,
+    drainMs: drainSeconds * 1_000,
     port,
     host: null,
     dataDir,

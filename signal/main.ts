@@ -1,11 +1,12 @@
 /**
  * The server's composition root: `npm start`, and `npm run dev` with `--dev`. Reads the settings, starts the server, says
- * where it is and what it fetches, and ends cleanly on SIGINT and SIGTERM.
+ * where it is and what it fetches, and ends cleanly when it is told to.
  */
 import { explain } from '../web/wire/codes.ts'
 import { FailureError, type Result } from '../web/wire/result.ts'
 import { readConfig, readLogSettings } from './config.ts'
-import { faultOf, openLog } from './log/log.ts'
+import { endOnSignals } from './end-on-signals.ts'
+import { openLog } from './log/log.ts'
 import { mirrorLog, mirrorSentences } from './log/mirror-news.ts'
 import { errorCode } from './models/disk.ts'
 import { type ServerParts, startServer } from './server.ts'
@@ -37,23 +38,7 @@ async function main(): Promise<void> {
   })
   if (isPlain) say(`Weft is at ${server.url}${dev ? ' (dev)' : ''}`)
   log.write('server-started', { port: Number(new URL(server.url).port), dev })
-  let closing = false
-  const end = () => {
-    // A second signal means now.
-    if (closing) process.exit(1)
-    closing = true
-    server
-      .close()
-      .then(() => log.write('server-stopped', {}))
-      .catch((error: unknown) => {
-        log.write('server-failed', { during: 'close', ...faultOf(error) })
-        process.exitCode = 1
-      })
-      .finally(() => log.close())
-      .catch(() => {})
-  }
-  process.on('SIGINT', end)
-  process.on('SIGTERM', end)
+  endOnSignals(server, log)
 }
 
 await main()

@@ -11,6 +11,7 @@ import { FileAccountStore } from './accounts/file-store.ts'
 import { appFiles } from './app-files.ts'
 import { type AddressRates, type Config, RATE_ADDRESSES_MAX, READY_LOOK_MS } from './config.ts'
 import { Credits } from './credits/credits.ts'
+import { Drain } from './drain.ts'
 import { type AppHandler, createHandler } from './http.ts'
 import { type LedgerDatabase, openLedger } from './ledger/database.ts'
 import type { LedgerPlace } from './ledger/place.ts'
@@ -32,6 +33,8 @@ export interface RunningServer {
   readonly url: string
   readonly mirror: Mirror
   readonly hub: Hub
+  /** Takes no new work, tells the tabs, waits `drainMs` at most for them to go, and closes. Idempotent. */
+  drain(): Promise<void>
   /** The only exit; idempotent. Ends open answers and the background add. */
   close(): Promise<void>
 }
@@ -74,7 +77,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   })
   const page = { allowSoftwareAdapter: config.allowSoftwareAdapter }
   const looks = lookedAt(() => isOpen(config, credits))
-  const unready = async () => ((await looks()) ? null : 'ledger-away')
+  const unready = async () => (drain.began ? 'server-draining' : (await looks()) ? null : 'ledger-away')
   const { operatorToken, proxies } = config
   const ratesOf = (place: keyof AddressRates) => new Rates(config.rates[place], RATE_ADDRESSES_MAX, Date.now)
   server.on(
@@ -94,6 +97,21 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     watch,
     connects: ratesOf('connect'),
   })
+  let answering = 0
+  server.on('request', (_, response) => {
+    answering += 1
+    response.once('close', () => {
+      answering -= 1
+    })
+  })
+  const drain = new Drain({
+    begin: (waitMs) => {
+      watch.log.write('server-draining', { waitMs, sockets: hub.sockets })
+      hub.drain(waitMs)
+    },
+    busy: () => hub.sockets + answering,
+    nowMs: Date.now,
+  })
   const port = await listen(server, config)
   if (config.addDefault) mirror.addDefaultWhenEmpty()
   let closing: Promise<void> | null = null
@@ -101,14 +119,19 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     await Promise.all([hub.close(), mirror.close(), app.close(), stop(server)])
     await credits.close()
   }
+  const end = () => {
+    closing ??= close()
+    return closing
+  }
   return {
     url: `http://localhost:${port}`,
     mirror,
     hub,
-    close() {
-      closing ??= close()
-      return closing
+    async drain() {
+      await drain.over(config.drainMs)
+      await end()
     },
+    close: end,
   }
 }
 

@@ -52,6 +52,8 @@ export class Credits {
   readonly #parts: CreditsParts
   readonly #policy: CreditPolicy
   readonly #grants: Grants
+  /** What was begun of the wishes of tabs. */
+  readonly #running = new Set<Promise<unknown>>()
   #opened: Promise<Opened> | null = null
   #sweeping: ReturnType<typeof setInterval> | null = null
   #swept: Promise<unknown> = Promise.resolve()
@@ -160,6 +162,7 @@ export class Credits {
   async close(): Promise<void> {
     if (this.#sweeping) clearInterval(this.#sweeping)
     await this.#swept.catch(() => {})
+    await Promise.all(this.#running)
     const opened = await this.#opened?.catch(() => null)
     await opened?.database.close()
   }
@@ -184,8 +187,14 @@ export class Credits {
     }
   }
 
+  #tried<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
+    const tried = this.#caught(work)
+    this.#running.add(tried)
+    return tried.finally(() => this.#running.delete(tried))
+  }
+
   /** A database that cannot be reached now takes nobody's work away. */
-  async #tried<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
+  async #caught<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
     try {
       return await work()
     } catch (error) {

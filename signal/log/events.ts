@@ -20,6 +20,7 @@ const FAULT = { error: 'word', code: 'word', at: 'places' } as const
 
 export const LOG_EVENTS = {
   'server-started': { level: 'info', fields: { port: 'number', dev: 'flag' } },
+  'server-draining': { level: 'info', fields: { waitMs: 'number', sockets: 'number' } },
   'server-stopped': { level: 'info', fields: {} },
   'server-failed': { level: 'error', fields: { during: 'word', ...FAULT } },
   'http': { level: 'info', fields: { request: 'word', method: 'word', route: 'word', status: 'number', ms: 'number' } },

@@ -45,6 +45,9 @@ import { Tab, type TabSocket } from './tab.ts'
 import type { TicketMint } from './tickets.ts'
 import { verifyText } from './verify.ts'
 
+/** Not from a server that is about to stop: whoever asks finds another, or the next one. */
+const NEW_WORK: ReadonlySet<keyof TabSays> = new Set(['plan', 'assign', 'job'] as const)
+
 /** What a proven tab says, and what each is answered with. */
 type Asked = Exclude<keyof TabSays, 'prove'>
 type AnswerOf<Event extends Asked> = Parameters<TabSays[Event]>[1] extends Reply<infer T> ? T : never
@@ -80,6 +83,7 @@ export class Hub {
   readonly #planner: Planner
   readonly #jobs: JobDesk
   readonly #census: CensusDesk
+  #draining = false
   readonly #sweeping: ReturnType<typeof setInterval>
   readonly #rotating: ReturnType<typeof setInterval>
 
@@ -112,7 +116,7 @@ export class Hub {
     parts.watch.metrics.watchPresences(() => ({
       peers: this.roster.size,
       connected: this.#sockets.size,
-      sockets: this.#io.of('/').sockets.size,
+      sockets: this.sockets,
       rooms: this.#rooms.size,
       jobs: this.#jobs.counts(),
     }))
@@ -137,6 +141,17 @@ export class Hub {
     return gone
   }
 
+  /** Open ones, also of tabs that have proven nothing yet. */
+  get sockets(): number {
+    return this.#io.of('/').sockets.size
+  }
+
+  /** No new work and no new tab from now on. What was planned may still be linked, and paid. */
+  drain(closesInMs: number): void {
+    this.#draining = true
+    this.#io.emit('draining', { closesInMs })
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#sweeping)
     this.#rooms.close()
@@ -154,6 +169,7 @@ export class Hub {
   /** A tab that is not let in comes again, later each time. */
   #lets(request: IncomingMessage): boolean {
     const { connects, proxies, watch } = this.#parts
+    if (this.#draining) return false
     if (connects.take(networkOf(remoteOf(request, proxies)))) return true
     watch.metrics.limited('connect')
     return false
@@ -205,6 +221,7 @@ export class Hub {
       return
     }
     if (tab.peer === null) say(fail('not-proven', ''))
+    else if (this.#draining && NEW_WORK.has(event)) say(fail('signal-away', 'It is about to stop.'))
     else
       this.#answer(event, tab.peer, value, tab, say).catch((error: unknown) => {
         watch.log.write('event-failed', { request, said: event, ...faultOf(error) })

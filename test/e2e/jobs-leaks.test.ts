@@ -95,6 +95,7 @@ beforeAll(async () => {
     proxies: 0,
     operatorToken: null,
     rates: RATES,
+    drainMs: 0,
   })
   proxy = await recordBefore(port)
   browser = await launchChromium()

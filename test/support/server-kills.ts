@@ -62,6 +62,7 @@ export async function expectNothingLostByKills(kills: number): Promise<void> {
     proxies: 0,
     operatorToken: null,
     rates: RATES,
+    drainMs: 0,
   })
   let market: CreditMarket | null = null
   try {

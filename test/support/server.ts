@@ -67,6 +67,7 @@ export async function startTestServer(settings: Partial<Config> = {}, parts: Ser
     proxies: 0,
     operatorToken: null,
     rates: RATES,
+    drainMs: 0,
     ...settings,
   }
   const server = await startServer(config, parts)

@@ -83,6 +83,8 @@ export class SignalClient {
   #holding: Holding | null = null
   #looking: boolean | RoomId = false
   #here = false
+  /** The server is about to stop: it is asked for nothing new. */
+  #draining = false
   #gaveUp = false
   /** Who waits until it is proven. */
   #waiting: ((here: boolean) => void)[] = []
@@ -121,6 +123,9 @@ export class SignalClient {
       const word = parseJobWord(value)
       if (word.ok) parts.onJob?.(word.value)
     })
+    this.#socket.on('draining', () => {
+      this.#draining = true
+    })
     this.#socket.on('disconnect', (reason) => this.#away(fail('signal-away', reason), false))
     this.#socket.on('connect_error', ({ message }) => this.#away(fail('signal-away', message), false))
     parts.onState({ state: 'connecting' })
@@ -158,12 +163,12 @@ export class SignalClient {
 
   /** Refusals: `no-holder`, `no-capacity`, `unreachable`, `filter-empty`, `signal-away`, and what the server refuses. */
   async plan(wish: PlanWish): Promise<Result<Plan>> {
-    const answer = await this.#answer((socket) => socket.emitWithAck('plan', wish))
+    const answer = await this.#askNew((socket) => socket.emitWithAck('plan', wish))
     return answer.ok ? parsePlan(answer.value) : answer
   }
 
   async assign(wish: AssignWish): Promise<Result<Assigned>> {
-    const answer = await this.#answer((socket) => socket.emitWithAck('assign', wish))
+    const answer = await this.#askNew((socket) => socket.emitWithAck('assign', wish))
     return answer.ok ? parseAssigned(answer.value) : answer
   }
 
@@ -173,7 +178,7 @@ export class SignalClient {
    * refuses.
    */
   async job(wish: JobWish): Promise<Result<JobWord>> {
-    const answer = await this.#answer((socket) => socket.emitWithAck('job', wish))
+    const answer = await this.#askNew((socket) => socket.emitWithAck('job', wish))
     return answer.ok ? parseJobWord(answer.value) : answer
   }
 
@@ -239,6 +244,7 @@ export class SignalClient {
     this.#ticketKeys = welcome.value.ticketKeys
     this.#iceServers = welcome.value.iceServers
     this.#rest()
+    this.#draining = false
     this.#become(true)
     onState({ state: 'here' })
     this.#beating = (this.#parts.every ?? everyOfPage)(
@@ -257,6 +263,11 @@ export class SignalClient {
     if (!holding || !this.#beating) return
     const presence = { ...holding, ...(this.#parts.about?.() ?? { relayOnly: false, near: [] }) }
     await this.#answer((socket) => socket.emitWithAck('presence', presence))
+  }
+
+  /** New work. */
+  async #askNew(ask: (socket: PatientSocket) => Promise<unknown>): Promise<Result<unknown>> {
+    return this.#draining ? fail('signal-away', 'It is about to stop.') : this.#answer(ask)
   }
 
   /** What the server answers to an event. Refusals: `signal-away`, and its own. */

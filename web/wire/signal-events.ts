@@ -110,6 +110,11 @@ export interface Relayed {
   readonly sealed: Sealed
 }
 
+/** What this says is for who looks: a tab goes by that it was said at all. */
+export interface Draining {
+  readonly closesInMs: number
+}
+
 export type Reply<T> = (result: Result<T>) => void
 
 /** Names of events and what they carry, as Socket.IO types them. What arrives is parsed before it is believed. */
@@ -138,6 +143,8 @@ export interface ServerSays {
   relayed: (relayed: Relayed) => void
   /** They were rotated. */
   ticketKeys: (keys: readonly TicketKey[]) => void
+  /** It is about to stop and takes no new work. */
+  draining: (word: Draining) => void
   /** Every `CENSUS_MS`, to tabs that look. */
   census: (census: Census) => void
   room: (word: RoomWord) => void
