@@ -70,6 +70,10 @@ export const RATE_ADDRESSES_MAX = 50_000
 export const DRAIN_SECONDS = 10
 export const DRAIN_SECONDS_MAX = 3_600
 export const DRAIN_LOOK_MS = 50
+/** Of what was done as the operator: lines that can be read over HTTP, lines of one answer, and a line's subject. */
+export const AUDIT_KEPT_MAX = 10_000
+export const AUDIT_PAGE_MAX = 200
+export const AUDIT_SUBJECT_CHARACTERS_MAX = 200
 /** A look at whether this server is ready is good for so long. */
 export const READY_LOOK_MS = 1_000
 /** Of the log: lines that nobody reads yet, in bytes; the newest are dropped. One word, one name, and places of one error. */

@@ -4,12 +4,22 @@
  */
 import { isModelFilePath, isModelPath } from './models/routes.ts'
 
-export type HttpRoute = 'health' | 'ready' | 'metrics' | 'config' | 'models' | 'model-file' | 'app' | 'none'
+export type HttpRoute =
+  | 'health'
+  | 'ready'
+  | 'metrics'
+  | 'config'
+  | 'operator'
+  | 'models'
+  | 'model-file'
+  | 'app'
+  | 'none'
 
 const EXACT: Readonly<Record<string, HttpRoute>> = {
   '/healthz': 'health',
   '/readyz': 'ready',
   '/metrics': 'metrics',
+  '/operator/audit': 'operator',
   '/config.json': 'config',
 }
 
@@ -35,6 +45,7 @@ export const HTTP_REFUSALS = {
   'server-error': [500, 'The server failed at this request.'],
   'server-draining': [503, 'This server is about to stop.'],
   'ledger-away': [503, 'The ledger cannot be reached.'],
+  'not-kept': [503, 'It could not be written down, so it was not done.'],
   'operator-only': [401, "This is for the operator of this server, by its operator's token."],
   'nothing-here': [404, 'There is nothing at this address.'],
   'too-many-requests': [429, 'Too many requests came from this address. Wait a moment.'],

@@ -13,7 +13,8 @@ import { HTTP_REFUSALS, type HttpRefusal, type HttpRoute, methodOf, routeOf } fr
 import { faultOf } from './log/log.ts'
 import type { Mirror } from './models/mirror.ts'
 import { isModelFilePath, isModelPath, sendJson, serveModels } from './models/routes.ts'
-import { serveMetrics } from './operator/routes.ts'
+import type { Audit } from './operator/audit.ts'
+import { serveAudit, serveMetrics } from './operator/routes.ts'
 import type { Rates } from './rates.ts'
 import { remoteOf } from './sockets/address-of.ts'
 import type { Watch } from './watch.ts'
@@ -31,6 +32,7 @@ export interface HttpParts {
   /** Why no traffic should come here now; null where it may. */
   readonly unready: () => Promise<'server-draining' | 'ledger-away' | null>
   readonly operatorToken: string | null
+  readonly audit: Audit
   /** By address. */
   readonly rates: Rates
   /** As `Config`. */
@@ -86,7 +88,7 @@ function observe(
 }
 
 async function route(
-  { mirror, page, app, unready, operatorToken: token, watch }: HttpParts,
+  { mirror, page, app, unready, operatorToken: token, watch, audit }: HttpParts,
   name: string,
   pathname: string,
   request: IncomingMessage,
@@ -97,7 +99,12 @@ async function route(
     const refusal = await unready()
     return refusal === null ? sendJson(response, 200, { ok: true }, 'no-store') : refuse(response, refusal)
   }
-  if (pathname === '/metrics') return serveMetrics({ token, watch, refuse }, name, request, response)
+  const [operator, ask] = [
+    { token, watch, audit, refuse },
+    { name, request, response },
+  ]
+  if (pathname === '/metrics') return serveMetrics(operator, ask)
+  if (pathname === '/operator/audit') return serveAudit(operator, ask)
   if (pathname === '/config.json') return sendJson(response, 200, page, 'no-store')
   if (isModelPath(pathname)) return serveModels(mirror, pathname, request, response)
   app(request, response, () => refuse(response, 'nothing-here'))

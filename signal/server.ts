@@ -21,6 +21,7 @@ import { type Catalogue, readCatalogue } from './models/catalogue.ts'
 import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
 import { SOURCE_TOOLS, type SourceTools } from './models/tools.ts'
+import { Audit } from './operator/audit.ts'
 import { Rates } from './rates.ts'
 import { Accounts } from './sockets/accounts.ts'
 import { Hub } from './sockets/hub.ts'
@@ -76,13 +77,24 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     watch,
   })
   const page = { allowSoftwareAdapter: config.allowSoftwareAdapter }
+  const audit = await Audit.open(config.dataDir, Date.now)
   const looks = lookedAt(() => isOpen(config, credits))
   const unready = async () => (drain.began ? 'server-draining' : (await looks()) ? null : 'ledger-away')
   const { operatorToken, proxies } = config
   const ratesOf = (place: keyof AddressRates) => new Rates(config.rates[place], RATE_ADDRESSES_MAX, Date.now)
   server.on(
     'request',
-    createHandler({ mirror, page, app: app.handler, watch, unready, operatorToken, rates: ratesOf('http'), proxies }),
+    createHandler({
+      mirror,
+      page,
+      app: app.handler,
+      watch,
+      audit,
+      unready,
+      operatorToken,
+      rates: ratesOf('http'),
+      proxies,
+    }),
   )
   // What waits in it for its time; in memory nothing can.
   if (config.ledger.kind !== 'memory') await credits.open()
@@ -97,6 +109,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     watch,
     connects: ratesOf('connect'),
   })
+  if (audit.damagedAt !== null) watch.log.write('audit-damaged', { line: audit.damagedAt })
   let answering = 0
   server.on('request', (_, response) => {
     answering += 1
@@ -106,6 +119,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   })
   const drain = new Drain({
     begin: (waitMs) => {
+      void audit.record('server-draining')
       watch.log.write('server-draining', { waitMs, sockets: hub.sockets })
       hub.drain(waitMs)
     },
@@ -113,11 +127,12 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     nowMs: Date.now,
   })
   const port = await listen(server, config)
+  await audit.record('server-started')
   if (config.addDefault) mirror.addDefaultWhenEmpty()
   let closing: Promise<void> | null = null
   const close = async () => {
     await Promise.all([hub.close(), mirror.close(), app.close(), stop(server)])
-    await credits.close()
+    await Promise.all([credits.close(), audit.close()])
   }
   const end = () => {
     closing ??= close()

@@ -87,7 +87,7 @@ registerRoute(
 setCatchHandler(async () => Response.error())
 
 /** What is said of the server itself is never the page, as it was kept. */
-const SERVER_ONLY = new Set(['/healthz', '/readyz', '/metrics'])
+const SERVER_ONLY = new Set(['/healthz', '/readyz', '/metrics', '/operator/audit'])
 
 function isPlace(pathname: string): boolean {
   return !pathname.startsWith('/models/') && !SERVER_ONLY.has(pathname) && !/\.[^/]+$/.test(pathname)

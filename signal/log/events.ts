@@ -25,6 +25,7 @@ export const LOG_EVENTS = {
   'server-failed': { level: 'error', fields: { during: 'word', ...FAULT } },
   'http': { level: 'info', fields: { request: 'word', method: 'word', route: 'word', status: 'number', ms: 'number' } },
   'http-failed': { level: 'error', fields: { request: 'word', ...FAULT } },
+  'audit-damaged': { level: 'error', fields: { line: 'number' } },
   'operator-refused': { level: 'warn', fields: { request: 'word' } },
   'socket-opened': { level: 'debug', fields: { socket: 'word' } },
   'socket-proven': { level: 'debug', fields: { socket: 'word' } },
