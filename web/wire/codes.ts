@@ -251,6 +251,8 @@ export const CODES = {
   'queue-full': ['Too many requests are waiting for the engine.', 'Wait for one to end, then send again.'],
   'not-loaded': ['No model is loaded.', 'Pick a model first.'],
   'request-invalid': ['The request is malformed.', 'Check its fields.'],
+  'schema-invalid': ['The schema is not supported.', 'Change it at the path.'],
+  'schema-unmet': ['The answer does not fit the schema.', 'Ask again.'],
 } as const satisfies Record<string, readonly [says: string, next: string]>
 
 export type Code = keyof typeof CODES

@@ -63,7 +63,7 @@ export function signedBytes(purpose: Purpose, fields: readonly string[]): Uint8A
 }
 
 /** As `TextEncoder` does it, which a pure file has not: a lone surrogate becomes U+FFFD. */
-function utf8(text: string): Uint8Array {
+export function utf8(text: string): Uint8Array {
   const bytes: number[] = []
   for (const character of text) {
     const point = character.codePointAt(0) ?? 0

@@ -103,6 +103,20 @@ export const EMBEDDING_TEXTS_MAX = 2_048
 export const OUTPUT_TOKENS_DEFAULT = 1_024
 /** An answer longer than this is a mistake of the caller; the context ends it earlier in practice. */
 export const OUTPUT_TOKENS_MAX = 131_072
+/** A JSON schema that an answer is held to: its text, how deep it is, schemas in it, names or options of one, items. */
+export const SCHEMA_CHARACTERS_MAX = 16 * KIB
+export const SCHEMA_DEPTH_MAX = 16
+export const SCHEMA_NODES_MAX = 1_000
+export const SCHEMA_BRANCHES_MAX = 256
+export const SCHEMA_ITEMS_MAX = 256
+/** Its grammar: nodes of the graph, calls open at once, ways followed at once, states and masks kept. */
+export const GRAMMAR_NODES_MAX = 65_536
+export const GRAMMAR_DEPTH_MAX = 64
+export const GRAMMAR_WAYS_MAX = 64
+export const GRAMMAR_STATES_MAX = 10_000
+export const GRAMMAR_MASKS_MAX = 128
+/** An engine that no grammar holds is asked so often at most. */
+export const SCHEMA_TRIES_MAX = 3
 /** Conversations that a browser keeps, and that one file may bring. */
 export const CONVERSATIONS_MAX = 10_000
 /** Messages of one conversation, all branches together. */
