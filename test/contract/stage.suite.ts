@@ -15,6 +15,13 @@ const COUNT = 6
 
 const codeOf = (result: Result<unknown>) => (result.ok ? 'ok' : result.code)
 
+/** One bit a token. */
+function maskOf(ids: readonly number[], vocabulary: number): Uint32Array {
+  const mask = new Uint32Array(Math.ceil(vocabulary / 32))
+  for (const id of ids) mask[id >>> 5] = (mask[id >>> 5] ?? 0) | (1 << (id & 31))
+  return mask
+}
+
 /** Frames of one session on a first stage, one method per kind. */
 class Driver {
   position = 0
@@ -109,6 +116,33 @@ export function stageContract(name: string, load: LoadStage): void {
       await stage.close(many[0]?.session ?? 0)
       must(await late.open(GREEDY, 8))
       for (const driver of [...many, late]) await stage.close(driver.session)
+    })
+
+    test('a mask leaves only what it lets pass, and binds no later frame', async () => {
+      const { vocabulary } = stage.facts
+      for (const sampler of [GREEDY, SEEDED, { ...SEEDED, temperature: 100, repetitionPenalty: 10 }]) {
+        const driver = drive()
+        must(await driver.open(sampler))
+        for (const allowed of [[7], [40, vocabulary - 1], [0, 31, 32, 63]]) {
+          const again = { ...driver.frame(LLAMA.prompt), position: driver.position }
+          const mask = maskOf(allowed, vocabulary)
+          const drawn = await driver.token({ ...again, mask })
+          expect(allowed).toContain(drawn)
+          driver.epoch += 1
+          driver.position = 0
+          must(await stage.truncate(driver.session, driver.epoch, 0))
+        }
+        const all = maskOf(
+          Array.from({ length: vocabulary }, (_, id) => id),
+          vocabulary,
+        )
+        const free = await driver.token(driver.frame(LLAMA.prompt))
+        driver.epoch += 1
+        driver.position = 0
+        must(await stage.truncate(driver.session, driver.epoch, 0))
+        expect(await driver.token(driver.frame(LLAMA.prompt, { mask: all }))).toBe(free)
+        await stage.close(driver.session)
+      }
     })
 
     test('a refused frame changes nothing: each code, before every token', async () => {

@@ -108,10 +108,11 @@ describe('the key of an answer', () => {
       resultKeyText('m', 'cpu', request),
       with_({ maxTokens: 8 }),
       with_({ stop: ['.'] }),
+      with_({ schema: '{"type":"null"}' }),
       with_({ messages: [{ role: 'system', content: 'Why?' }] }),
       with_({ sampling: { ...request.sampling, repetitionPenalty: 1.1 } }),
     ]
-    expect(new Set([key, ...others]).size).toBe(7)
+    expect(new Set([key, ...others]).size).toBe(8)
   })
 
   it('is for answers without chance that begin at their beginning', () => {

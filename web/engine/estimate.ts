@@ -64,7 +64,8 @@ export function estimateGpu(tensors: readonly TensorEntry[], layers: number, ran
     if (rows === undefined) weightBytes += columns * 4
     else weightBytes += packedBytes(pairedLayout(tensor.name, shape, byName), columns, rows)
   }
-  const logits = range.last === layers ? size('token_embd.weight', 1) * 4 : 0
+  const vocabulary = size('token_embd.weight', 1)
+  const logits = range.last === layers ? vocabulary * 4 + Math.ceil(vocabulary / 32) * 4 : 0
   const perRow = 2 * width + (qRows + 2 * kvRows) + qRows + ffn
   return ok({
     weightBytes,

@@ -59,6 +59,10 @@ function checkInput(frame: Frame, facts: StageFacts, state: SessionState): strin
   const first = facts.range.first === 0
   const tail = facts.range.last === facts.layers
   if (frame.sample && !tail) return 'only a tail stage samples'
+  if (frame.mask) {
+    if (!frame.sample) return 'a mask is for a token that is sampled'
+    if (frame.mask.length !== Math.ceil(facts.vocabulary / 32)) return `a mask has ${frame.mask.length} words`
+  }
   if (input.kind === 'hidden') {
     if (first) return 'a first stage takes token ids'
     if (input.rows.length !== count * facts.width) return `hidden rows hold ${input.rows.length} values`

@@ -5,7 +5,7 @@
  */
 
 import { noiseTable } from '../rules/noise.ts'
-import { sample } from '../tokens/sampler.ts'
+import { applyMask, sample } from '../tokens/sampler.ts'
 import { fromHalf, toHalf } from '../weights/half.ts'
 import type { ByteSource } from '../weights/source.ts'
 import { REPETITION_WINDOW } from '../wire/limits.ts'
@@ -182,7 +182,7 @@ export class StageCpu implements StageEngine {
     session.sampled = frame.sample
     if (!this.head) return ok({ kind: 'hidden', rows })
     if (!frame.sample) return ok({ kind: 'none' })
-    const id = this.sampleRow(rows.subarray((frame.count - 1) * width), session)
+    const id = this.sampleRow(rows.subarray((frame.count - 1) * width), session, frame.mask)
     session.tokens[session.held] = id
     return ok({ kind: 'token', id })
   }
@@ -265,11 +265,12 @@ export class StageCpu implements StageEngine {
     return out
   }
 
-  private sampleRow(hidden: Float32Array, session: Session): number {
+  private sampleRow(hidden: Float32Array, session: Session, mask: Uint32Array | undefined): number {
     assert(this.head && this.finalNorm, 'a tail has its head and norm')
     const { vocabulary, normEpsilon } = this.plan.shape
     const logits = multiply(this.head, normalise(hidden, this.finalNorm, normEpsilon), vocabulary)
     this.lastLogits = logits.slice()
+    if (mask) applyMask(logits, mask)
     const window = session.tokens.subarray(Math.max(0, session.held - REPETITION_WINDOW), session.held)
     return sample(logits, session.sampler, session.held, window, this.noise)
   }

@@ -153,6 +153,7 @@ export class StageGpu implements StageEngine {
     queue.writeBuffer(shared.frame, 0, new Uint32Array([frame.position, frame.count, 0, 0]))
     const ids = frame.input.kind === 'tokens' ? frame.input.ids : frame.ids
     if (ids) queue.writeBuffer(session.buffers.tokens, frame.position * 4, ids.slice())
+    if (frame.mask && shared.allowed) queue.writeBuffer(shared.allowed, 0, frame.mask.slice())
     if (frame.input.kind === 'hidden') queue.writeBuffer(shared.hidden, 0, frame.input.rows.slice())
   }
 
@@ -161,10 +162,11 @@ export class StageGpu implements StageEngine {
     const { gpu, shared, buffers } = this.resident
     const { plan } = this.options
     const layerSteps = frame.mode === 'decode' ? session.steps.decode : session.steps.prefill
-    const sampleSteps = frame.sample ? session.steps.sample : []
+    const { embed, head, mask, draw } = session.steps
+    const sampleSteps = frame.sample ? [...head, ...(frame.mask ? mask : []), ...draw] : []
     const encoder = gpu.device.createCommandEncoder({ label: `frame ${frame.position}` })
     const pass = encoder.beginComputePass()
-    for (const steps of [session.steps.embed, layerSteps, sampleSteps]) {
+    for (const steps of [embed, layerSteps, sampleSteps]) {
       encodeSteps(pass, steps, frame.count)
       this.counts.dispatches += steps.length
     }

@@ -55,6 +55,8 @@ export interface Frame {
   readonly input: FrameInput
   /** Tail only: sample a token after the last row. */
   readonly sample: boolean
+  /** With `sample`: one bit a token of the vocabulary; only tokens whose bit is set are drawn. At least one is. */
+  readonly mask?: Uint32Array
   /**
    * Tokens of the window before `position` are known to a tail from earlier frames only where it is also first. A tail
    * that receives hidden rows needs the ids of these rows for the repetition penalty.

@@ -3,6 +3,7 @@
  * are copied or transferred, never shared. One model at a time.
  */
 
+import type { Constraint } from '../rules/token-masks.ts'
 import type { VocabularyBytes } from '../tokens/codec.ts'
 import type { ModelWorkerApi, OnProgress } from '../weights/model-load.ts'
 import type { ModelSpec } from '../weights/open-model.ts'
@@ -10,7 +11,7 @@ import type { ChatMessage } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import type { Failure, Result } from '../wire/result.ts'
 import type { GpuSpeed } from './gpu/self-test.ts'
-import type { LayerRange, StageEngine, StageFacts } from './stage.ts'
+import type { Frame, FrameOutput, LayerRange, StageEngine, StageFacts } from './stage.ts'
 
 export interface WorkerProbe {
   readonly adapter: string
@@ -47,7 +48,9 @@ export interface WorkerHead {
 
 export interface EngineWorkerApi
   extends ModelWorkerApi<WorkerModel>,
-    Pick<StageEngine, 'open' | 'run' | 'truncate' | 'close'> {
+    Pick<StageEngine, 'open' | 'truncate' | 'close'> {
+  /** With `constraint` the frame samples, and draws only what may come next. Refusals: those of `TokenMasks.mask` too. */
+  run(frame: Frame, constraint?: Constraint): Promise<Result<FrameOutput>>
   /**
    * As `load`, of these layers only: nothing else of the file is fetched. `numericClass`: to compute in, where this GPU can;
    * null for the fastest.

@@ -3,6 +3,7 @@
  * them by `worker-api.ts`. No decode loop and no rule lives here.
  */
 import * as Comlink from 'comlink'
+import { type Constraint, TokenMasks } from '../rules/token-masks.ts'
 import { encodeBegun, encodeRaw, type TokenCodec } from '../tokens/codec.ts'
 import { createCodec } from '../tokens/create-codec.ts'
 import { inspectModel } from '../weights/inspect-model.ts'
@@ -30,6 +31,7 @@ interface Loaded {
   readonly codec: TokenCodec
   /** Null where only the words of the model are here. */
   readonly stage: StageGpu | null
+  readonly masks: TokenMasks | null
 }
 
 /** Of a model that other peers have the rest of. */
@@ -104,7 +106,7 @@ class EngineWorker implements EngineWorkerApi {
       if (!planned.ok) return planned
       const codec = createCodec(opened.directory.metadata)
       if (!codec.ok) return codec
-      this.loaded = { opened, codec: codec.value, stage: null }
+      this.loaded = { opened, codec: codec.value, stage: null, masks: null }
       const { layers, contextLength } = planned.value.shape
       const { vocabulary } = codec.value
       const { id, manifest } = opened
@@ -137,7 +139,8 @@ class EngineWorker implements EngineWorkerApi {
       await stage.value.dispose()
       return fail('aborted', '')
     }
-    this.loaded = { opened, codec: codec.value, stage: stage.value }
+    const masks = new TokenMasks(codec.value.vocabulary, stage.value.facts.vocabulary)
+    this.loaded = { opened, codec: codec.value, stage: stage.value, masks }
     return ok({
       id,
       name: manifest.name,
@@ -207,9 +210,12 @@ class EngineWorker implements EngineWorkerApi {
     return this.loaded?.stage?.open(request) ?? NOT_LOADED
   }
 
-  async run(frame: Frame): Promise<Result<FrameOutput>> {
+  async run(frame: Frame, constraint?: Constraint): Promise<Result<FrameOutput>> {
     const beganMs = performance.now()
-    const output = await (this.loaded?.stage?.run(frame) ?? NOT_LOADED)
+    const mask = constraint ? (this.loaded?.masks?.mask(constraint) ?? NOT_LOADED) : null
+    if (mask && !mask.ok) return mask
+    const held = mask ? { ...frame, mask: mask.value } : frame
+    const output = await (this.loaded?.stage?.run(held) ?? NOT_LOADED)
     this.times.push(performance.now() - beganMs)
     if (this.times.length > FRAME_TIMES_KEPT_MAX) this.times.shift()
     return output.ok && output.value.kind === 'hidden' ? Comlink.transfer(output, [output.value.rows.buffer]) : output

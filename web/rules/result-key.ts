@@ -12,7 +12,7 @@ export function keepable({ sampling, resume }: ChatRequest): boolean {
 
 /** The same text for the same question to the same model on the same kind of engine, and for no other. */
 export function resultKeyText(modelId: string, engine: EngineName, request: ChatRequest): string {
-  const { messages, sampling, maxTokens, stop } = request
+  const { messages, sampling, maxTokens, stop, schema } = request
   const { topK, topP, minP, repetitionPenalty } = sampling
   const said = messages.map(({ role, content }) => [role, content])
   return JSON.stringify([
@@ -23,6 +23,7 @@ export function resultKeyText(modelId: string, engine: EngineName, request: Chat
     [topK, topP, minP, repetitionPenalty],
     maxTokens,
     stop,
+    ...(schema === undefined ? [] : [schema]),
   ])
 }
 

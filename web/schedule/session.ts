@@ -7,6 +7,7 @@
 
 import type { Frame, FrameInput, FrameOutput, SamplerSpec } from '../engine/stage.ts'
 import { coversFromZero, cutSchedule, replayPlan } from '../rules/replay.ts'
+import type { Constraint } from '../rules/token-masks.ts'
 import type { Code } from '../wire/codes.ts'
 import type { ScheduledFrame } from '../wire/frame-schedule.ts'
 import {
@@ -34,6 +35,8 @@ export interface GenerateRequest {
   readonly sampler: SamplerSpec
   readonly maxTokens: number
   readonly endTokens: ReadonlySet<number>
+  /** What the answer is held to, and its text before the first token. Nothing runs ahead then: each mask needs the last token. */
+  readonly heldTo?: Pick<Constraint, 'schema' | 'text'>
   /** An answer that goes on: its tokens so far, which do not come again, and how its prompt was computed. */
   readonly begun?: { readonly tokens: readonly number[]; readonly schedule: readonly ScheduledFrame[] }
 }
@@ -50,6 +53,7 @@ export class Session {
   private held: number[] = []
   private schedule: ScheduledFrame[] = []
   private chunkRows = PREFILL_ROWS_MIN
+  private constraint: (() => Constraint) | null = null
 
   constructor(id: number, hops: readonly Hop[], positions: number) {
     this.id = id
@@ -74,6 +78,11 @@ export class Session {
     if (committed.length >= request.maxTokens || prompt.length + committed.length >= this.positions) {
       return yield end('length')
     }
+    const most = Math.min(request.maxTokens, this.positions - prompt.length)
+    const { heldTo } = request
+    this.constraint = heldTo
+      ? () => ({ ...heldTo, tokens: [...committed], left: most - committed.length })
+      : null
     const refused = committed.length > 0 ? await this.takeOver(request, committed, signal) : null
     let failure = refused ?? (yield* this.attempt(request, committed, signal))
     for (let replays = 0; failure?.code === LOST && replays < REPLAYS_MAX; replays += 1) {
@@ -167,7 +176,7 @@ export class Session {
     pending: Promise<Result<FrameOutput>>[],
     signal: AbortSignal,
   ): AsyncGenerator<SessionEvent, Failure | null, undefined> {
-    const depth = this.hops.length === 1 ? TOKENS_IN_FLIGHT_MAX : 1
+    const depth = this.hops.length === 1 && !this.constraint ? TOKENS_IN_FLIGHT_MAX : 1
     let next = tokens.length
     if (pending.length === 0) {
       // Going on after a replay: the last committed token has not been fed yet.
@@ -297,7 +306,8 @@ export class Session {
         input: carried,
         sample: tail && sample,
       }
-      output = await hop.run(tail && index > 0 && ids ? { ...frame, ids } : frame)
+      const held = frame.sample ? this.constraint?.() : undefined
+      output = await hop.run(tail && index > 0 && ids ? { ...frame, ids } : frame, held)
       if (!output.ok || tail) return output
       if (output.value.kind !== 'hidden') return fail('frame-invalid', 'A stage in the middle sent no hidden states.')
       carried = output.value

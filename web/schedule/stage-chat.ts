@@ -108,7 +108,7 @@ export class StageChat implements EngineDoor {
   private hop(): Hop {
     return {
       open: (request) => this.gguf.door.call((api) => api.open(request)),
-      run: (frame) => this.gguf.door.call((api) => api.run(frame)),
+      run: (frame, constraint) => this.gguf.door.call((api) => api.run(frame, constraint)),
       truncate: (session, epoch, position, sampler) =>
         this.gguf.door.call((api) => api.truncate(session, epoch, position, sampler)),
       close: async (session) => {

@@ -45,6 +45,7 @@ export async function* talk(
     maxTokens: byText ? tokensLeft(request) : request.maxTokens,
     endTokens: new Set(vocabulary.endTokens),
     ...(begun ? { begun } : {}),
+    ...(request.schema === undefined ? {} : { heldTo: { schema: request.schema, text: byText ? begun.text : '' } }),
   }
   for await (const event of session.generate(generation, signal)) {
     if (event.kind === 'token') {

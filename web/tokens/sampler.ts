@@ -1,7 +1,8 @@
 /**
  * The sampler in plain numbers: the oracle of `sample.wgsl` and the sampler of `stage-cpu`. Order: repetition penalty,
  * temperature, top-k, top-p, min-p, then one draw as argmax(logit + Gumbel noise), which is an exact draw from the
- * softmax (Gumbel-max; Maddison et al., arXiv 1411.0030). Temperature 0 is the best token; ties go to the lowest id.
+ * softmax (Gumbel-max; Maddison et al., arXiv 1411.0030). Temperature 0 is the best token; ties go to the lowest id. A mask
+ * comes before all of it: what it leaves out has a logit that no other step can lift.
  */
 import { gumbel } from '../rules/noise.ts'
 
@@ -21,6 +22,15 @@ export function penalise(logits: Float32Array, penalty: number, window: Iterable
     const logit = logits[id]
     if (logit !== undefined) logits[id] = logit > 0 ? logit / penalty : logit * penalty
   }
+}
+
+/** As in `mask.wgsl`: far below every logit, and finite after penalty and temperature. */
+export const MASKED = -1e30
+
+/** Leaves out every token whose bit is not set, in place. */
+export function applyMask(logits: Float32Array, mask: Uint32Array): void {
+  for (let id = 0; id < logits.length; id += 1)
+    if ((((mask[id >>> 5] ?? 0) >>> (id & 31)) & 1) === 0) logits[id] = MASKED
 }
 
 /** Smallest scaled logit that is kept; ties at a border are all kept, as on the GPU. */

@@ -31,6 +31,11 @@ export interface ChatRequest {
   readonly messages: readonly ChatMessage[]
   /** The one message, of the user, is a text after which the model writes on: no template, special tokens in it are text. */
   readonly raw?: true
+  /**
+   * JSON text of a schema (`rules/json-schema.ts`). The stage engine draws only what fits it, where all layers are in one
+   * tab; others leave it aside, so that whoever asks looks at the answer.
+   */
+  readonly schema?: string
   readonly sampling: Sampling
   readonly maxTokens: number
   /** The answer ends before the first of these; it never shows one. */

@@ -19,6 +19,7 @@ import {
   OUTPUT_TOKENS_MAX,
   PREFILL_ROWS_MAX,
   PROMPT_CHARACTERS_MAX,
+  SCHEMA_CHARACTERS_MAX,
   STOP_STRING_CHARACTERS_MAX,
   STOP_STRINGS_MAX,
   VOCABULARY_MAX,
@@ -39,11 +40,12 @@ const reader = readerOf('frame-invalid')
 const { attempt, refuse, parseJson, record, list, words, orNull, number, whole, oneOf } = reader
 
 export function writeChatJob(request: ChatRequest): string {
-  const { messages, raw, sampling, maxTokens, stop, resume } = request
+  const { messages, raw, schema, sampling, maxTokens, stop, resume } = request
   const seed = sampling.seed.toString(16).padStart(16, '0')
   return JSON.stringify({
     messages: messages.map(({ role, content }) => ({ role, content })),
     ...(raw ? { raw } : {}),
+    ...(schema === undefined ? {} : { schema }),
     sampling: { ...sampling, seed },
     maxTokens,
     stop,
@@ -60,11 +62,13 @@ export function readChatJob(text: string): Result<ChatRequest> {
     limitSum(messages.map(({ content }) => content))
     const raw = orNull(fields, 'raw', (value) => value === true || refuse('`raw`', 'is not true'))
     if (raw && (messages.length !== 1 || messages[0]?.role !== 'user')) refuse('`messages`', 'is not one text')
+    const schema = orNull(fields, 'schema', () => words(fields, 'schema', SCHEMA_CHARACTERS_MAX))
     const maxTokens = whole(fields, 'maxTokens', OUTPUT_TOKENS_MAX)
     const resume = orNull(fields, 'resume', committedOf)
     return {
       messages,
       ...(raw ? { raw: true } : {}),
+      ...(schema === null ? {} : { schema }),
       sampling: samplingOf(fields['sampling']),
       maxTokens: maxTokens > 0 ? maxTokens : refuse('`maxTokens`', 'is zero'),
       stop: list(fields['stop'], '`stop`', STOP_STRINGS_MAX).map((stop) => {

@@ -85,6 +85,8 @@ describe('invalid frames', () => {
     ['a tail with an id outside the vocabulary', { ...hidden(2), ids: ids(2, 100) }, TAIL],
     ['sampling before the tail', { ...tokens(2), sample: true }, FIRST],
     ['sampling in the middle', { ...hidden(2), sample: true }, MIDDLE],
+    ['a mask where nothing is sampled', { ...tokens(2), mask: ids(4) }, FACTS],
+    ['a mask of another size', { ...tokens(2), sample: true, mask: ids(3) }, FACTS],
     ['chaining when nothing was sampled', chained, FACTS],
     ['chaining two rows', { ...chained, count: 2 }, FACTS, at(10, { sampled: true })],
     ['chaining in a stage that is not whole', { ...chained, sample: false }, FIRST, at(10, { sampled: true })],

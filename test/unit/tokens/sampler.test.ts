@@ -1,7 +1,7 @@
 /** The sampler: 100,000 draws of each setting against the exact distribution, and its corners. */
 import { describe, expect, test } from 'vitest'
 import { noiseTable } from '../../../web/rules/noise.ts'
-import { penalise, sample, threshold } from '../../../web/tokens/sampler.ts'
+import { applyMask, penalise, sample, threshold } from '../../../web/tokens/sampler.ts'
 import { caseLogits, DRAWS, exactDistribution, P_MIN, SAMPLER_CASES } from '../../support/sampler-cases.ts'
 import { chiSquare } from '../../support/statistics.ts'
 import { GREEDY } from '../../support/tiny-stage.ts'
@@ -21,6 +21,39 @@ describe('100,000 draws', { timeout: 60_000 }, () => {
     console.info(text)
     expect(result.impossible, text).toBe(0)
     expect(result.p, text).toBeGreaterThan(P_MIN)
+  })
+})
+
+describe('a mask', () => {
+  const ALLOWED = [1, 40, 63]
+  const mask = new Uint32Array(2)
+  for (const id of ALLOWED) mask[id >>> 5] = (mask[id >>> 5] ?? 0) | (1 << (id & 31))
+
+  test.each(SAMPLER_CASES.filter(({ vocabulary }) => vocabulary === 64))('leaves the shares of what it lets pass: $name', (item) => {
+    const spec = { ...item.spec, topK: 0, topP: 1, minP: 0 }
+    const only = (logits: Float32Array) => logits.map((value, id) => (ALLOWED.includes(id) ? value : -1e30))
+    const logits = caseLogits(item)
+    const counts = new Uint32Array(item.vocabulary)
+    for (let position = 0; position < DRAWS / 10; position += 1) {
+      const masked = logits.slice()
+      applyMask(masked, mask)
+      const id = sample(masked, spec, position, item.window, noise)
+      counts[id] = (counts[id] ?? 0) + 1
+    }
+    const result = chiSquare(counts, exactDistribution({ ...item, spec }, only(logits)))
+    expect(result.impossible).toBe(0)
+    expect(result.p).toBeGreaterThan(P_MIN)
+  })
+
+  test('is stronger than every setting', () => {
+    for (const temperature of [0, 0.01, 1, 100])
+      for (const repetitionPenalty of [0.1, 1, 10]) {
+        const logits = new Float32Array(64).fill(50)
+        for (const id of ALLOWED) logits[id] = -50
+        applyMask(logits, mask)
+        const settings = { ...GREEDY, temperature, repetitionPenalty, topK: 5, topP: 0.5, minP: 0.5 }
+        expect(ALLOWED).toContain(sample(logits, settings, 9, [0, 1, 2], noise))
+      }
   })
 })
 

@@ -56,9 +56,14 @@ const chat: fc.Arbitrary<ChatRequest> = fc
     }),
     maxTokens: fc.integer({ min: 1, max: OUTPUT_TOKENS_MAX }),
     stop: fc.array(fc.string({ minLength: 1, maxLength: 9 }), { maxLength: 3 }),
+    schema: fc.option(fc.constantFrom('{"type":"null"}', '{}', ''), { nil: undefined }),
     resume: fc.option(resume, { nil: undefined }),
   })
-  .map(({ resume: begun, ...rest }) => (begun ? { ...rest, resume: begun } : rest))
+  .map(({ resume: begun, schema, ...rest }) => ({
+    ...rest,
+    ...(begun ? { resume: begun } : {}),
+    ...(schema === undefined ? {} : { schema }),
+  }))
 
 const count = fc.integer({ min: 0, max: CONTEXT_POSITIONS_MAX })
 const code = fc.constantFrom(...(Object.keys(CODES) as Code[]))

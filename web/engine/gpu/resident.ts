@@ -97,6 +97,7 @@ function makeActivations({ shape, head }: StagePlan, buffers: Buffers): Activati
     attended: rows('attended', shape.heads * shape.headDim),
     middle: rows('middle', shape.ffn),
     logits: head ? buffers.storage(`logits [${shape.vocabulary}]`, shape.vocabulary * 4) : null,
+    allowed: head ? buffers.storage(`allowed [${shape.vocabulary} / 32]`, Math.ceil(shape.vocabulary / 32) * 4) : null,
     noise: head ? buffers.storageOf('noise', noiseTable()) : null,
   }
 }

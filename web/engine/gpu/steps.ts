@@ -31,6 +31,8 @@ export interface Activations {
   readonly attended: GPUBuffer
   readonly middle: GPUBuffer
   readonly logits: GPUBuffer | null
+  /** Tokens that the frame may draw, one bit each; only where it has a mask. */
+  readonly allowed: GPUBuffer | null
   readonly noise: GPUBuffer | null
 }
 
@@ -47,12 +49,17 @@ export interface SessionSteps {
   readonly embed: readonly Step[]
   readonly decode: readonly Step[]
   readonly prefill: readonly Step[]
-  readonly sample: readonly Step[]
+  /** The head, then, where the frame has a mask, `mask`, then `draw`. */
+  readonly head: readonly Step[]
+  readonly mask: readonly Step[]
+  readonly draw: readonly Step[]
 }
 
 const MATMUL_ROWS = 32
 const MATMUL_OUTPUTS = 64
 const SAMPLE_WORKGROUP = 256
+/** `LANES` of `mask.wgsl`. */
+const MASK_WORKGROUP = 256
 /** `log(min-p)` that keeps everything; a finite stand-in for minus infinity, which WGSL does not promise. */
 const OFF = -3e38
 
@@ -115,7 +122,7 @@ export class StepBuilder {
       embed: await this.embed(session),
       decode,
       prefill: this.tuning.tiled ? prefill : decode,
-      sample: await this.sample(session),
+      ...(await this.sample(session)),
     }
   }
 
@@ -302,10 +309,10 @@ export class StepBuilder {
     )
   }
 
-  private async sample(session: SessionBuffers): Promise<Step[]> {
+  private async sample(session: SessionBuffers): Promise<Pick<SessionSteps, 'head' | 'mask' | 'draw'>> {
     const { head, finalNorm } = this.weights
-    const { hidden, logits, noise } = this.shared
-    if (!head || !finalNorm || !logits || !noise) return []
+    const { hidden, logits, allowed, noise } = this.shared
+    if (!head || !finalNorm || !logits || !allowed || !noise) return { head: [], mask: [], draw: [] }
     const vocabulary = this.plan.shape.vocabulary
     const steps = await this.project(head, {
       x: hidden,
@@ -317,7 +324,13 @@ export class StepBuilder {
       last: true,
     })
     const bound = [this.params('sample', { vocabulary }), session.sampler, logits, session.tokens, noise]
-    return [...steps, await this.step({ name: 'sample', overrides: { WORKGROUP: SAMPLE_WORKGROUP } }, 'one', 1, bound)]
+    const groups = Math.ceil(vocabulary / MASK_WORKGROUP)
+    const masked = [this.params('mask', { vocabulary }), logits, allowed]
+    return {
+      head: steps,
+      mask: [await this.step({ name: 'mask' }, 'one', groups, masked)],
+      draw: [await this.step({ name: 'sample', overrides: { WORKGROUP: SAMPLE_WORKGROUP } }, 'one', 1, bound)],
+    }
   }
 }
 

@@ -7,7 +7,7 @@
 import type { Layout } from '../../weights/repack.ts'
 import { assert } from '../../wire/result.ts'
 
-export type KernelName = 'embed' | 'matvec' | 'matmul' | 'norm' | 'rope_kv' | 'attention' | 'sample'
+export type KernelName = 'embed' | 'matvec' | 'matmul' | 'norm' | 'rope_kv' | 'attention' | 'mask' | 'sample'
 export type Reduction = 'workgroup' | 'subgroup'
 /** File name without `.wgsl` -> text. */
 export type KernelSources = Readonly<Record<string, string>>
@@ -86,6 +86,12 @@ export const KERNELS: Readonly<Record<KernelName, KernelSpec>> = {
       ['kv_heads', 'u32'],
       ['scale', 'f32'],
     ],
+  },
+  mask: {
+    weights: false,
+    reduces: false,
+    bindings: ['uniform', 'uniform', 'write', 'read'],
+    params: [['vocabulary', 'u32']],
   },
   sample: {
     weights: false,
