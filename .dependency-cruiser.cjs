@@ -82,6 +82,13 @@ module.exports = {
       to: { path: '^(web|signal|test)/', pathNot: ['^web/(widget|ui|wire)/', ...door] },
     },
     {
+      name: 'sdk-stands-on-app',
+      severity: 'error',
+      comment: 'The SDK is another face of App: it brings no engine, no store and no mesh of its own.',
+      from: { path: '^web/sdk/' },
+      to: { path: '^(web|signal|test)/', pathNot: [shared, '^web/sdk/', '^web/openai', '^web/app', ...door] },
+    },
+    {
       name: 'nothing-imports-main',
       severity: 'error',
       comment: 'main.ts is the composition root: it wires everything, nothing needs it.',

@@ -123,7 +123,20 @@ function embedScript(): Plugin {
   }
 }
 
+/** `--mode sdk`: the SDK as a package entry, one ES module without the app. After the app's own build, which empties `dist/`. */
+const SDK = {
+  root: 'web',
+  publicDir: false as const,
+  build: {
+    outDir: `${repository}/dist/sdk`,
+    emptyOutDir: true,
+    target: 'es2023',
+    lib: { entry: `${repository}/web/sdk/weft.ts`, formats: ['es' as const], fileName: 'weft' },
+  },
+}
+
 export default defineConfig(({ mode }) => {
+  if (mode === 'sdk') return SDK
   /** `npm run test:long`: the same projects, but only their `*.long.test.ts`, which no other run takes. */
   const long = mode === 'long'
   const files = (...folders: string[]) => ({

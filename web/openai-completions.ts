@@ -2,7 +2,6 @@
  * `window.weft.completions`: OpenAI's older completions, where the model writes on after a text as it stands. Reads the
  * request and says the answer in that shape; who answers and how is of `openai-run.ts`.
  */
-import type { App } from './app.ts'
 import {
   attempt,
   type Fields,
@@ -21,6 +20,7 @@ import {
   type CallOptions,
   type Envelope,
   type FinishReason,
+  type OpenAiApp,
   type OpenAiUsage,
   Run,
   randomSeed,
@@ -144,7 +144,7 @@ async function* stream(run: Run, includeUsage: boolean): ChunkStream {
   }
 }
 
-export function completionsOf(app: App): TextCompletions {
+export function completionsOf(app: OpenAiApp): TextCompletions {
   function create(request: TextCompletionRequest & { stream: true }, options?: CallOptions): ChunkStreamPromise
   function create(request: TextCompletionRequest, options?: CallOptions): Promise<TextCompletion>
   function create(request: unknown, options: CallOptions = {}): Promise<TextCompletion> | ChunkStreamPromise {

@@ -23,6 +23,7 @@ import {
   OUTPUT_TOKENS_DEFAULT,
   OUTPUT_TOKENS_MAX,
   PROMPT_CHARACTERS_MAX,
+  SCHEMA_CHARACTERS_MAX,
 } from './wire/limits.ts'
 import type { Result } from './wire/result.ts'
 
@@ -82,15 +83,28 @@ function messagesOf(fields: Fields): readonly ChatMessage[] {
   return messages
 }
 
+/** The text of the schema, which is read as a schema where it is used. Any object at all is no form to hold to. */
+function schemaOf(fields: Fields): string | null {
+  const format = fields['response_format'] ?? null
+  if (format === null || record(format)?.['type'] === 'text') return null
+  const asked = record(format)?.['type'] === 'json_schema' ? record(record(format)?.['json_schema'])?.['schema'] : null
+  if (!record(asked)) refuse('response_format', 'is supported as text, and as json_schema with a schema')
+  const text = JSON.stringify(asked)
+  return text.length <= SCHEMA_CHARACTERS_MAX
+    ? text
+    : refuse('response_format', `has a schema of more than ${SCHEMA_CHARACTERS_MAX} characters`)
+}
+
 export function parseRequest(value: unknown, randomSeed: bigint): Result<ParsedRequest> {
   return attempt(value, (fields) => {
     refuseUnsupported(fields, UNSUPPORTED, NEUTRAL)
-    const format = fields['response_format'] ?? null
-    if (format !== null && record(format)?.['type'] !== 'text') refuse('response_format', 'is supported only as text')
+    const schema = schemaOf(fields)
     const messages = messagesOf(fields)
     const field = (fields['max_completion_tokens'] ?? null) === null ? 'max_tokens' : 'max_completion_tokens'
     const maxTokens = whole(fields, field, OUTPUT_TOKENS_DEFAULT, 1, OUTPUT_TOKENS_MAX)
-    const request = { messages, sampling: samplingOf(fields, randomSeed), maxTokens, stop: stopOf(fields) }
+    const sampling = samplingOf(fields, randomSeed)
+    const held = schema === null ? {} : { schema }
+    const request = { messages, ...held, sampling, maxTokens, stop: stopOf(fields) }
     const includeUsage = includeUsageOf(fields)
     return { request, model: modelOf(fields), stream: flag(fields, 'stream'), includeUsage }
   })

@@ -4,9 +4,13 @@
  */
 import type { App } from './app.ts'
 import type { ParsedRequest } from './openai-request.ts'
-import type { Answerer, ChatEvent, Usage } from './wire/chat.ts'
+import { type HeldNews, held } from './sdk/held-answer.ts'
+import type { Answerer, ChatEvent, ChatRequest, Usage } from './wire/chat.ts'
 import { type Code, explain } from './wire/codes.ts'
 import { type Failure, fail, ok, type Result } from './wire/result.ts'
+
+/** What of `App` these shapes stand on. */
+export type OpenAiApp = Pick<App, 'start' | 'view' | 'ask' | 'embed'>
 
 /** OpenAI's error body, with Weft's code. `error.code` says what failed; `message` is for a person. */
 export class WeftError extends Error {
@@ -17,7 +21,8 @@ export class WeftError extends Error {
     super(message)
     this.name = 'WeftError'
     this.code = failure.code
-    const type = failure.code === 'request-invalid' ? 'invalid_request_error' : 'engine_error'
+    const type =
+      failure.code === 'request-invalid' || failure.code === 'schema-invalid' ? 'invalid_request_error' : 'engine_error'
     this.error = { message, type, code: failure.code }
   }
 }
@@ -31,6 +36,8 @@ export interface WeftDetails {
   readonly completionTokens: number
   readonly firstTokenMs: number | null
   readonly tokensPerSecond: number | null
+  /** Of an answer with a schema: whether a grammar held the engine to it, and how often it was asked. */
+  readonly schema?: HeldNews
   /** What happened on the way: `device-lost` where the answer went on after it. */
   readonly notices: readonly { readonly code: Code; readonly detail: string }[]
 }
@@ -69,7 +76,7 @@ export function toUsage(usage: Usage): OpenAiUsage {
 }
 
 /** By id, else by name; null stands for the model that the page has picked. */
-export function findKey(app: App, model: string | null): Result<string | undefined> {
+export function findKey(app: OpenAiApp, model: string | null): Result<string | undefined> {
   if (model === null) return ok(undefined)
   const { entries } = app.view
   const entry = entries.find((entry) => entry.key === model) ?? entries.find((entry) => entry.model.name === model)
@@ -81,13 +88,14 @@ export class Run {
   readonly #id: string
   readonly #created = Math.floor(Date.now() / 1_000)
   readonly #notices: { code: Code; detail: string }[] = []
-  readonly #app: App
+  readonly #app: OpenAiApp
   readonly #parsed: ParsedRequest
   readonly #signal: AbortSignal
   #answerer: Answerer | null = null
+  #held: HeldNews | null = null
 
   /** `prefix`: of its id, by which OpenAI tells kinds apart. */
-  constructor(prefix: string, app: App, parsed: ParsedRequest, { signal }: CallOptions) {
+  constructor(prefix: string, app: OpenAiApp, parsed: ParsedRequest, { signal }: CallOptions) {
     this.#id = `${prefix}-${crypto.randomUUID()}`
     this.#app = app
     this.#parsed = parsed
@@ -99,7 +107,11 @@ export class Run {
     await this.#app.start()
     const key = findKey(this.#app, this.#parsed.model)
     if (!key.ok) throw new WeftError(key)
-    for await (const event of this.#app.ask(this.#parsed.request, this.#signal, key.value)) {
+    const ask = (request: ChatRequest) => this.#app.ask(request, this.#signal, key.value)
+    const told = (news: HeldNews) => {
+      this.#held = news
+    }
+    for await (const event of held(ask, this.#parsed.request, told)) {
       if (event.kind === 'text') yield { text: event.text }
       else if (event.kind === 'answerer') this.#answerer = event
       else if (event.kind === 'notice') this.#notices.push({ code: event.code, detail: event.detail })
@@ -114,7 +126,7 @@ export class Run {
 
   details(usage: Usage): WeftDetails {
     const { engine = '', adapter = '' } = this.#answerer ?? {}
-    return { engine, adapter, ...usage, notices: this.#notices }
+    return { engine, adapter, ...usage, ...(this.#held ? { schema: this.#held } : {}), notices: this.#notices }
   }
 }
 

@@ -3,7 +3,6 @@
  * are in a file of their own. Requests queue in `App` behind
  * the page's own. What no OpenAI field can say (engine, adapter, reused tokens) is in the field `weft`.
  */
-import type { App } from './app.ts'
 import type { ModelEntry } from './app-view.ts'
 import { completionsOf, type TextCompletions } from './openai-completions.ts'
 import { type ParsedRequest, parseEmbedding, parseRequest } from './openai-request.ts'
@@ -13,6 +12,7 @@ import {
   type Envelope,
   type FinishReason,
   findKey,
+  type OpenAiApp,
   type OpenAiUsage,
   Run,
   randomSeed,
@@ -140,7 +140,7 @@ async function* stream(completion: Run, includeUsage: boolean): ChunkStream {
   }
 }
 
-export function createWeft(app: App): Weft {
+export function createWeft(app: OpenAiApp): Weft {
   function create(request: ChatCompletionRequest & { stream: true }, options?: CallOptions): ChunkStreamPromise
   function create(request: ChatCompletionRequest, options?: CallOptions): Promise<ChatCompletion>
   function create(request: unknown, options: CallOptions = {}): Promise<ChatCompletion> | ChunkStreamPromise {

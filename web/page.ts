@@ -5,7 +5,9 @@
 import { mount } from 'svelte'
 import { App } from './app.ts'
 import type { AppParts } from './app-parts.ts'
-import { createWeft, type Weft } from './openai.ts'
+import type { Weft } from './openai.ts'
+import { APP_SLOT } from './sdk/app-slot.ts'
+import { lazyWeft } from './sdk/lazy-weft.ts'
 import './ui/tokens.css'
 import './ui/base.css'
 import { Chat } from './ui/chat.svelte.ts'
@@ -23,12 +25,14 @@ import { Update } from './ui/update.svelte.ts'
 declare global {
   interface Window {
     weft?: Weft
+    [APP_SLOT]?: App
   }
 }
 
 export function openPage(parts: AppParts, target: Element): App {
   const app = new App(parts)
-  window.weft = createWeft(app)
+  window[APP_SLOT] = app
+  window.weft = lazyWeft(() => import('./openai.ts').then(({ createWeft }) => createWeft(app)))
   const [chat, mesh] = [new Chat(app), new MeshScreen(app)]
   const props = {
     chat,

@@ -2,7 +2,8 @@
  * What the built app costs before an engine is loaded, and what an answer costs the page: bytes counted from what a first
  * visit really fetches, times under Chromium's own throttling. Measures; whether it is too much is said elsewhere.
  */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Browser, Page, Response } from 'playwright'
 import { assert } from '../../web/wire/result.ts'
@@ -57,6 +58,11 @@ export async function measureShell(browser: Browser, url: string): Promise<Shell
   } finally {
     await context.close()
   }
+}
+
+/** All that a script gets that imports the SDK. */
+export async function measureSdk(appDir: string): Promise<number> {
+  return gzipSync(await readFile(join(appDir, 'sdk/weft.js'))).length
 }
 
 /** A string, not a function: what a TypeScript runner adds to functions does not exist in the page. */

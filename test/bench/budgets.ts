@@ -1,13 +1,14 @@
 /**
  * `npm run budgets`: what the app costs, as one object. Fails only where the shell has more JavaScript than
- * `SHELL_GZIP_BYTES_MAX`, or the script of partners' pages more than `EMBED_GZIP_BYTES_MAX`: bytes are the same everywhere, times are those of this machine and are reported.
+ * `SHELL_GZIP_BYTES_MAX`, the script of partners' pages more than `EMBED_GZIP_BYTES_MAX` or the SDK more than `SDK_GZIP_BYTES_MAX`:
+ * bytes are the same everywhere, times are those of this machine and are reported.
  */
-import { EMBED_GZIP_BYTES_MAX, SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits.ts'
+import { EMBED_GZIP_BYTES_MAX, SDK_GZIP_BYTES_MAX, SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits.ts'
 import { LONG_ANSWER } from '../fixtures/long-answer.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { serveFakePage } from '../support/fake-page-server.ts'
 import { buildApp, startTestServer } from '../support/server.ts'
-import { measureInteractive, measureShell, measureStreaming, THROTTLE } from './app-budgets.ts'
+import { measureInteractive, measureSdk, measureShell, measureStreaming, THROTTLE } from './app-budgets.ts'
 import { type FlagSpec, readFlags, runCommand, usage, wholeNumber } from './flags.ts'
 import { median, provenance, round, table } from './report.ts'
 
@@ -35,10 +36,12 @@ async function main(): Promise<void> {
   const flags = readFlags(ARGS, SPEC)
   const rounds = wholeNumber(flags, 'rounds', 3, 20)
   const traceFile = typeof flags['trace'] === 'string' ? flags['trace'] : null
-  const server = await startTestServer({ appDir: await buildApp() })
+  const appDir = await buildApp()
+  const server = await startTestServer({ appDir })
   const fake = await serveFakePage()
   const browser = await launchChromium()
   try {
+    const sdkGzipBytes = await measureSdk(appDir)
     const { scripts, ...bytes } = await measureShell(browser, server.url)
     const interactive = await times(rounds, () => measureInteractive(browser, server.url))
     const streaming = await measureStreaming(browser, fake.url, LONG_ANSWER.repeat(ANSWER_PARTS), traceFile)
@@ -46,6 +49,8 @@ async function main(): Promise<void> {
       ...bytes,
       shellGzipBytesMax: SHELL_GZIP_BYTES_MAX,
       embedGzipBytesMax: EMBED_GZIP_BYTES_MAX,
+      sdkGzipBytes,
+      sdkGzipBytesMax: SDK_GZIP_BYTES_MAX,
       interactiveMs: round(median(interactive)),
       longestTaskMs: round(streaming.longestTaskMs),
       longestTaskCpuMs: round(streaming.longestTaskCpuMs),
@@ -63,6 +68,8 @@ async function main(): Promise<void> {
       throw new Error(`The shell has ${bytes.shellGzipBytes} bytes of JavaScript; it may have ${SHELL_GZIP_BYTES_MAX}.`)
     if (bytes.embedGzipBytes > EMBED_GZIP_BYTES_MAX)
       throw new Error(`embed.js has ${bytes.embedGzipBytes} bytes; it may have ${EMBED_GZIP_BYTES_MAX}.`)
+    if (sdkGzipBytes > SDK_GZIP_BYTES_MAX)
+      throw new Error(`The SDK has ${sdkGzipBytes} bytes; it may have ${SDK_GZIP_BYTES_MAX}.`)
   } finally {
     await browser.close()
     await fake.close()

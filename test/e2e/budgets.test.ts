@@ -1,8 +1,8 @@
 /** The shell stays small: what `npm run budgets` counts, held in every run. Times are reported there and not judged here. */
 import type { Browser } from 'playwright'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { EMBED_GZIP_BYTES_MAX, SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits.ts'
-import { measureShell } from '../bench/app-budgets.ts'
+import { EMBED_GZIP_BYTES_MAX, SDK_GZIP_BYTES_MAX, SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits.ts'
+import { measureSdk, measureShell } from '../bench/app-budgets.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
 
@@ -25,4 +25,10 @@ it('a first visit loads no more JavaScript than the shell may have, a page of a 
   expect(shellGzipBytes, JSON.stringify(scripts)).toBeLessThanOrEqual(SHELL_GZIP_BYTES_MAX)
   expect(embedGzipBytes).toBeGreaterThan(1_000)
   expect(embedGzipBytes).toBeLessThanOrEqual(EMBED_GZIP_BYTES_MAX)
+})
+
+it('the SDK has no more than its own budget', async () => {
+  const bytes = await measureSdk(await buildApp())
+  expect(bytes).toBeGreaterThan(0)
+  expect(bytes).toBeLessThanOrEqual(SDK_GZIP_BYTES_MAX)
 })

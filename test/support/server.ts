@@ -24,7 +24,7 @@ export interface TestServer {
 export async function buildApp(): Promise<string> {
   const folder = join(root, 'dist')
   if (process.env[BUILT] === 'yes') return folder
-  built ??= buildForProduction({ logLevel: 'warn' })
+  built ??= buildForProduction({ logLevel: 'warn' }).then(() => buildSdk(join(folder, 'sdk')))
   await built
   return folder
 }
@@ -48,6 +48,11 @@ export async function buildForProduction(settings: InlineConfig): Promise<void> 
     if (before === undefined) delete process.env['NODE_ENV']
     else process.env['NODE_ENV'] = before
   }
+}
+
+/** The SDK's module, without its types. */
+export async function buildSdk(outDir: string): Promise<void> {
+  await buildForProduction({ mode: 'sdk', logLevel: 'warn', build: { outDir } })
 }
 
 const BUILT = 'WEFT_TEST_APP_BUILT'

@@ -46,9 +46,7 @@ export interface WorkerHead {
   readonly vocabulary: VocabularyBytes
 }
 
-export interface EngineWorkerApi
-  extends ModelWorkerApi<WorkerModel>,
-    Pick<StageEngine, 'open' | 'truncate' | 'close'> {
+export interface EngineWorkerApi extends ModelWorkerApi<WorkerModel>, Pick<StageEngine, 'open' | 'truncate' | 'close'> {
   /** With `constraint` the frame samples, and draws only what may come next. Refusals: those of `TokenMasks.mask` too. */
   run(frame: Frame, constraint?: Constraint): Promise<Result<FrameOutput>>
   /**

@@ -22,7 +22,7 @@ export function beginAnswer(of: Pick<Answer, 'id' | 'conversationId' | 'parentId
 }
 
 /** The end of an answer that was refused, or stopped before it began. */
-export function endOf({ code, detail }: Failure): ChatEvent {
+export function endOf({ code, detail }: Failure): Extract<ChatEvent, { readonly kind: 'end' }> {
   return { kind: 'end', reason: code === 'aborted' ? 'abort' : 'error', usage: NO_USAGE, code, detail }
 }
 

@@ -80,9 +80,7 @@ export class Session {
     }
     const most = Math.min(request.maxTokens, this.positions - prompt.length)
     const { heldTo } = request
-    this.constraint = heldTo
-      ? () => ({ ...heldTo, tokens: [...committed], left: most - committed.length })
-      : null
+    this.constraint = heldTo ? () => ({ ...heldTo, tokens: [...committed], left: most - committed.length }) : null
     const refused = committed.length > 0 ? await this.takeOver(request, committed, signal) : null
     let failure = refused ?? (yield* this.attempt(request, committed, signal))
     for (let replays = 0; failure?.code === LOST && replays < REPLAYS_MAX; replays += 1) {

@@ -253,6 +253,8 @@ export const CODES = {
   'request-invalid': ['The request is malformed.', 'Check its fields.'],
   'schema-invalid': ['The schema is not supported.', 'Change it at the path.'],
   'schema-unmet': ['The answer does not fit the schema.', 'Ask again.'],
+  'origin-foreign': ['This page is not of the Weft server.', 'Only its own pages can use the SDK as yet.'],
+  'app-missing': ['Weft is not open in this page.', 'Open Weft here first.'],
 } as const satisfies Record<string, readonly [says: string, next: string]>
 
 export type Code = keyof typeof CODES

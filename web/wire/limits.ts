@@ -117,6 +117,12 @@ export const GRAMMAR_STATES_MAX = 10_000
 export const GRAMMAR_MASKS_MAX = 128
 /** An engine that no grammar holds is asked so often at most. */
 export const SCHEMA_TRIES_MAX = 3
+/** The SDK's helpers: characters that are read at once, pieces of a text, replies, texts that are searched. */
+export const SDK_PIECE_CHARACTERS = 4_000
+export const SDK_PIECES_MAX = 64
+export const SDK_ASKS_AT_ONCE = 4
+export const SDK_REPLIES_MAX = 10
+export const SDK_INDEX_MAX = 10_000
 /** Conversations that a browser keeps, and that one file may bring. */
 export const CONVERSATIONS_MAX = 10_000
 /** Messages of one conversation, all branches together. */
@@ -198,6 +204,8 @@ export const GPU_PROBE_BYTES_MAX = 256 * GIB
 export const SHARED_TEXT_CHARACTERS_MAX = 1_000_000
 /** JavaScript that a first visit loads before any engine, compressed. `npm run budgets` and a test hold it. */
 export const SHELL_GZIP_BYTES_MAX = 150_000
+/** The SDK's one module, compressed. */
+export const SDK_GZIP_BYTES_MAX = 20_000
 /** A built file up to this is part of the shell, which is kept as a whole; a larger one is an engine's, kept once of use. */
 export const SHELL_FILE_BYTES_MAX = 512 * KIB
 /** A page whose server does not answer looks for it this often, until it is back. */
@@ -521,3 +529,29 @@ export const EMBED_GZIP_BYTES_MAX = 10_000
 export const MESSAGES_JOINING_MAX = 8
 /** All of them together: so many of the largest. */
 export const JOINING_BYTES_FACTOR = 2
+
+assert(GGUF_HEADER_BYTES_MAX % CHUNK_BYTES === 0, 'a header ends on a chunk border at most')
+assert(CHUNK_DAMAGED_MAX <= CHUNK_TRIES_MAX, 'a damaged chunk is tried again at least once')
+assert(CHUNK_FETCHES_MAX <= CHUNKS_IN_MEMORY_MAX, 'chunks that arrive together do not push each other out')
+assert(DOWNLOAD_RETRY_MS <= DOWNLOAD_RETRY_MS_MAX, 'a wait that doubles has an end')
+assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
+assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
+assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')
+assert(SERVED_PER_ASKER_MAX * 2 <= SERVED_REQUESTS_MAX, 'one asker leaves room for another')
+assert(SERVED_REQUESTS_MAX < SESSIONS_MAX, 'a stage has a session for each request, and one to measure')
+assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at least')
+assert(ROOM_REMOVED_MAX * 192 < CONTROL_BYTES_MAX, 'a list of removed devices fits a word, at 192 bytes for each')
+assert(CONNECT_LATE_MS < CONNECT_MS_MAX, 'a late peer is left out before it is given up')
+assert(MUTE_MS_MIN > ALIVE_MS_MAX, 'who says nothing is dead before who does nothing')
+assert(JOB_PARALLEL_DEFAULT <= JOB_PARALLEL_MAX, 'a tab takes no more jobs by default than it may')
+assert(JOB_MEASURE_TOKENS > OWN_FRAMES_MIN, 'one run tells how fast a hidden tab is')
+assert(JOB_ACK_PARTS * 2 <= JOB_PARTS_AHEAD_MAX, 'an answer is read on before the worker has to wait')
+assert(JOB_NEWS_MS * 3 <= JOB_LEASE_MS, 'an asker may miss two news of its job')
+assert(FAN_OUT_JOBS_MAX < JOBS_OPEN_PER_ASKER_MAX, 'a request of many inputs leaves room for a question')
+assert(SDK_ASKS_AT_ONCE < ASKS_WAITING_MAX, 'a helper leaves room for a question')
+assert(JOB_INPUT_BYTES_MAX <= PEER_FRAME_BYTES_MAX, 'a request is one frame')
+assert(ACKNOWLEDGE_TOKENS < ACKNOWLEDGE_AHEAD_TOKENS, 'a worker does not wait for a word that is not due')
+assert(RECEIPT_NEIGHBOUR_MS * 2 <= RECEIPT_ALONE_MS, 'a stage has its signature before it goes without')
+assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
+assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
+assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')
