@@ -25,7 +25,7 @@ export function penalise(logits: Float32Array, penalty: number, window: Iterable
 }
 
 /** As in `mask.wgsl`: far below every logit, and finite after penalty and temperature. */
-export const MASKED = -1e30
+const MASKED = -1e30
 
 /** Leaves out every token whose bit is not set, in place. */
 export function applyMask(logits: Float32Array, mask: Uint32Array): void {
