@@ -4,6 +4,7 @@ import {
   ACKNOWLEDGE_AHEAD_TOKENS,
   ACKNOWLEDGE_TOKENS,
   ALIVE_MS_MAX,
+  ASKS_WAITING_MAX,
   CHUNK_BYTES,
   CHUNK_DAMAGED_MAX,
   CHUNK_FETCHES_MAX,
@@ -41,6 +42,7 @@ import {
   RECEIPT_ALONE_MS,
   RECEIPT_NEIGHBOUR_MS,
   ROOM_REMOVED_MAX,
+  SDK_ASKS_AT_ONCE,
   SERVED_PER_ASKER_MAX,
   SERVED_REQUESTS_MAX,
   SESSIONS_MAX,
@@ -74,6 +76,7 @@ const OWED: readonly (readonly [string, boolean])[] = [
   ['a peer may miss two heartbeats', HEARTBEAT_MS * 3 <= LEASE_MS],
   ['an owner may miss two pings before it is stepped over', OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX],
   ['a template can list every message', TEMPLATE_LIST_MAX >= MESSAGES_MAX],
+  ['a helper leaves room for a question', SDK_ASKS_AT_ONCE < ASKS_WAITING_MAX],
 ]
 
 it.each(OWED)('%s', (_says, holds) => expect(holds).toBe(true))
