@@ -23,6 +23,7 @@ import { JobServer } from './schedule/jobs/job-server.ts'
 import { JobWords } from './schedule/jobs/job-words.ts'
 import type { JobRunner } from './schedule/jobs/job-work.ts'
 import { OwnEnds } from './schedule/own-ends.ts'
+import type { StageUse } from './schedule/provider.ts'
 import { BROWSER_HASHES, payStages, signRoutes } from './schedule/receipts/stage-desk.ts'
 import { RoomGate } from './schedule/room-gate.ts'
 import { RouteChat, type RouteChatParts } from './schedule/route-chat.ts'
@@ -30,7 +31,6 @@ import { soon } from './schedule/soon.ts'
 import { WorkerStage } from './schedule/worker-stage.ts'
 import type { Census } from './wire/census.ts'
 import { toBase64Url } from './wire/device-keys.ts'
-import type { AskerSays } from './wire/peer-control.ts'
 import type { RequestId } from './wire/peer-frame.ts'
 import type { PeerId } from './wire/peers.ts'
 import { fail, ok, type Result } from './wire/result.ts'
@@ -122,10 +122,8 @@ export class MeshTab {
       nowMs: () => server.serverNowMs(),
       letsIn: (asker, room) => this.#letsIn(asker, room),
     })
-    const admit = (asker: string, open: Extract<AskerSays, { says: 'open' }>, modelId: string) => {
-      const { request, ticket, place, positions } = open
-      return tickets.admit(ticket, { request, asker, modelId, span: place.span, job: null, positions })
-    }
+    const admit = (asker: string, { request, ticket, span, positions }: StageUse, modelId: string) =>
+      tickets.admit(ticket, { request, asker, modelId, span, job: null, positions })
     const connect = async (peer: string) => {
       const own = peer === node.peer ? exchange.linkTo(peer) : null
       return own ? ok(own) : node.connect(peer)

@@ -23,6 +23,8 @@ export interface TicketWish {
   /** Prompt and answer that are paid at most, and the answer of it. */
   readonly tokens: number
   readonly outputTokens: number
+  /** Of the prompt, what its workers hold already. */
+  readonly reusedTokens?: number
   /** Null where the asker offers nothing for it. */
   readonly activeParameters: number | null
 }

@@ -4,11 +4,24 @@
  */
 import { assignSpan } from '../../web/rules/coverage.ts'
 import { mix } from '../../web/rules/mix.ts'
-import { type PlacementPeer, place } from '../../web/rules/placement.ts'
+import {
+  type Placement,
+  type PlacementPeer,
+  type PlacementRequest,
+  place,
+  placeAgain,
+} from '../../web/rules/placement.ts'
 import type { Roster } from '../../web/rules/roster.ts'
 import { WantedMiddles } from '../../web/rules/wanted-middles.ts'
 import type { LayerSpan, PeerId } from '../../web/wire/peers.ts'
-import { type Assigned, type AssignWish, middleOf, type Plan, type PlanWish } from '../../web/wire/plan-events.ts'
+import {
+  type Assigned,
+  type AssignWish,
+  type KeptStage,
+  middleOf,
+  type Plan,
+  type PlanWish,
+} from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { TicketDesk } from '../credits/ticket-desk.ts'
@@ -29,30 +42,27 @@ export class Planner {
     this.#nowMs = nowMs
   }
 
-  /** Refusals: `no-holder`, `no-capacity`, `unreachable`, `filter-empty`; `room-unknown` where the asker is not in it. */
+  /**
+   * Refusals: `no-holder`, also where a stage that is asked for again is gone; `no-capacity`, `unreachable`, `filter-empty`;
+   * `room-unknown` where the asker is not in it.
+   */
   async plan(asker: PeerId, wish: PlanWish): Promise<Result<Plan>> {
     const { request, modelId, layers, positions, avoid, ends, room } = wish
     const members = room === null ? null : this.#rooms.peersIn(asker, room)
     if (room !== null && !members) return fail('room-unknown', '')
     if (ends) this.#middles.add(asker, modelId, middleOf(ends, layers), this.#nowMs())
-    const found = place(
-      this.#holders(modelId, room).filter(({ id }) => !avoid.includes(id)),
-      {
-        layers,
-        positions,
-        asker,
-        ends,
-        allowed: members,
-        rttMs: distancesOf(this.#roster),
-        seed: mix(request, 0),
-      },
-    )
-    if (!found.ok) return fail(found.refusal, found.missing.map(({ first, last }) => `${first} to ${last}`).join(', '))
-    const { stages, predictedMs, oneClass } = found.placement
+    const holders = this.#holders(modelId, room).filter(({ id }) => !avoid.includes(id))
+    const rttMs = distancesOf(this.#roster)
+    const wanted = { layers, positions, asker, ends, allowed: members, rttMs, seed: mix(request, 0) }
+    const placed = wish.again ? placedAgain(holders, wanted, wish.again) : placedAnew(holders, wanted)
+    if (!placed.ok) return placed
+    const { stages, predictedMs, oneClass } = placed.value
     const { pays } = wish
     const outputTokens = pays?.outputTokens ?? positions
     const tokens = Math.min(positions, pays ? pays.promptTokens + pays.outputTokens : positions)
-    const about = { request, asker, modelId, layers, room, job: null, tokens, outputTokens }
+    // What nobody holds for certain is read, whatever the asker says.
+    const reusedTokens = wish.again ? (pays?.reusedTokens ?? 0) : 0
+    const about = { request, asker, modelId, layers, room, job: null, tokens, outputTokens, reusedTokens }
     // Who stands by has its ticket from the start as well.
     const workers = stages.flatMap(({ peer, span, standby }) =>
       [peer, standby].flatMap((worker) => (worker === null ? [] : [{ worker, span, positions }])),
@@ -96,6 +106,21 @@ export class Planner {
         })),
     )
   }
+}
+
+function placedAnew(holders: readonly PlacementPeer[], wanted: PlacementRequest): Result<Placement> {
+  const found = place(holders, wanted)
+  if (found.ok) return ok(found.placement)
+  return fail(found.refusal, found.missing.map(({ first, last }) => `${first} to ${last}`).join(', '))
+}
+
+function placedAgain(
+  holders: readonly PlacementPeer[],
+  wanted: PlacementRequest,
+  kept: readonly KeptStage[],
+): Result<Placement> {
+  const found = placeAgain(holders, wanted, kept)
+  return found ? ok(found) : fail('no-holder', 'A stage of this route is gone.')
 }
 
 function commonest(names: readonly string[]): string | null {

@@ -68,23 +68,6 @@ describe('a paid route over three stages', () => {
     expect(route.told.filter(({ kind }) => kind === 'began')).toHaveLength(3)
     expect(route.told.filter(({ kind }) => kind === 'over')).toEqual([{ kind: 'over', request: REQUEST, by: 'asker' }])
   })
-
-  it('pays over a kept route for all its turns', async () => {
-    const route = await PaidRoute.of({ ...asked, maxTokens: 60 }, { ranges: RANGES })
-    const one = await route.answer(undefined, { maxTokens: 20 })
-    const prompt = [...PROMPT, ...one.tokens, 9, 4, 33]
-    expect(route.receipts?.allows(4, 40)).toBe(true)
-    expect(route.receipts?.allows(4, 41)).toBe(false)
-    expect(route.receipts?.allows(60, 40)).toBe(false)
-    const two = await route.answer(undefined, { prompt, maxTokens: 20 })
-    expect([one.tokens.length, two.tokens.length]).toEqual([20, 20])
-    await route.close()
-    for (const name of ['stage0', 'stage1', 'stage2']) {
-      expect(route.owed.get(name)?.signed.askerSignature, name).not.toBeNull()
-      const { promptTokens, outputTokens } = receiptOf(route, name)
-      expect({ prompt: promptTokens, steps: outputTokens }, name).toEqual(route.rows.get(name))
-    }
-  })
 })
 
 describe('when a stage dies in the middle', () => {

@@ -112,7 +112,7 @@ describe.each([
     const first = await inTime(turn(route.session, FIRST, sampler))
     await kept.keep(route)
     const next = [...FIRST, ...first.tokens, ...MORE]
-    expect(await kept.take('m', next, TOKENS)).toBe(route)
+    expect(await kept.take('m', next)).toBe(route)
     const second = await inTime(turn(route.session, next, sampler))
     expect([first, second]).toEqual(expected)
     expect(second.reused).toBeGreaterThan(FIRST.length)
@@ -152,7 +152,7 @@ describe('a kept route', () => {
     ['another model, or who has its ends', 'other', (next: readonly number[]) => next],
   ])('is closed for %s', async (_, kind, promptOf) => {
     const { next } = await keep()
-    expect(await inTime(kept.take(kind, promptOf(next), TOKENS))).toBeNull()
+    expect(await inTime(kept.take(kind, promptOf(next)))).toBeNull()
     expect(await mesh.clock.until(() => serving().every((count) => count === 0))).toBe(true)
   })
 
@@ -162,7 +162,7 @@ describe('a kept route', () => {
     expect(await mesh.clock.until(() => serving().every((count) => count === 0))).toBe(true)
     expect(mesh.clock.nowMs - fromMs).toBeGreaterThanOrEqual(ROUTE_KEPT_MS)
     expect(kept.has(route)).toBe(false)
-    expect(await kept.take('m', next, TOKENS)).toBeNull()
+    expect(await kept.take('m', next)).toBeNull()
   })
 
   it('that loses a stage is let go: nobody takes over for an answer that nobody waits for', async () => {

@@ -8,7 +8,7 @@ import { ChannelPipe } from '../../web/mesh/pipe.ts'
 import { Exchange, type JobDoor, type ReceiptDoor } from '../../web/schedule/exchange.ts'
 import type { ServedStage } from '../../web/schedule/hop.ts'
 import { OwnSeats } from '../../web/schedule/own-seats.ts'
-import { type PayStage, Provider } from '../../web/schedule/provider.ts'
+import { type PayStage, Provider, type StageUse } from '../../web/schedule/provider.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import { CONNECT_MS_MAX, CONTROL_BYTES_MAX } from '../../web/wire/limits.ts'
 import type { AskerSays, PeerSays } from '../../web/wire/peer-control.ts'
@@ -38,7 +38,7 @@ export interface MeshWish {
 
 /** How a peer lets in what is paid. */
 export interface MemoryCredits {
-  readonly admit: (open: Extract<AskerSays, { says: 'open' }>) => Result<TicketClaims>
+  readonly admit: (use: StageUse, asker: string) => Result<TicketClaims> | Promise<Result<TicketClaims>>
   readonly pay: PayStage
 }
 
@@ -109,7 +109,7 @@ export class MemoryMesh {
         onSilent: () => {},
         // On this clock computing takes no time.
         takeFrameMs: () => 0,
-        admit: (_, open) => this.#after(this.#admitMs, () => credits?.admit(open) ?? ok(claimsWith())),
+        admit: async (asker, use) => this.#after(this.#admitMs, () => credits?.admit(use, asker) ?? ok(claimsWith())),
         ...(credits ? { pay: credits.pay } : {}),
       })
     const server = {

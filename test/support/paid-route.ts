@@ -3,7 +3,9 @@
  * each worker has for the server in the end. What is right is the tests'.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
+import { TicketMint } from '../../signal/sockets/tickets.ts'
 import { verifySigned } from '../../web/account/device-key.ts'
+import { TicketCheck } from '../../web/account/ticket-check.ts'
 import type { LayerRange, StageEngine } from '../../web/engine/stage.ts'
 import type { Signer } from '../../web/mesh/signal-client.ts'
 import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
@@ -20,7 +22,9 @@ import type { Code } from '../../web/wire/codes.ts'
 import type { CreditWish } from '../../web/wire/credit-events.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
+import type { StageFrame } from '../../web/wire/peer-frame.ts'
 import { peerIdOf } from '../../web/wire/peers.ts'
+import { ok, type Result } from '../../web/wire/result.ts'
 import { readTicket, type TicketClaims } from '../../web/wire/tickets.ts'
 import type { Lies } from './hostile-peer.ts'
 import { newKey } from './job-tabs.ts'
@@ -30,6 +34,8 @@ import { claimsWith, ticketOf } from './ticket-claims.ts'
 import { loadCpu } from './tiny-stage.ts'
 
 export const REQUEST = '0123456789abcdef0123456789abcdef'
+/** Of the turns after the first. */
+export const requestOf = (turn: number) => (turn === 0 ? REQUEST : turn.toString(16).padStart(32, 'f'))
 const HASHES = { sha256, digest: async (bytes: Uint8Array) => sha256(bytes) }
 export const PARAMETERS = 1_000_000_000
 
@@ -40,6 +46,8 @@ export interface PaidWish {
   readonly lies?: Readonly<Record<string, Lies>>
   readonly stageOf?: (stage: StageEngine, name: string) => StageEngine
   readonly free?: boolean
+  /** Tickets are signed by a server, and looked at as tabs do. */
+  readonly signed?: boolean
   /** What its tickets say besides. */
   readonly claims?: Partial<TicketClaims>
   /** Signs for the asker; its own key does. */
@@ -64,10 +72,19 @@ export class PaidRoute {
   readonly owed = new Map<string, OwedPart>()
   /** What the server is told, by whom. */
   readonly told: (CreditWish & { readonly by: string })[] = []
+  /** The same by the request as well: `stage0 0123...`. */
+  readonly owedOf = new Map<string, OwedPart>()
+  /** Since it was opened, or the newest turn began. */
   readonly rows = new Map<string, Rows>()
   readonly peers = new Map<string, string>()
   readonly #keys = new Map<string, Signer>()
-  readonly #tickets = new Map<string, string>()
+  /** By name, of the newest turn. */
+  readonly #claims = new Map<string, TicketClaims>()
+  readonly #joining = new Map<string, () => Promise<void>>()
+  readonly #wish: PaidWish
+  #places: readonly { readonly peer: string; readonly standby: string }[]
+  #newReceipts: ((request: string) => RouteReceipts) | null = null
+  #mint: TicketMint | null = null
   #asker: MemoryPeer | null = null
   #hop: RouteHop | null = null
   #receipts: RouteReceipts | null = null
@@ -76,15 +93,59 @@ export class PaidRoute {
 
   private constructor(asked: Asked, wish: PaidWish) {
     this.#asked = asked
+    this.#wish = wish
+    this.#places = wish.ranges.map((_, index) => ({ peer: `stage${index}`, standby: `standby${index}` }))
     this.mesh = new MemoryMesh(wish.mesh)
   }
 
   static async of(asked: Asked, wish: PaidWish): Promise<PaidRoute> {
     const route = new PaidRoute(asked, wish)
     const names = wish.ranges.flatMap((_, index) => [`stage${index}`, `standby${index}`])
+    if (wish.signed) route.#mint = await TicketMint.create(() => route.mesh.clock.nowMs)
     for (const name of ['asker', ...names]) await route.#join(name, wish)
-    route.#open(wish)
+    await route.#open()
     return route
+  }
+
+  /** The answer is over; what the stages hold is kept. */
+  async pause(): Promise<void> {
+    await onClockOf(this.mesh, this.hop.rest())
+    await this.rest(1_000)
+  }
+
+  /** The next turn, as the asker begins it. `over`: what its tickets say besides, by name. */
+  async renew(
+    turn: number,
+    over: (name: string) => Partial<TicketClaims> = () => ({}),
+    free = false,
+  ): Promise<Result<null>> {
+    const request = requestOf(turn)
+    for (const rows of this.rows.values()) [rows.prompt, rows.steps] = [0, 0]
+    const tickets = new Map<string, string>()
+    for (const [name, claims] of this.#claims) {
+      const id = `${turn}${claims.id.slice(1)}`
+      const pay = free ? ({ kind: 'unpaid' } as const) : claims.pay
+      tickets.set(this.peer(name), await this.ticket({ ...claims, id, request, pay, ...over(name) }))
+    }
+    this.#receipts = free ? null : (this.#newReceipts?.(request) ?? null)
+    const plan = { stages: this.#stages(), tickets, request, receipts: this.#receipts }
+    return onClockOf(this.mesh, this.hop.renew(plan))
+  }
+
+  /** As the server writes it, for tests that have one. */
+  ticket(claims: TicketClaims): Promise<string> {
+    return this.#mint ? this.mesh.clock.hold(this.#mint.sign(claims)) : Promise.resolve(ticketOf(claims))
+  }
+
+  claims(name: string): TicketClaims {
+    const claims = this.#claims.get(name)
+    if (!claims) throw new Error(`${name} has a ticket`)
+    return claims
+  }
+
+  get hop(): RouteHop {
+    if (!this.#hop) throw new Error('the route is open')
+    return this.#hop
   }
 
   peer(name: string): string {
@@ -94,6 +155,27 @@ export class PaidRoute {
   /** By its own mouth, past its lies. */
   say(from: string, to: string, word: PeerSays): void {
     void this.mesh.peer(this.peer(from)).exchange.linkTo(this.peer(to))?.say(word)
+  }
+
+  send(from: string, to: string, frame: StageFrame): void {
+    void this.mesh.peer(this.peer(from)).exchange.linkTo(this.peer(to))?.send(frame, 'now')
+  }
+
+  /** What the asker said last to that stage. */
+  epoch(name: string): number {
+    const said = this.mesh.sent.filter(({ to, what }) => to === this.peer(name) && 'says' in what && 'epoch' in what)
+    return said.reduce((newest, { what }) => Math.max(newest, 'epoch' in what ? what.epoch : 0), 0)
+  }
+
+  /** From the next turn on `other` has the place of `name`, who stands by for it. */
+  stand(name: string, other: string): void {
+    this.#places = this.#places.map((place) => (place.peer === name ? { peer: other, standby: name } : place))
+  }
+
+  /** After its end, with nothing of what it had. */
+  async back(name: string): Promise<void> {
+    const again = this.#joining.get(name)
+    await again?.()
   }
 
   key(name: string): Signer {
@@ -174,6 +256,7 @@ export class PaidRoute {
       outbox: {
         keep: async (owed) => {
           this.owed.set(name, owed)
+          this.owedOf.set(`${name} ${owed.signed.receipt.request}`, owed)
         },
       },
       policies: [CREDIT_POLICY],
@@ -184,7 +267,8 @@ export class PaidRoute {
       this.#asker = this.mesh.join(peer, null, lies[name] ?? null, null, desk)
       const { exchange } = this.#asker
       if (free) return
-      this.#receipts = signRoutes(desk, HASHES, exchange, clock.every)(REQUEST)
+      this.#newReceipts = signRoutes(desk, HASHES, exchange, clock.every)
+      this.#receipts = this.#newReceipts(REQUEST)
       return
     }
     const index = Number(/\d+$/.exec(name)?.[0])
@@ -201,12 +285,26 @@ export class PaidRoute {
       },
       ...claims,
     })
-    this.#tickets.set(peer, ticketOf(said))
-    const stage = await loadCpu(this.#asked.file, span)
-    this.mesh.join(peer, this.#counted(stageOf?.(stage, name) ?? stage, name), lies[name] ?? null, null, desk, {
-      admit: ({ ticket }) => readTicket(ticket),
-      pay: payStages(desk, HASHES, () => clock.nowMs),
+    this.#claims.set(name, said)
+    const check = new TicketCheck({
+      self: peer,
+      keys: () => this.#mint?.keys ?? [],
+      nowMs: () => clock.nowMs,
+      letsIn: async () => ok(null),
     })
+    const { modelId } = said
+    const join = async () => {
+      const stage = await loadCpu(this.#asked.file, span)
+      this.mesh.join(peer, this.#counted(stageOf?.(stage, name) ?? stage, name), lies[name] ?? null, null, desk, {
+        admit: ({ ticket, ...use }, from) => {
+          if (!this.#mint) return readTicket(ticket)
+          return clock.hold(check.admit(ticket, { ...use, asker: from, modelId, job: null }))
+        },
+        pay: payStages(desk, HASHES, () => clock.nowMs),
+      })
+    }
+    this.#joining.set(name, join)
+    await join()
   }
 
   #counted(stage: StageEngine, name: string): ServedStage {
@@ -225,17 +323,22 @@ export class PaidRoute {
     }
   }
 
-  #open({ ranges }: PaidWish): void {
-    const stages: RouteStage[] = ranges.map((span, index) => ({
+  #stages(): readonly RouteStage[] {
+    return this.#wish.ranges.map((span, index) => ({
       span,
-      peer: this.peer(`stage${index}`),
-      standby: this.peer(`standby${index}`),
+      peer: this.peer(this.#places[index]?.peer ?? ''),
+      standby: this.peer(this.#places[index]?.standby ?? ''),
     }))
+  }
+
+  async #open(): Promise<void> {
+    const tickets = new Map<string, string>()
+    for (const [name, claims] of this.#claims) tickets.set(this.peer(name), await this.ticket(claims))
     if (!this.#asker) throw new Error('the asker is there')
     this.#hop = new RouteHop({
       request: REQUEST,
-      stages,
-      tickets: this.#tickets,
+      stages: this.#stages(),
+      tickets,
       exchange: this.#asker.exchange,
       onEvent: (event) => this.events.push(event),
       receipts: this.#receipts,

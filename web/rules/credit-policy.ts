@@ -80,14 +80,20 @@ export function priceOf(policy: CreditPolicy, work: Work): MicroCredits {
   return dividedUp(tokens * BigInt(activeParameters) * BigInt(layers), GIGA * BigInt(layersAll))
 }
 
-/** What is set aside for a request: all of its answer, the rest of its tokens as prompt, and the replays. */
-export function holdOf(
-  policy: CreditPolicy,
-  wish: { readonly tokens: number; readonly outputTokens: number; readonly activeParameters: number },
-): MicroCredits {
-  const { tokens, outputTokens, activeParameters } = wish
+export interface HoldWish {
+  /** Prompt and answer. */
+  readonly tokens: number
+  readonly outputTokens: number
+  readonly activeParameters: number
+  /** Of the prompt, what its stages hold already. */
+  readonly reusedTokens?: number
+}
+
+/** What is set aside for a request: all of its answer, what is to be read of its prompt, and the replays of all of it. */
+export function holdOf(policy: CreditPolicy, wish: HoldWish): MicroCredits {
+  const { tokens, outputTokens, activeParameters, reusedTokens = 0 } = wish
   const output = Math.min(tokens, outputTokens)
-  const promptTokens = tokens - output + tokens * policy.replaysHeld
+  const promptTokens = Math.max(0, tokens - output - reusedTokens) + tokens * policy.replaysHeld
   return priceOf(policy, { promptTokens, outputTokens: output, activeParameters, layers: 1, layersAll: 1 })
 }
 

@@ -8,7 +8,7 @@
  */
 import { PLACEMENT_CANDIDATES_MAX } from '../wire/limits.ts'
 import type { LayerSpan } from '../wire/peers.ts'
-import { middleOf, type PrivateEnds } from '../wire/plan-events.ts'
+import { type KeptStage, middleOf, type PrivateEnds } from '../wire/plan-events.ts'
 import { mix } from './mix.ts'
 
 export interface PlacementPeer {
@@ -94,6 +94,38 @@ export function place(all: readonly PlacementPeer[], request: PlacementRequest):
   return { ok: false, refusal, missing: refusal === 'unreachable' ? [] : holes(seen, wantedOf(request)) }
 }
 
+/**
+ * The stages of a route that holds something already, once more: they need no room, and standbys are chosen anew. Null where
+ * one of them is gone, holds other layers or cannot be reached, or where they are no route.
+ */
+export function placeAgain(
+  all: readonly PlacementPeer[],
+  request: PlacementRequest,
+  kept: readonly KeptStage[],
+): Placement | null {
+  const { ends, asker, allowed, positions } = request
+  const peers = all.filter(({ id }) => (!ends || id !== asker) && (allowed === null || allowed.has(id)))
+  const own = withEnds([], request)
+  const others = ends ? kept.slice(1, -1) : kept
+  if (ends && ![kept[0], kept.at(-1)].every((end, index) => end && own[index] && isSame(end, own[index]))) return null
+  const wanted = wantedOf(request)
+  let step: Step | null = null
+  let next = wanted.first
+  for (const stage of others) {
+    const peer = peers.find(({ id, span }) => isSame(stage, { peer: id, span }))
+    step = peer && stage.span.first === next ? stepOver(step, peer, asker, request.rttMs) : null
+    if (!step) return null
+    next = stage.span.last
+  }
+  const closed = step && next === wanted.last ? closedOf(step, request, request.rttMs) : null
+  const roomy = peers.filter(({ freePositions }) => freePositions >= positions)
+  return closed && placementOf(closed, roomy, request)
+}
+
+function isSame(a: KeptStage, b: KeptStage): boolean {
+  return a.peer === b.peer && a.span.first === b.span.first && a.span.last === b.span.last
+}
+
 /** The layers that peers are looked for. */
 function wantedOf({ ends, layers }: PlacementRequest): LayerSpan {
   return ends ? middleOf(ends, layers) : { first: 0, last: layers }
@@ -116,7 +148,7 @@ function cheapest(
   request: PlacementRequest,
   rttMs: PlacementRequest['rttMs'],
 ): Step | null {
-  const { asker, ends: ownEnds, seed } = request
+  const { asker, seed } = request
   const wanted = wantedOf(request)
   const byFirst = candidates(peers, seed)
   const ends = new Map<number, Step[]>()
@@ -128,17 +160,18 @@ function cheapest(
       if (step) ends.set(peer.span.last, [...(ends.get(peer.span.last) ?? []), step])
     }
   }
-  const closed = (ends.get(wanted.last) ?? []).flatMap((step) => {
-    const head = headOf(step)
-    // The tail sends the token to the asker and to the first stage, which the next token waits for.
-    const toAsker = rttMs(step.peer.id, asker)
-    const fromAsker = rttMs(asker, head.id)
-    const toHead = head.id === step.peer.id ? 0 : rttMs(step.peer.id, head.id)
-    if (toAsker === null || fromAsker === null || toHead === null) return []
-    const back = ownEnds ? toAsker + fromAsker : toHead
-    return [{ ...step, ms: step.ms + back / 2 }]
-  })
-  return best(closed)
+  return best((ends.get(wanted.last) ?? []).flatMap((step) => closedOf(step, request, rttMs) ?? []))
+}
+
+/** With its way back: the tail sends the token to the asker and to the first stage, which the next token waits for. */
+function closedOf(step: Step, { asker, ends }: PlacementRequest, rttMs: PlacementRequest['rttMs']): Step | null {
+  const head = headOf(step)
+  const toAsker = rttMs(step.peer.id, asker)
+  const fromAsker = rttMs(asker, head.id)
+  const toHead = head.id === step.peer.id ? 0 : rttMs(step.peer.id, head.id)
+  if (toAsker === null || fromAsker === null || toHead === null) return null
+  const back = ends ? toAsker + fromAsker : toHead
+  return { ...step, ms: step.ms + back / 2 }
 }
 
 function stepOver(

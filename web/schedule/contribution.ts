@@ -19,11 +19,9 @@ import type { ServedStage } from './hop.ts'
 import { measureStage } from './measure-stage.ts'
 import { OwnSpeed, timedStage } from './own-speed.ts'
 import { pacedStage } from './paced-stage.ts'
-import { Provider, type ProviderParts } from './provider.ts'
+import { Provider, type ProviderParts, type StageUse } from './provider.ts'
 import { soon } from './soon.ts'
 import type { LoadedStage, WorkerStage } from './worker-stage.ts'
-
-type Open = Extract<AskerSays, { readonly says: 'open' }>
 
 export interface ContributionParts {
   readonly worker: Pick<WorkerStage, 'adapter' | 'load' | 'unload' | 'ping' | 'end'>
@@ -33,7 +31,7 @@ export interface ContributionParts {
   readonly linkTo: ProviderParts['linkTo']
   readonly connect: ProviderParts['connect']
   readonly every: ProviderParts['every']
-  readonly admit: (asker: string, open: Open, modelId: string) => Promise<Result<TicketClaims>>
+  readonly admit: (asker: string, use: StageUse, modelId: string) => Promise<Result<TicketClaims>>
   readonly pay?: ProviderParts['pay']
   readonly visible: () => boolean
   readonly nowMs: () => number
@@ -189,7 +187,7 @@ export class Contribution implements Server {
       ping: () => worker.ping(),
       onSilent: () => worker.end(),
       takeFrameMs,
-      admit: (asker, open) => admit(asker, open, model.id),
+      admit: (asker, use) => admit(asker, use, model.id),
       ...(pay ? { pay } : {}),
       onChange: soon(every, () => this.tell()),
     })

@@ -141,7 +141,15 @@ export class Exchange {
   }
 }
 
-const ASKER: readonly string[] = ['open', 'truncate', 'feed', 'spares', 'close'] satisfies readonly AskerSays['says'][]
+const ASKER: readonly string[] = [
+  'open',
+  'truncate',
+  'feed',
+  'spares',
+  'rest',
+  'renew',
+  'close',
+] satisfies readonly AskerSays['says'][]
 
 const STAGE: readonly string[] = [
   'opened',

@@ -4,13 +4,10 @@
  * routes that answer.
  */
 import { ROUTE_KEPT_MS } from '../wire/limits.ts'
-import type { RouteReceipts } from './receipts/route-receipts.ts'
 import type { RouteClock } from './route-parts.ts'
 import type { Session } from './session.ts'
 
 export interface Keepable {
-  /** What is paid of it; null where nothing is. */
-  readonly receipts?: Pick<RouteReceipts, 'allows'> | null
   /** What it answers with: a model, and who has its ends. */
   readonly kind: string
   readonly session: Pick<Session, 'shares' | 'close'>
@@ -34,14 +31,12 @@ export class KeptRoute<Route extends Keepable> {
     return this.#kept === route
   }
 
-  /** The kept route where `prompt` goes on with its conversation, and its tickets are enough for that; else it is closed. */
-  async take(kind: string, prompt: readonly number[], outputTokens: number): Promise<Route | null> {
+  /** The kept route where `prompt` goes on with its conversation; else it is closed. */
+  async take(kind: string, prompt: readonly number[]): Promise<Route | null> {
     const kept = this.#kept
     if (!kept) return null
     // The same question once more is no next turn: it is computed as the first time, so that its text is the same.
-    const shared = kept.session.shares(prompt)
-    const allowed = kept.receipts?.allows(prompt.length - shared, outputTokens) ?? true
-    const goesOn = kept.kind === kind && shared >= kept.promptTokens && allowed
+    const goesOn = kept.kind === kind && kept.session.shares(prompt) >= kept.promptTokens
     if (!goesOn) await this.close()
     else this.#forget()
     return goesOn ? kept : null

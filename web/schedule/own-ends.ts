@@ -3,7 +3,6 @@
  * workers: one holds one range. They stay loaded for the next answer. Plans nothing, asks nobody for an answer.
  */
 import type { Link } from '../mesh/link.ts'
-import type { AskerSays } from '../wire/peer-control.ts'
 import type { StageFrame } from '../wire/peer-frame.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { type Assigned, type AssignWish, middleOf, type PrivateEnds } from '../wire/plan-events.ts'
@@ -11,16 +10,16 @@ import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { TicketClaims } from '../wire/tickets.ts'
 import type { ModelSource } from './engine-door.ts'
 import { OwnSeats, type OwnSeatsParts } from './own-seats.ts'
+import type { StageUse } from './provider.ts'
 import type { LoadedStage, WorkerStage } from './worker-stage.ts'
 
-type Open = Extract<AskerSays, { readonly says: 'open' }>
 type EndWorker = Pick<WorkerStage, 'adapter' | 'load' | 'unload' | 'ping' | 'end'>
 
 export interface OwnEndsParts extends Pick<OwnSeatsParts, 'self' | 'exchange' | 'connect' | 'every'> {
   readonly makeStage: (onLost: () => void) => EndWorker
   /** Tells in what others with such a GPU compute; nothing is promised by it. */
   readonly assign: (wish: Omit<AssignWish, 'room'>) => Promise<Result<Assigned>>
-  readonly admit: (asker: string, open: Open, modelId: string) => Promise<Result<TicketClaims>>
+  readonly admit: (asker: string, use: StageUse, modelId: string) => Promise<Result<TicketClaims>>
 }
 
 export class OwnEnds {
@@ -74,7 +73,7 @@ export class OwnEnds {
       every,
       first: seat(this.#first, head.value),
       last: seat(this.#last, tail.value),
-      admit: (asker, open) => admit(asker, open, model.id),
+      admit: (asker, use) => admit(asker, use, model.id),
     })
     this.#holds = wanted
     return ok(true)

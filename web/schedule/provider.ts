@@ -14,6 +14,7 @@ import {
 } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { RequestId, StageFrame } from '../wire/peer-frame.ts'
+import type { LayerSpan } from '../wire/peers.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { TicketClaims } from '../wire/tickets.ts'
 import type { Server } from './exchange.ts'
@@ -23,6 +24,12 @@ import type { PaidStage } from './receipts/paid-stage.ts'
 import { ServedRequest } from './served-request.ts'
 
 type Open = Extract<AskerSays, { readonly says: 'open' }>
+type Renew = Extract<AskerSays, { readonly says: 'renew' }>
+
+/** What a ticket is brought for. */
+export interface StageUse extends Pick<Open, 'request' | 'ticket' | 'positions'> {
+  readonly span: LayerSpan
+}
 
 export interface ProviderParts {
   readonly stage: ServedStage
@@ -38,7 +45,7 @@ export interface ProviderParts {
   /** How long a token was here lately, in ms; null where none was since the last call. */
   readonly takeFrameMs: () => number | null
   /** Whether the ticket allows this asker exactly this. */
-  readonly admit: (asker: string, open: Open) => Promise<Result<TicketClaims>>
+  readonly admit: (asker: string, use: StageUse) => Promise<Result<TicketClaims>>
   /** What is paid of a request that was let in; null where it is free. Not there where nothing is. */
   readonly pay?: PayStage
   /** Requests were opened or closed. */
@@ -52,6 +59,7 @@ interface Served {
   readonly asker: string
   readonly ticket: string
   readonly positions: number
+  readonly span: LayerSpan
   readonly work: ServedRequest
   readonly paid: PaidStage | null
   /** Nobody pays for it, though somebody could. */
@@ -116,10 +124,15 @@ export class Provider implements Server {
       void this.#open(from, message)
       return
     }
+    if (message.says === 'renew') {
+      void this.#renew(from, message)
+      return
+    }
     const served = this.#served.get(message.request)
     if (served?.asker !== from.peer) {
       if (message.says !== 'close') void refuse(from, message, 'session-unknown', 'This request is not open here.')
     } else if (message.says === 'close') void this.#end(message.request)
+    else if (message.says === 'rest') this.#rests(served)
     else void served.work.hear(message)
   }
 
@@ -161,15 +174,55 @@ export class Provider implements Server {
   }
 
   async #open(from: Link, open: Open): Promise<void> {
-    const admission = this.#admit(from, open)
-    this.#admissions.set(open.request, admission)
-    const served = await admission
-    if (this.#admissions.get(open.request) === admission) this.#admissions.delete(open.request)
+    const served = await this.#whileAdmitted(open.request, this.#admit(from, open))
     const opened = await served?.work.open()
     if (!opened || opened.ok) return
     await this.#end(open.request, served)
     this.#kvFull = opened.code === 'kv-full' && this.serving > 0
     await refuse(from, open, opened.code, opened.detail)
+  }
+
+  /** What is said of the request meanwhile waits. */
+  async #whileAdmitted<T>(request: RequestId, admission: Promise<T>): Promise<T> {
+    this.#admissions.set(request, admission)
+    const admitted = await admission
+    if (this.#admissions.get(request) === admission) this.#admissions.delete(request)
+    return admitted
+  }
+
+  /** What was done of it is settled; what comes next needs another ticket. */
+  #rests({ work, paid }: Served): void {
+    if (!paid) return
+    work.rest()
+    void paid.end()
+  }
+
+  /** Whoever is refused has to begin anew: what it had here is let go. */
+  async #renew(from: Link, renew: Renew): Promise<void> {
+    const renewed = await this.#whileAdmitted(renew.request, this.#renewed(from, renew))
+    if (renewed.ok) return renewed.value.work.opened()
+    const known = this.#served.get(renew.kept)
+    if (known?.asker === from.peer) void this.#end(renew.kept, known)
+    await refuse(from, renew, renewed.code, renewed.detail)
+  }
+
+  async #renewed(from: Link, { request, epoch, kept, ticket, salt }: Renew): Promise<Result<Served>> {
+    const known = this.#served.get(kept)
+    if (known?.asker !== from.peer) return fail('session-unknown', 'What was kept is not here.')
+    const admitted = await this.#letIn(from, { ...known, request, ticket }, salt)
+    if (!admitted.ok) return admitted
+    const { paid, unpaid } = admitted.value
+    if (this.#served.get(kept) !== known || this.#served.has(request)) {
+      void paid?.end()
+      const code = this.#served.has(request) ? 'session-exists' : 'session-unknown'
+      return fail(code, 'Another word came while its ticket was looked at.')
+    }
+    this.#rests(known)
+    const served = { ...known, ticket, paid, unpaid, idleBeats: 0, waitBeats: 0 }
+    known.work.renew({ request, epoch }, { stage: this.#turns.of(this.#parts.stage, unpaid), paid })
+    this.#served.delete(kept)
+    this.#served.set(request, served)
+    return ok(served)
   }
 
   /** Undefined where it was refused. */
@@ -183,7 +236,9 @@ export class Provider implements Server {
     const full = this.#whyFull(from.peer, open.positions)
     if (full) return refuse(from, open, full.code, full.detail)
     // The same request may begin anew; a ticket is used up by the first time.
-    const admitted = again ? ok(known) : await this.#letIn(from, open)
+    const { ticket, positions, request, place } = open
+    const use = { request, ticket, positions, span: place.span }
+    const admitted = again ? ok(known) : await this.#letIn(from, use, open.salt)
     if (!admitted.ok) return refuse(from, open, admitted.code, admitted.detail)
     const { paid, unpaid } = admitted.value
     // Others may have come while the ticket was verified.
@@ -197,19 +252,22 @@ export class Provider implements Server {
     const turns = this.#turns.of(stage, unpaid)
     const about = { stage: turns, asker: from, linkTo, connect, session: this.#sessions, paid }
     const work = new ServedRequest(about, open)
-    const { ticket, positions } = open
-    const served = { asker: from.peer, ticket, positions, work, paid, unpaid, idleBeats: 0, waitBeats: 0 }
-    this.#served.set(open.request, served)
+    const served = { ...use, asker: from.peer, work, paid, unpaid, idleBeats: 0, waitBeats: 0 }
+    this.#served.set(request, served)
     this.#parts.onChange?.()
     this.#askers.set(from.peer, from)
     return served
   }
 
-  async #letIn(from: Link, open: Open): Promise<Result<Pick<Served, 'paid' | 'unpaid'>>> {
+  async #letIn(
+    from: Link,
+    { request, ticket, positions, span }: StageUse,
+    salt: string | undefined,
+  ): Promise<Result<Pick<Served, 'paid' | 'unpaid'>>> {
     const { admit, pay } = this.#parts
-    const admitted = await admit(from.peer, open)
+    const admitted = await admit(from.peer, { request, ticket, positions, span })
     if (!admitted.ok) return admitted
-    const paid = pay?.(admitted.value, from, open.salt) ?? ok(null)
+    const paid = pay?.(admitted.value, from, salt) ?? ok(null)
     return paid.ok ? ok({ paid: paid.value, unpaid: admitted.value.pay.kind === 'unpaid' }) : paid
   }
 

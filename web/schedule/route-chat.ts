@@ -11,7 +11,7 @@ import { peerOfSeat } from '../wire/peers.ts'
 import type { Plan, PlanPays, PrivateEnds } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { RoomId } from '../wire/rooms.ts'
-import { readTicket } from '../wire/tickets.ts'
+import { readTicket, type TicketClaims } from '../wire/tickets.ts'
 import { beside } from './beside.ts'
 import type { ModelSource } from './engine-door.ts'
 import { EventQueue } from './event-queue.ts'
@@ -39,11 +39,11 @@ export interface RouteChatParts extends GgufParts, RoutePlansParts {
 }
 
 interface OpenRoute extends Keepable {
-  readonly request: RequestId
-  readonly plan: Plan
+  readonly plans: RoutePlans
+  plan: Plan
   readonly session: Session
   readonly hop: RouteHop
-  readonly receipts: RouteReceipts | null
+  receipts: RouteReceipts | null
   /** What the answer under way has to say of its route. */
   said: EventQueue<ChatEvent>
 }
@@ -121,7 +121,7 @@ export class RouteChat {
     room: RoomId | null,
     signal: AbortSignal,
   ): AsyncGenerator<ChatEvent, void, undefined> {
-    const { now, onRoute } = this.#parts
+    const { now } = this.#parts
     const head = this.#head
     const failed = (reason: Failure) => new UsageClock(now).end(reason.code === 'aborted' ? 'abort' : 'error', reason)
     if (!head) return yield failed(fail('not-loaded', ''))
@@ -131,11 +131,12 @@ export class RouteChat {
       begun === '' ? prompt : this.#encode(request.messages, begun, request.raw)
     const kind = `${head.id} ${ends ? 'private' : ''} ${room ?? ''}`
     const pays = paysFor(head, request, prompt.value.length)
-    const kept = request.resume ? null : await this.#kept.take(kind, prompt.value, pays.outputTokens)
+    const kept = request.resume ? null : await this.#kept.take(kind, prompt.value)
     // The GPU is given back once nobody keeps ends here.
     if (this.#private === 0) await this.#parts.ends.unload()
-    if (kept) onRoute(kept.request, { kind: 'planned', plan: kept.plan })
-    const route = kept ? ok(kept) : await this.#route(head, ends, room, kind, pays, signal)
+    const goesOn =
+      kept !== null && (await this.#goOn(kept, { ...pays, reusedTokens: kept.session.shares(prompt.value) }))
+    const route = goesOn ? ok(kept) : await this.#route(head, ends, room, kind, pays, signal)
     if (!route.ok) return yield failed(route)
     const { hop, receipts, plan } = route.value
     const session: TalkParts['session'] = {
@@ -155,9 +156,45 @@ export class RouteChat {
     } finally {
       signal.removeEventListener('abort', giveUp)
       if (good) this.#offenders.didWell(hop.peers)
-      if (good && this.#head === head) await this.#kept.keep(route.value)
+      if (good && this.#head === head) await this.#keep(route.value)
       else await route.value.session.close()
     }
+  }
+
+  /** Each answer that is paid has its tickets and receipts; one that nobody pays may find that it is. */
+  async #keep(route: OpenRoute): Promise<void> {
+    // Who stands by is named anew with the next tickets.
+    if (this.#renews(route)) route.lost = false
+    if (route.receipts?.isPaid) await route.hop.rest()
+    await this.#kept.keep(route)
+  }
+
+  /** A turn more over the stages that hold the conversation. Where it cannot be had the route is closed. */
+  async #goOn(kept: OpenRoute, pays: PlanPays): Promise<boolean> {
+    const { onRoute, over } = this.#parts
+    const { plans, hop, session } = kept
+    const planned = this.#renews(kept) ? await plans.renew(hop.stages, pays) : null
+    const { request } = plans
+    if (planned?.ok) {
+      kept.plan = planned.value
+      kept.receipts = this.#parts.receipts?.(request) ?? null
+      onRoute(request, { kind: 'planned', plan: kept.plan })
+      const renewed = await hop.renew({ request, receipts: kept.receipts, ...plans.layOut(kept.plan) })
+      if (renewed.ok) return true
+    } else if (!kept.receipts?.isPaid) {
+      // What is free goes on under its old tickets, also where the server is away.
+      onRoute(request, { kind: 'planned', plan: kept.plan })
+      return true
+    }
+    await session.close()
+    if (planned?.ok) over?.(request)
+    return false
+  }
+
+  /** The server may have other terms for a next answer. */
+  #renews({ plan }: OpenRoute): boolean {
+    const offers = this.#parts.receipts !== undefined && (this.#head?.parameters ?? 0) > 0
+    return offers && ticketsOf(plan).some(({ pay }) => pay.kind === 'paid' || pay.kind === 'unpaid')
   }
 
   #encode(messages: readonly ChatMessage[], begun: string, raw = false): Promise<Result<readonly number[]>> {
@@ -181,8 +218,7 @@ export class RouteChat {
 
   #open(head: WorkerHead, plans: RoutePlans, plan: Plan, kind: string): OpenRoute {
     const { exchange, clock, onRoute } = this.#parts
-    const { request } = plans
-    const receipts = this.#parts.receipts?.(request) ?? null
+    const receipts = this.#parts.receipts?.(plans.request) ?? null
     const laps = new LapMeter(clock.nowMs, () => hop.peers)
     this.#laps = laps
     const onEvent = (event: RouteEvent) => {
@@ -193,7 +229,7 @@ export class RouteChat {
       }
       // Between answers nobody waits for it: it is let go.
       if (this.#kept.has(open)) void this.#kept.close()
-      else onRoute(request, event)
+      else onRoute(plans.request, event)
       if (event.kind === 'searching') open.said.push({ kind: 'notice', code: 'route-searching', detail: '' })
     }
     const heard: RouteParts['exchange'] = {
@@ -201,7 +237,7 @@ export class RouteChat {
       join: (name, own) => exchange.join(name, laps.beside(own)),
     }
     const hop: RouteHop = new RouteHop({
-      request,
+      request: plans.request,
       ...plans.layOut(plan),
       exchange: heard,
       onEvent,
@@ -212,22 +248,25 @@ export class RouteChat {
     })
     const session = new Session(1, [laps.around(hop)], head.contextPositions)
     const said = new EventQueue<ChatEvent>()
-    const open: OpenRoute = { kind, session, hop, receipts, said, promptTokens: 0, lost: false, request, plan }
+    const open: OpenRoute = { kind, session, hop, receipts, said, promptTokens: 0, lost: false, plans, plan }
     return open
   }
 }
 
 /** No longer than its tickets allow, where there are such. */
-function shortened(request: ChatRequest, { stages }: Plan): ChatRequest {
-  const tickets = stages.flatMap(({ ticket }) => {
-    const read = readTicket(ticket)
-    return read.ok ? [read.value] : []
-  })
+function shortened(request: ChatRequest, plan: Plan): ChatRequest {
   // Who computes for itself or for its room sets no end.
-  const ends = tickets.filter(({ pay }) => pay.kind === 'paid' || pay.kind === 'unpaid')
+  const ends = ticketsOf(plan).filter(({ pay }) => pay.kind === 'paid' || pay.kind === 'unpaid')
   const begun = request.resume?.tokens.length ?? 0
   const tokens = ends.map(({ outputTokens }) => begun + outputTokens)
   return { ...request, maxTokens: Math.min(request.maxTokens, ...tokens) }
+}
+
+function ticketsOf({ stages }: Plan): readonly TicketClaims[] {
+  return stages.flatMap(({ ticket }) => {
+    const read = readTicket(ticket)
+    return read.ok ? [read.value] : []
+  })
 }
 
 /** The worst case of an answer. */

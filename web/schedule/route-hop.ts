@@ -11,26 +11,22 @@ import type { Link } from '../mesh/link.ts'
 import { explain } from '../wire/codes.ts'
 import { ALIVE_MS, ALIVE_MS_MAX, DECODE_ROWS_MAX, TAKEOVERS_MAX } from '../wire/limits.ts'
 import type { StageSays } from '../wire/peer-control.ts'
-import type { StageFrame } from '../wire/peer-frame.ts'
+import type { RequestId, StageFrame } from '../wire/peer-frame.ts'
 import { peerOfSeat } from '../wire/peers.ts'
+import type { KeptStage } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Route } from './exchange.ts'
+import { FramesInFlight } from './frames-in-flight.ts'
 import type { Hop } from './hop.ts'
 import type { RouteReceipts } from './receipts/route-receipts.ts'
 import { RouteAnswers } from './route-answers.ts'
 import { RouteJournal } from './route-journal.ts'
 import { RouteLine } from './route-line.ts'
-import type { RouteParts } from './route-parts.ts'
+import type { RenewedRoute, RouteParts } from './route-parts.ts'
 import { RouteSearch } from './route-search.ts'
 import { RouteStages } from './route-stages.ts'
 import { type Awaited, RouteWatch } from './route-watch.ts'
-
-interface InFlight {
-  readonly frame: Frame
-  /** Null once a takeover has sent it again. */
-  sentMs: number | null
-  readonly settle: (result: Result<FrameOutput>) => void
-}
+import { isLoss } from './stage-losses.ts'
 
 export class RouteHop implements Hop, Route {
   readonly #parts: RouteParts
@@ -40,17 +36,20 @@ export class RouteHop implements Hop, Route {
   readonly #watch: RouteWatch
   readonly #search: RouteSearch
   readonly #stages: RouteStages
-  readonly #receipts: RouteReceipts | null
+  #request: RequestId
+  #receipts: RouteReceipts | null
   #leave: () => void = () => {}
   #open: { readonly positions: number; sampler: SamplerSpec } | null = null
   /** Why nothing comes back any more. */
   #broken: Failure | null = null
-  #inFlight: InFlight[] = []
+  readonly #inFlight = new FramesInFlight()
   #recovering: Promise<void> | null = null
   /** Two stages have lost their link: what was between them goes out again. */
   #torn = false
   #takeovers = 0
   #unwanted = false
+  /** Between answers, each of which has tickets of its own. */
+  #resting = false
 
   constructor(parts: RouteParts) {
     const { stages, tickets, plannedMs = 0, clock, chance = Math.random } = parts
@@ -58,6 +57,7 @@ export class RouteHop implements Hop, Route {
     this.#line = new RouteLine({ stages, tickets }, (peer) => this.#link(peer) !== null)
     this.#watch = new RouteWatch(plannedMs)
     this.#search = new RouteSearch({ every: clock.every, chance })
+    this.#request = parts.request
     this.#receipts = parts.receipts ?? null
     this.#stages = new RouteStages({
       request: parts.request,
@@ -78,19 +78,18 @@ export class RouteHop implements Hop, Route {
     return this.#line.peers
   }
 
+  /** The same as tabs, whatever seats they have. */
+  get stages(): readonly KeptStage[] {
+    return this.peers.map((peer) => ({ peer: peerOfSeat(peer), span: this.#line.spanOf(peer) }))
+  }
+
   async open({ positions, sampler }: OpenRequest): Promise<Result<null>> {
     this.#open = { positions, sampler }
     this.#broken = null
     this.#unwanted = false
-    this.#leave()
-    const leave = this.#parts.exchange.join(this.#parts.request, this)
-    const rest = this.#parts.clock.every(ALIVE_MS, () => this.#look())
-    this.#leave = () => {
-      leave()
-      rest()
-    }
+    this.#join()
     this.#journal.cut(0)
-    this.#inFlight = []
+    this.#inFlight.forget()
     const opened = await this.#until(() => this.#stages.open())
     if (opened.ok) this.#stages.tellSpares(this.peers.keys())
     return opened
@@ -102,7 +101,7 @@ export class RouteHop implements Hop, Route {
     if (this.#broken) return Promise.resolve(this.#broken)
     return new Promise((settle) => {
       this.#journal.sent(frame)
-      this.#inFlight.push({ frame, settle, sentMs: this.#recovering !== null ? null : this.#parts.clock.nowMs() })
+      this.#inFlight.add(frame, this.#recovering !== null ? null : this.#parts.clock.nowMs(), settle)
       if (!this.#recovering) this.#send(frame)
     })
   }
@@ -114,8 +113,36 @@ export class RouteHop implements Hop, Route {
     this.#unwanted = false
     this.#receipts?.newAnswer()
     this.#journal.cut(position)
-    this.#inFlight = []
+    this.#inFlight.forget()
     return this.#until(() => this.#stages.truncate(position))
+  }
+
+  /** The answer is over: its receipts are asked for, and what the stages hold is kept for a next one. Idempotent. */
+  async rest(): Promise<void> {
+    await this.#recovering
+    if (!this.#going || this.#resting) return
+    this.#resting = true
+    await this.#settle()
+    this.#receipts = null
+    await this.#stages.rest()
+  }
+
+  /** Goes on as another request, under tickets for the stages that stand. What is refused here is to be closed. */
+  async renew({ request, receipts, ...plan }: RenewedRoute): Promise<Result<null>> {
+    await this.rest()
+    const fresh = new Set<number>()
+    if (this.#going) this.#line.lay(plan, [], fresh)
+    if (!this.#going || fresh.size > 0) return this.#broken ?? fail('route-broken', '')
+    this.#request = request
+    this.#receipts = receipts
+    this.#resting = false
+    this.#takeovers = 0
+    // Where a stage is lost that nobody stands by for, the answer begins anew over another route.
+    this.#unwanted = true
+    this.#join()
+    const renewed = await this.#until(() => this.#stages.renew(request, receipts))
+    if (renewed.ok) this.#stages.tellSpares(this.peers.keys())
+    return renewed
   }
 
   async close(): Promise<void> {
@@ -123,8 +150,7 @@ export class RouteHop implements Hop, Route {
     this.#open = null
     this.#leave()
     this.#search.stop()
-    const whole = this.#broken === null && this.#recovering === null && this.#inFlight.length === 0
-    await this.#receipts?.close(whole ? this.peers : null)
+    await this.#settle()
     await this.#stages.dismiss()
     this.#failAll(fail('aborted', ''))
   }
@@ -139,9 +165,7 @@ export class RouteHop implements Hop, Route {
     this.#watch.heard(from, this.#parts.clock.nowMs())
     if (!this.peers.includes(from)) return
     if (message.says === 'alive') {
-      const own = message.at?.find(
-        ({ request, epoch }) => request === this.#parts.request && epoch === this.#stages.epoch,
-      )
+      const own = message.at?.find(({ request, epoch }) => request === this.#request && epoch === this.#stages.epoch)
       if (own) this.#watch.stands(from, own, this.#journal.end)
     } else if (message.says === 'draining') this.gone(from, fail('link-closed', 'The peer is leaving.'))
     else if (message.epoch < this.#stages.epoch) this.#blamedLate(message)
@@ -172,7 +196,9 @@ export class RouteHop implements Hop, Route {
     // Whoever heard it may have closed the route: there is nothing to save then.
     if (!this.#going) return
     this.#answers.endAll(reason)
-    void this.#recover()
+    // Nobody waits for an answer.
+    if (this.#resting) this.#break(reason)
+    else void this.#recover()
   }
 
   #look(): void {
@@ -189,16 +215,15 @@ export class RouteHop implements Hop, Route {
 
   /** Null where nobody has to do anything now. */
   get #awaited(): Awaited | null {
-    const rows = this.#inFlight.reduce((sum, { frame }) => sum + frame.count, 0)
+    const { first, rows } = this.#inFlight
     const [asked] = this.#answers.asked
     if (asked) {
       // What was on its way is computed first. A journal comes in frames, and each of them is heard of.
       const fed = Math.min(asked.end ?? 0, DECODE_ROWS_MAX)
       return { end: asked.end, rows: rows + fed, mode: 'decode', from: [...asked.from] }
     }
-    const [first] = this.#inFlight
     if (!first || this.#recovering !== null) return null
-    return { end: first.frame.position + first.frame.count, rows, mode: first.frame.mode, from: null }
+    return { end: first.position + first.count, rows, mode: first.mode, from: null }
   }
 
   /**
@@ -214,7 +239,7 @@ export class RouteHop implements Hop, Route {
       this.#torn = true
       this.#answers.endAll(failure)
       void this.#recover()
-    } else if (blamed || LOSSES.includes(failure.code)) this.gone(replaceable ?? (blamed ? by : from), failure)
+    } else if (blamed || isLoss(failure.code)) this.gone(replaceable ?? (blamed ? by : from), failure)
     // Who steps in may have no room by now.
     else if (this.#answers.isAsked(from) && (replaceable !== undefined || this.#mayLookElsewhere)) {
       this.gone(replaceable ?? from, failure)
@@ -229,10 +254,8 @@ export class RouteHop implements Hop, Route {
 
   /** The frame that ends there is done, and so is everything before it. */
   #arrived(position: number, output: FrameOutput): boolean {
-    const entry = this.#inFlight[0]
-    if (!entry || entry.frame.position + entry.frame.count !== position) return false
-    if (entry.frame.sample !== (output.kind === 'token')) return false
-    this.#inFlight.shift()
+    const entry = this.#inFlight.take(position, output.kind)
+    if (!entry) return false
     if (output.kind === 'token') this.#receipts?.came()
     this.#watch.arrived(entry.frame.mode, entry.frame.count, entry.sentMs, this.#parts.clock.nowMs())
     entry.settle(ok(output))
@@ -264,7 +287,7 @@ export class RouteHop implements Hop, Route {
         // Somebody in the new one has died in the meantime.
         if (this.#line.dead.length > 0) continue
       }
-      const held = this.#inFlight[0]?.frame.position ?? this.#journal.end
+      const held = this.#inFlight.first?.position ?? this.#journal.end
       const rebuilt = await this.#stages.rebuild(fresh, held)
       if (!this.#open) return
       if (this.#line.dead.length > 0 || this.#torn) continue
@@ -303,12 +326,26 @@ export class RouteHop implements Hop, Route {
 
   /** What was on its way. The first frame's token came back before the loss, so it goes by its id. */
   #sendAgain(): void {
-    for (const [index, entry] of this.#inFlight.entries()) {
-      const { frame } = entry
-      entry.sentMs = null
+    for (const [index, frame] of this.#inFlight.again().entries()) {
       const id = index === 0 && frame.input.kind === 'chained' ? this.#journal.idAt(frame.position) : undefined
       this.#send(id === undefined ? frame : { ...frame, input: { kind: 'tokens', ids: Uint32Array.of(id) } })
     }
+  }
+
+  #join(): void {
+    this.#leave()
+    const leave = this.#parts.exchange.join(this.#request, this)
+    const rest = this.#parts.clock.every(ALIVE_MS, () => this.#look())
+    this.#leave = () => {
+      leave()
+      rest()
+    }
+  }
+
+  /** All is acknowledged, and no more comes. */
+  async #settle(): Promise<void> {
+    const whole = this.#broken === null && this.#recovering === null && !this.#inFlight.first
+    await this.#receipts?.close(whole ? this.peers : null)
   }
 
   #link(peer: string): Link | null {
@@ -352,17 +389,7 @@ export class RouteHop implements Hop, Route {
   }
 
   #failAll(failure: Failure): void {
-    for (const { settle } of this.#inFlight.splice(0)) settle(failure)
+    this.#inFlight.fail(failure)
     this.#answers.endAll(failure)
   }
 }
-
-/** What a stage says when its own KV is gone, or nothing more is paid of it: for the route it is dead. */
-const LOSSES: readonly string[] = [
-  'device-lost',
-  'device-degraded',
-  'session-unknown',
-  'worker-lost',
-  'link-failed',
-  'ticket-spent',
-]

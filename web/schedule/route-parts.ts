@@ -31,6 +31,13 @@ export interface RouteParts extends RoutePlan {
   readonly chance?: () => number
 }
 
+/** The same stages under other tickets. */
+export interface RenewedRoute extends RoutePlan {
+  readonly request: RequestId
+  /** Null where nothing is paid. */
+  readonly receipts: RouteReceipts | null
+}
+
 export interface RouteClock {
   readonly nowMs: () => number
   /** Calls again and again until told to stop; also while the tab is hidden. */

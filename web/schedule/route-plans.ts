@@ -8,7 +8,7 @@ import { keepsEnds } from '../rules/private-ends.ts'
 import { AVOIDED_MAX, LEASE_MS, PLANS_MAX } from '../wire/limits.ts'
 import type { RequestId } from '../wire/peer-frame.ts'
 import { type PeerId, seatOf } from '../wire/peers.ts'
-import type { Plan, PlanPays, PlanWish, PrivateEnds } from '../wire/plan-events.ts'
+import type { KeptStage, Plan, PlanPays, PlanWish, PrivateEnds } from '../wire/plan-events.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { RoomId } from '../wire/rooms.ts'
 import type { ModelSource } from './engine-door.ts'
@@ -45,7 +45,7 @@ export interface RouteWish {
 export class RoutePlans {
   readonly #parts: RoutePlansParts
   readonly #offenders: Offenders
-  readonly #wish: RouteWish
+  #wish: RouteWish
   /** Only these are in the route, whoever else has a link: within a room they have shown that they belong to it. */
   readonly #met = new Set<PeerId>()
   /** Until when each of them is left out. */
@@ -59,7 +59,7 @@ export class RoutePlans {
     this.#wish = wish
   }
 
-  /** Of the newest first plan. */
+  /** Of the newest plan that began a request. */
   get request(): RequestId {
     return this.#request
   }
@@ -96,6 +96,25 @@ export class RoutePlans {
       this.#parts.over?.(this.#request)
       if (tries === PLANS_MAX || avoid.length > AVOIDED_MAX) return this.#stranger ?? fail('unreachable', '')
     }
+  }
+
+  /** The same stages for a next answer, which is a request of its own. Refusals: those of the planner; `event-invalid` where it names others. */
+  async renew(stages: readonly KeptStage[], pays: PlanPays): Promise<Result<Plan>> {
+    const request = this.#parts.randomRequest()
+    const resting = this.#offenders.resting(this.#parts.clock.nowMs())
+    const planned = await this.#ask(resting, { request, pays, again: stages })
+    if (!planned.ok) return planned
+    const wrong = isSameRoute(planned.value.stages, stages) ? this.#whyNot(planned.value) : NOT_AGAIN
+    if (wrong) {
+      this.#parts.over?.(request)
+      return wrong
+    }
+    this.#request = request
+    this.#wish = { ...this.#wish, pays }
+    // Who stands by is not waited for: it is there for what may happen later.
+    for (const { standby } of planned.value.stages)
+      if (standby && !this.hasMet(standby.peer)) void this.#meet(standby.peer)
+    return planned
   }
 
   /** A stage is gone. Who is only away may be back once the server has seen it go; who did nothing is asked no more. */
@@ -142,12 +161,12 @@ export class RoutePlans {
     return failure
   }
 
-  #ask(avoid: readonly PeerId[]): Promise<Result<Plan>> {
+  #ask(avoid: readonly PeerId[], next: Partial<PlanWish> = {}): Promise<Result<Plan>> {
     const { head, ends, room, pays } = this.#wish
     const { id: modelId, layers, contextPositions: positions } = head
     const left = [...new Set(avoid)].slice(-AVOIDED_MAX)
     const about = { request: this.#request, modelId, layers, positions, avoid: left, ends, room }
-    return this.#parts.plan(pays ? { ...about, pays } : about)
+    return this.#parts.plan({ ...about, ...(pays ? { pays } : {}), ...next })
   }
 
   #whyNot({ stages }: Plan): Failure | null {
@@ -158,13 +177,20 @@ export class RoutePlans {
   }
 
   #missing({ stages }: Plan): Promise<readonly PeerId[]> {
-    const { connect, clock } = this.#parts
-    const meet = async (peer: PeerId) => {
-      const link = await connect(peer, this.#wish.room)
-      if (link.ok) this.#met.add(peer)
-      else if (link.code === 'peer-not-member') this.#stranger = link
-      return link
-    }
-    return linkAll(stages, { connect: meet, every: clock.every })
+    return linkAll(stages, { connect: (peer) => this.#meet(peer), every: this.#parts.clock.every })
   }
+
+  async #meet(peer: PeerId): Promise<Result<Link>> {
+    const link = await this.#parts.connect(peer, this.#wish.room)
+    if (link.ok) this.#met.add(peer)
+    else if (link.code === 'peer-not-member') this.#stranger = link
+    return link
+  }
+}
+
+const NOT_AGAIN = fail('event-invalid', 'The plan names another route.')
+
+function isSameRoute(planned: readonly KeptStage[], stages: readonly KeptStage[]): boolean {
+  const name = ({ peer, span }: KeptStage) => `${span.first} ${span.last} ${peer}`
+  return planned.map(name).join() === stages.map(name).join()
 }

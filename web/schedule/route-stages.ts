@@ -36,9 +36,13 @@ export class RouteStages {
   /** Who was told of the request, and not that it is over. */
   readonly #told = new Set<string>()
   #epoch = 0
+  #request: RequestId
+  #receipts: RouteReceipts | null
 
   constructor(parts: RouteStagesParts) {
     this.#parts = parts
+    this.#request = parts.request
+    this.#receipts = parts.receipts
   }
 
   get epoch(): number {
@@ -46,7 +50,7 @@ export class RouteStages {
   }
 
   get #about() {
-    return { request: this.#parts.request, epoch: this.#epoch }
+    return { request: this.#request, epoch: this.#epoch }
   }
 
   get #peers(): readonly string[] {
@@ -69,9 +73,27 @@ export class RouteStages {
     )
   }
 
+  /** Nothing more is paid, and computed, until all of them go on. */
+  async rest(): Promise<void> {
+    this.#receipts = null
+    await Promise.all(this.#peers.map((peer) => this.#parts.linkTo(peer)?.say({ says: 'rest', ...this.#about })))
+  }
+
+  /** All go on as another request, with what they hold. */
+  renew(request: RequestId, receipts: RouteReceipts | null): Promise<Result<null>> {
+    const kept = this.#request
+    this.#request = request
+    this.#receipts = receipts
+    this.#nextEpoch()
+    return this.#all(
+      (index) => this.#renewAt(index, kept),
+      (message) => message.says === 'opened',
+    )
+  }
+
   /** Everybody, or these: they need not keep anything of the request. */
   async dismiss(peers: readonly string[] = [...this.#told]): Promise<void> {
-    const { request, linkTo } = this.#parts
+    const [request, { linkTo }] = [this.#request, this.#parts]
     for (const peer of peers) this.#told.delete(peer)
     await Promise.all(peers.map((peer) => linkTo(peer)?.say({ says: 'close', request })))
   }
@@ -85,7 +107,7 @@ export class RouteStages {
     const frame = what.ids
       ? ({ type: 'tokens', ...rows, ids: what.ids } as const)
       : ({ type: 'chained', ...rows } as const)
-    this.#parts.receipts?.sent(frame)
+    this.#receipts?.sent(frame)
     this.#to(0, frame)
   }
 
@@ -119,7 +141,7 @@ export class RouteStages {
       if (index > 0 && fresh.has(index - 1)) return fail('journal-short', 'Two neighbours were replaced at once.')
       const reached = this.#isHeld(this.#parts.line.peerAt(index), held)
       const frames = this.#parts.journal.upTo(held)
-      this.#parts.receipts?.fed(this.#parts.line.peerAt(index), held)
+      this.#receipts?.fed(this.#parts.line.peerAt(index), held)
       if (index === this.#peers.length - 1) for (const { position, ids } of frames) this.#tellTail(position, ids)
       if (index === 0) for (const frame of frames) this.send(frame, { ids: frame.ids, sample: false, rebuild: true })
       else await this.#linkAt(index - 1)?.say({ says: 'feed', ...this.#about, position: held })
@@ -163,12 +185,12 @@ export class RouteStages {
 
   #nextEpoch(): void {
     this.#epoch += 1
-    this.#parts.receipts?.newEpoch()
+    this.#receipts?.newEpoch()
     this.#parts.onEpoch()
   }
 
   async #openAt(index: number): Promise<Result<null> | undefined> {
-    const { line, wish, onOpen, receipts } = this.#parts
+    const { line, wish, onOpen } = this.#parts
     const wanted = wish()
     if (!wanted) return fail('session-unknown', 'The route is not open.')
     const peer = line.peerAt(index)
@@ -177,8 +199,21 @@ export class RouteStages {
     this.#told.add(peer)
     const { positions, sampler } = wanted
     const ticket = line.ticketOf(peer)
-    const about = { ...this.#about, ticket, place: line.placeAt(index), positions, ...receipts?.opens(peer, ticket) }
+    const about = {
+      ...this.#about,
+      ticket,
+      place: line.placeAt(index),
+      positions,
+      ...this.#receipts?.opens(peer, ticket),
+    }
     return this.#linkAt(index)?.say({ says: 'open', ...about, sampler: samplerToWire(sampler) })
+  }
+
+  async #renewAt(index: number, kept: RequestId): Promise<Result<null> | undefined> {
+    const peer = this.#parts.line.peerAt(index)
+    const ticket = this.#parts.line.ticketOf(peer)
+    const about = { ...this.#about, kept, ticket, ...this.#receipts?.opens(peer, ticket) }
+    return this.#linkAt(index)?.say({ says: 'renew', ...about })
   }
 
   async #truncateAt(index: number, position: number): Promise<Result<null> | undefined> {

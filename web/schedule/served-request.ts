@@ -5,13 +5,14 @@
  * fault it was; nobody else is harmed. An asker that sends wrong frames itself loses its link. A neighbour does not: what it
  * sends is the asker's to steer, who could so part two stages that serve others.
  */
-import type { Frame, FrameInput, FrameOutput, SamplerSpec } from '../engine/stage.ts'
+import type { Frame, FrameOutput, SamplerSpec } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
 import type { Code } from '../wire/codes.ts'
 import { TOKENS_IN_FLIGHT_MAX } from '../wire/limits.ts'
 import type { AskerSays, StagePlace, StagePosition } from '../wire/peer-control.ts'
 import { allFinite, type RequestId, type StageFrame } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
+import { inputOf, type RowsInput } from './frame-input.ts'
 import { type FrameRights, isKnown, whyNotSent } from './frame-rights.ts'
 import type { ServedStage } from './hop.ts'
 import type { PaidStage } from './receipts/paid-stage.ts'
@@ -35,12 +36,14 @@ export interface ServedParts {
 }
 
 export class ServedRequest {
-  readonly #parts: ServedParts
-  readonly #request: RequestId
+  #parts: ServedParts
+  #request: RequestId
   readonly #positions: number
   readonly #journal: StageJournal
-  readonly #paid: PaidStage | null
-  readonly #rest: () => void
+  #paid: PaidStage | null
+  #unfollow: () => void
+  /** What was paid is settled, and nothing more is. */
+  #resting = false
   #sampler: SamplerSpec
   #place: StagePlace
   #epoch: number
@@ -70,7 +73,7 @@ export class ServedRequest {
     this.#journal = new StageJournal(parts.stage.facts.width)
     this.#paid = parts.paid ?? null
     this.#paid?.cut(0)
-    this.#rest = this.#paid?.onMore(() => this.#pump()) ?? (() => {})
+    this.#unfollow = this.#follow()
   }
 
   /** Reserves the KV. Refusals: those of `StageEngine.open`; `frame-invalid` where this stage is not what was asked for. */
@@ -93,13 +96,37 @@ export class ServedRequest {
     // While it reached for somebody dead a takeover gave it another neighbour, and had its own answer.
     if (epoch !== this.#epoch) return ok(null)
     if (!linked.ok) return linked
-    await this.#tell({ says: 'opened', ...this.#about })
+    await this.opened()
     return ok(null)
   }
 
-  async hear(message: Exclude<AskerSays, Open | { readonly says: 'close' }>): Promise<void> {
+  opened(): Promise<void> {
+    return this.#tell({ says: 'opened', ...this.#about })
+  }
+
+  /** Nothing more is computed until it is renewed. */
+  rest(): void {
+    this.#resting = true
+    this.#unfollow()
+  }
+
+  /** Goes on as another request, with what it holds. */
+  renew({ request, epoch }: Pick<Open, 'request' | 'epoch'>, parts: Pick<ServedParts, 'stage' | 'paid'>): void {
+    this.#unfollow()
+    this.#request = request
+    this.#epoch = epoch
+    this.#refused = false
+    this.#resting = false
+    this.#waiting.clear()
+    this.#parts = { ...this.#parts, ...parts }
+    this.#paid = parts.paid ?? null
+    this.#unfollow = this.#follow()
+  }
+
+  async hear(message: Extract<AskerSays, { readonly says: 'truncate' | 'feed' | 'spares' }>): Promise<void> {
     if (message.epoch < this.#epoch) return
-    if (message.says === 'truncate') await this.#truncate(message)
+    if (this.#resting) await this.#refuse(SPENT)
+    else if (message.says === 'truncate') await this.#truncate(message)
     else if (message.says === 'spares') this.#reachSpares(message.peers)
     else if (message.epoch === this.#epoch) await this.#feed(message.position)
   }
@@ -108,6 +135,10 @@ export class ServedRequest {
     if (frame.epoch < this.#epoch || this.#refused || !isKnown(from, this.#rights)) return
     // The asker's copy, where asker and stage are one tab.
     if (frame.type === 'token' && !this.#first) return
+    if (this.#resting) {
+      void this.#refuse(SPENT)
+      return
+    }
     const why = this.#whyNot(from, frame)
     const wrong = why === null ? this.#misplaced(frame) : fail('frame-invalid', why)
     if (wrong !== null) {
@@ -149,7 +180,7 @@ export class ServedRequest {
 
   /** It waits for its asker to say what it has of the answer. */
   get unacknowledged(): boolean {
-    return this.#paid?.waits ?? false
+    return !this.#resting && (this.#paid?.waits ?? false)
   }
 
   /** Its place is needed, or its asker does not keep to the rules: who asked may open it anew elsewhere. */
@@ -158,9 +189,13 @@ export class ServedRequest {
   }
 
   close(): Promise<void> {
-    this.#rest()
+    this.#unfollow()
     this.#waiting.clear()
     return this.#parts.stage.close(this.#parts.session)
+  }
+
+  #follow(): () => void {
+    return this.#paid?.onMore(() => this.#pump()) ?? (() => {})
   }
 
   get #about() {
@@ -193,7 +228,7 @@ export class ServedRequest {
   #pump(): void {
     for (let { first } = this.#waiting; first && this.#running < TOKENS_IN_FLIGHT_MAX; { first } = this.#waiting) {
       const frame = first
-      const input = this.#inputOf(frame)
+      const input = inputOf(frame, this.#tail, this.#ids)
       if (!input) return
       const spent = this.#paid?.whyNot(frame)
       if (spent) {
@@ -207,23 +242,9 @@ export class ServedRequest {
     }
   }
 
-  /** Null while something that belongs to the frame is still on its way. */
-  #inputOf(frame: RowsFrame): { readonly input: FrameInput; readonly ids?: Uint32Array } | null {
-    if (frame.type === 'tokens') return { input: { kind: 'tokens', ids: frame.ids } }
-    if (frame.type === 'chained') {
-      if (this.#tail) return { input: { kind: 'chained' } }
-      const id = this.#ids.get(frame.position)
-      return id === undefined ? null : { input: { kind: 'tokens', ids: Uint32Array.of(id) } }
-    }
-    const input = { kind: 'hidden', rows: frame.rows } as const
-    if (!this.#tail) return { input }
-    const ids = Array.from({ length: frame.count }, (_, index) => this.#ids.get(frame.position + index))
-    return ids.every((id) => id !== undefined) ? { input, ids: Uint32Array.from(ids) } : null
-  }
-
-  #run(frame: RowsFrame, input: { readonly input: FrameInput; readonly ids?: Uint32Array }): void {
+  #run(frame: RowsFrame, input: RowsInput): void {
     const { position, count, mode } = frame
-    const epoch = this.#epoch
+    const [epoch, paid] = [this.#epoch, this.#paid]
     const work: Frame = {
       session: this.#parts.session,
       epoch,
@@ -234,10 +255,10 @@ export class ServedRequest {
       ...input,
     }
     this.#running += 1
-    this.#paid?.ran(frame)
+    paid?.ran(frame)
     const output = this.#parts.stage.run(work).then((made) => {
       this.#running -= 1
-      if (!made.ok) this.#paid?.failed(frame)
+      if (!made.ok) paid?.failed(frame)
       this.#pump()
       return made
     })
@@ -310,7 +331,7 @@ export class ServedRequest {
   }
 
   async #feed(position: number): Promise<void> {
-    const epoch = this.#epoch
+    const { epoch } = this.#about
     const frames = this.#journal.upTo(position)
     if (!frames.ok) return this.#refuse(frames)
     const after = this.#place.after === null ? null : this.#to(this.#place.after)
@@ -344,8 +365,7 @@ export class ServedRequest {
 
   /** To whom this stage sends: the one after, or from the tail the first. */
   #targets(): readonly string[] {
-    const { after, head } = this.#place
-    return after !== null ? [after] : this.#first ? [] : [head]
+    return this.#place.after !== null ? [this.#place.after] : this.#first ? [] : [this.#place.head]
   }
 
   /** So that a takeover needs no server. Who cannot be reached now is reached for again when it steps in. */
@@ -374,5 +394,7 @@ export class ServedRequest {
     await this.#parts.asker.say(message)
   }
 }
+
+const SPENT = fail('ticket-spent', 'The answer that it was for is over.')
 
 const SENDERS_FAULT: readonly string[] = ['frame-invalid', 'position-mismatch'] satisfies readonly Code[]

@@ -78,6 +78,10 @@ export type AskerSays =
     })
   | (About & { readonly says: 'feed'; readonly position: number })
   | (About & { readonly says: 'spares'; readonly peers: readonly string[] })
+  /** The answer is over and its receipts may come; what the stage holds stays for a next one. */
+  | (About & { readonly says: 'rest' })
+  /** What rests as `kept` goes on as this request, with what it holds, under a ticket of its own. Answered as `open`. */
+  | (About & { readonly says: 'renew'; readonly kept: RequestId; readonly ticket: string; readonly salt?: string })
   | { readonly says: 'close'; readonly request: RequestId }
 
 /** Where the next rows begin at a stage, and up to where it has passed on what it made. */
@@ -132,6 +136,8 @@ const SAYS = [
   'truncate',
   'feed',
   'spares',
+  'rest',
+  'renew',
   'close',
   'opened',
   'truncated',
@@ -193,9 +199,16 @@ export function readPeerSays(text: string): Result<ControlSays> {
       case 'receipt-refused':
       case 'receipt':
         return readReceiptSays(says, fields)
+      case 'rest':
       case 'opened':
       case 'truncated':
         return { says, ...aboutOf(fields) }
+      case 'renew': {
+        const about = aboutOf(fields)
+        const kept = requestId(fields, 'kept')
+        if (kept === about.request) refuse('`kept`', 'is the same request')
+        return { says, ...about, kept, ticket: words(fields, 'ticket', TICKET_CHARACTERS_MAX), ...saltOf(fields) }
+      }
       case 'feed':
       case 'held':
         return { says, ...aboutOf(fields), position: whole(fields, 'position', POSITION_MAX) }

@@ -26,6 +26,13 @@ export interface PlanWish {
   readonly ends: PrivateEnds | null
   /** What it is to be paid by; nothing is paid without. */
   readonly pays?: PlanPays
+  /** All stages of a route that holds the turns before this one: tickets for these and no others. */
+  readonly again?: readonly KeptStage[]
+}
+
+export interface KeptStage {
+  readonly span: LayerSpan
+  readonly peer: PeerId
 }
 
 export interface PlanPays {
@@ -34,6 +41,8 @@ export interface PlanPays {
   /** Prompt and answer of this answer at most; the rest of `positions` is room that costs nothing. */
   readonly promptTokens: number
   readonly outputTokens: number
+  /** Of the prompt, what the stages that are asked for again hold: only a replay reads it. */
+  readonly reusedTokens?: number
 }
 
 /** So many layers at each end stay with the asker, so that no other peer sees a token. At least one each, not all. */
@@ -88,8 +97,10 @@ export function parsePlanWish(value: unknown): Result<PlanWish> {
     const fields = record(value, 'A request for a plan')
     const layers = whole(fields, 'layers', LAYERS_MAX)
     const pays = orNull(fields, 'pays', paysOf)
+    const again = orNull(fields, 'again', (stages) => list(stages, '`again`', LAYERS_MAX).map(readKept))
     return {
       ...(pays ? { pays } : {}),
+      ...(again ? { again } : {}),
       request: requestId(fields, 'request'),
       modelId: modelId(fields, 'modelId'),
       layers,
@@ -142,7 +153,15 @@ function paysOf(value: unknown): PlanPays {
   const fields = record(value, '`pays`')
   const count = (field: string) => whole(fields, field, CONTEXT_POSITIONS_MAX)
   const [promptTokens, outputTokens] = [count('promptTokens'), count('outputTokens')]
-  return { activeParameters: whole(fields, 'activeParameters', ACTIVE_PARAMETERS_MAX), promptTokens, outputTokens }
+  const reusedTokens = orNull(fields, 'reusedTokens', () => count('reusedTokens'))
+  if ((reusedTokens ?? 0) > promptTokens) refuse('`reusedTokens`', 'are more than there are')
+  const activeParameters = whole(fields, 'activeParameters', ACTIVE_PARAMETERS_MAX)
+  return { activeParameters, promptTokens, outputTokens, ...(reusedTokens === null ? {} : { reusedTokens }) }
+}
+
+function readKept(value: unknown): KeptStage {
+  const fields = record(value, 'A stage')
+  return { span: span(fields, 'span'), peer: peer(fields, 'peer') }
 }
 
 function readEnds(value: unknown, layers: number): PrivateEnds {

@@ -108,9 +108,9 @@ export class RouteReceipts {
     for (const book of this.#books) book.committed(id, this.#committed)
   }
 
-  /** Whether every stage's ticket is enough for a next answer. */
-  allows(promptTokens: number, outputTokens: number): boolean {
-    return [...this.#standing.values()].every((book) => book.allows(promptTokens, outputTokens))
+  /** A stage of it is, or was. */
+  get isPaid(): boolean {
+    return this.#books.length > 0
   }
 
   /**

@@ -9,7 +9,7 @@ import type { AskerPart } from './asker-part.ts'
 export interface StageBookParts {
   readonly peer: string
   readonly ticket: string
-  readonly part: Pick<AskerPart, 'claims' | 'have' | 'done' | 'judge'>
+  readonly part: Pick<AskerPart, 'have' | 'done' | 'judge'>
   readonly salt: Uint8Array
   readonly sha256: Sha256
   /** Tokens of the request that had come when it stepped in. */
@@ -60,12 +60,5 @@ export class StageBook {
   left(come: number, committed: number): void {
     this.#until = come
     if (committed >= come) void this.part.done()
-  }
-
-  /** Whether its ticket is enough for so much more. */
-  allows(promptTokens: number, outputTokens: number): boolean {
-    const { positions, outputTokens: outputMax } = this.part.claims
-    const used = this.promptRows + this.tokens
-    return used + promptTokens + outputTokens <= positions && this.tokens + outputTokens <= outputMax
   }
 }
