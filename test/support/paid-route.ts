@@ -143,6 +143,12 @@ export class PaidRoute {
     return claims
   }
 
+  /** For a route that the test opens itself. */
+  get signs(): (request: string) => RouteReceipts {
+    if (!this.#newReceipts) throw new Error('the asker signs')
+    return this.#newReceipts
+  }
+
   get hop(): RouteHop {
     if (!this.#hop) throw new Error('the route is open')
     return this.#hop

@@ -85,6 +85,8 @@ const WORDS: readonly unknown[] = [
   { says: 'open', ...ABOUT, ticket: 't', place: PLACE, positions: 64, sampler: SAMPLER },
   { says: 'truncate', ...ABOUT, position: 3, sampler: SAMPLER, place: PLACE },
   { says: 'feed', ...ABOUT, position: 3 },
+  { says: 'rest', ...ABOUT },
+  { says: 'renew', ...ABOUT, kept: 'f'.repeat(32), ticket: 't', salt: 'A'.repeat(22) },
   { says: 'close', request: REQUEST },
   { says: 'opened', ...ABOUT },
   { says: 'held', ...ABOUT, position: 3 },
@@ -135,7 +137,17 @@ const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Result<unkno
   ],
   'relay wish': [parseRelayWish, [{ to: PEER, sealed: SEALED }]],
   relayed: [parseRelayed, [{ from: PEER, sealed: SEALED }]],
-  'plan wish': [parsePlanWish, [{ request: REQUEST, modelId: MODEL, layers: 4, positions: 64, avoid: [PEER] }]],
+  'plan wish': [
+    parsePlanWish,
+    [
+      { request: REQUEST, modelId: MODEL, layers: 4, positions: 64, avoid: [PEER] },
+      {
+        ...{ request: REQUEST, modelId: MODEL, layers: 4, positions: 64, avoid: [] },
+        pays: { activeParameters: 9, promptTokens: 8, outputTokens: 7, reusedTokens: 6 },
+        again: [{ span: SPAN, peer: PEER }],
+      },
+    ],
+  ],
   plan: [
     parsePlan,
     [

@@ -1,7 +1,7 @@
 /** The planner: every route covers the model exactly, is the best there is, and every refusal names what is missing. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type PlacementPeer, type PlacementRequest, place } from '../../../web/rules/placement.ts'
+import { type PlacementPeer, type PlacementRequest, place, placeAgain } from '../../../web/rules/placement.ts'
 
 const LAYERS = 6
 
@@ -209,5 +209,76 @@ describe('a plan', () => {
     })
     expect(place([peerOf('a', 0, 6)], requestOf({ rttMs: () => null }))).toMatchObject({ refusal: 'unreachable' })
     expect(place([], requestOf())).toMatchObject({ refusal: 'no-holder', missing: [{ first: 0, last: LAYERS }] })
+  })
+})
+
+describe('the same route once more', () => {
+  const kept = [
+    { peer: 'a', span: { first: 0, last: 3 } },
+    { peer: 'b', span: { first: 3, last: 6 } },
+  ]
+  const full = [peerOf('a', 0, 3, { freePositions: 0 }), peerOf('b', 3, 6, { freePositions: 0, msPerLayer: 9 })]
+
+  it('needs no room, though others are faster; who stands by does', () => {
+    const others = [peerOf('whole', 0, 6), peerOf('c', 0, 3, { freePositions: 0 }), peerOf('d', 3, 6)]
+    const placed = placeAgain([...others, ...full], requestOf(), kept)
+    expect(placed?.stages.map(({ peer, standby }) => [peer, standby])).toEqual([
+      ['a', null],
+      ['b', 'd'],
+    ])
+  })
+
+  it('takes as long as it would if it were new', () => {
+    const peers = [peerOf('a', 0, 3), peerOf('b', 3, 6)]
+    const anew = place(peers, requestOf())
+    expect(anew.ok && placeAgain(peers, requestOf(), kept)).toEqual(anew.ok && anew.placement)
+  })
+
+  const without = (peers: readonly PlacementPeer[], more: Partial<PlacementRequest> = {}) =>
+    [peers, requestOf(more)] as const
+  it.each([
+    ['whose stage is gone', ...without(full.slice(0, 1))],
+    ['whose stage has other layers', ...without([peerOf('a', 0, 3), peerOf('b', 2, 6)])],
+    ['one of whom the asker is not allowed', ...without(full, { allowed: new Set(['a']) })],
+    [
+      'whose stages do not reach each other',
+      ...without(full, { rttMs: (a, b) => (a === 'a' && b === 'b' ? null : 10) }),
+    ],
+    ['whose asker keeps its ends', ...without(full, { ends: { first: 1, last: 1 } })],
+  ])('is not to be had %s', (_, peers, request) => {
+    expect(placeAgain(peers, request, kept)).toBeNull()
+  })
+
+  it.each([
+    ['is empty', []],
+    ['leaves layers out', [kept[0], { peer: 'b', span: { first: 4, last: 6 } }]],
+    ['ends early', kept.slice(0, 1)],
+    ['names a peer twice', [kept[0], { peer: 'a', span: { first: 3, last: 6 } }]],
+  ])('is none where it %s', (_, stages) => {
+    const peers = [...full, peerOf('b', 4, 6), peerOf('a', 3, 6)]
+    expect(
+      placeAgain(
+        peers,
+        requestOf(),
+        stages.filter((stage) => stage !== undefined),
+      ),
+    ).toBeNull()
+  })
+
+  it('keeps the ends where they were', () => {
+    const ends = { first: 1, last: 1 }
+    const own = (first: number, last: number) => ({ peer: 'me', span: { first, last } })
+    const middle = { peer: 'm', span: { first: 1, last: 5 } }
+    const peers = [peerOf('m', 1, 5, { freePositions: 0 })]
+    const route = [own(0, 1), middle, own(5, 6)]
+    expect(placeAgain(peers, requestOf({ ends }), route)?.stages.map(({ peer }) => peer)).toEqual(['me', 'm', 'me'])
+    for (const wrong of [
+      [middle],
+      [own(0, 1), middle],
+      [own(0, 1), own(5, 6)],
+      [own(0, 1), middle, { ...own(5, 6), peer: 'm' }],
+    ]) {
+      expect(placeAgain(peers, requestOf({ ends }), wrong)).toBeNull()
+    }
   })
 })
