@@ -15,6 +15,7 @@ import type { JobStand } from '../../web/schedule/jobs/job-asker.ts'
 import { ChatWork } from '../../web/schedule/jobs/kinds/chat.ts'
 import { SpeedStore } from '../../web/schedule/speed-store.ts'
 import { StageChat } from '../../web/schedule/stage-chat.ts'
+import type { ChatMessage } from '../../web/wire/chat.ts'
 import { parsePuzzle, parseWallet } from '../../web/wire/credit-events.ts'
 import type { JobEvent } from '../../web/wire/job-parts.ts'
 import type { JobKind } from '../../web/wire/jobs.ts'
@@ -166,6 +167,20 @@ const mesh = {
   streamed: async () => streamed,
 
   ask: (...request: Question) => read(tab.chat.chat(requestFor(...request), NEVER)),
+
+  /** One conversation: each question after the answer to the one before. */
+  async converse(questions: readonly string[], maxTokens: number, temperature: number, seed: number) {
+    const messages: ChatMessage[] = []
+    const answers: Awaited<ReturnType<typeof read>>[] = []
+    for (const content of questions) {
+      messages.push({ role: 'user', content })
+      const request = { ...requestFor(content, maxTokens, temperature, seed), messages: [...messages] }
+      const answer = await read(tab.chat.chat(request, NEVER))
+      messages.push({ role: 'assistant', content: answer.text })
+      answers.push(answer)
+    }
+    return answers
+  },
 
   /** With the first and the last layer on this tab's own GPU. */
   askPrivately: (...request: Question) => read(tab.chat.chat(requestFor(...request), NEVER, true)),
