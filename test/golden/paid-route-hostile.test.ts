@@ -8,7 +8,13 @@ import { priceOfReceipt } from '../../web/rules/receipts.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import { ACKNOWLEDGE_AHEAD_TOKENS, JOB_LEASE_MS } from '../../web/wire/limits.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
-import { parseReceipt, type Receipt, receiptFields, writeReceipt } from '../../web/wire/receipt-bytes.ts'
+import {
+  acknowledgementFields,
+  parseReceipt,
+  type Receipt,
+  receiptFields,
+  writeReceipt,
+} from '../../web/wire/receipt-bytes.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { newKey } from '../support/job-tabs.ts'
 import { PARAMETERS, PaidRoute, type PaidWish } from '../support/paid-route.ts'
@@ -130,6 +136,36 @@ describe('an asker that is not to be trusted', () => {
     expect(tokens.length).toBeLessThanOrEqual(ACKNOWLEDGE_AHEAD_TOKENS + 1)
     await route.close()
     expect(route.owed.get('stage1')?.acknowledged).toBeNull()
+  })
+
+  it('signs for other tokens than it got: who drew them does not take its word', async () => {
+    const forged = new Set<string>()
+    let sign: ((word: Said, to: string) => Promise<string>) | null = null
+    type Said = Extract<PeerSays, { says: 'acknowledge' }>
+    const words = (word: PeerSays, to: string): readonly PeerSays[] => {
+      if (word.says !== 'acknowledge' || forged.has(word.signature) || word.outputTokens === 0 || !sign) return [word]
+      const said = { ...word, chain: toBase64Url(new Uint8Array(32).fill(7)) }
+      void sign(said, to).then((signature) => {
+        forged.add(signature)
+        route.say('asker', route.nameOf(to), { ...said, signature })
+      })
+      return []
+    }
+    const route = await PaidRoute.of(asked, { ranges: RANGES, lies: { asker: { words } } })
+    sign = async ({ request, part, outputTokens, chain }, to) => {
+      const [ticket, worker] = [route.claims(route.nameOf(to)).id, route.key(route.nameOf(to)).name]
+      const fields = acknowledgementFields({
+        ...{ request, part, ticket, asker: route.key('asker').name, worker },
+        ...{ outputTokens, chain },
+      })
+      return toBase64Url(await route.key('asker').sign('acknowledge', fields))
+    }
+    const { tokens } = await route.answer()
+    expect(tokens.length).toBeLessThanOrEqual(ACKNOWLEDGE_AHEAD_TOKENS + 1)
+    await route.close()
+    // A stage in the middle cannot know.
+    expect(route.owed.get('stage1')?.acknowledged?.acknowledgement.outputTokens).toBeGreaterThanOrEqual(16)
+    expect(route.owed.get('stage2')?.acknowledged).toBeNull()
   })
 
   it('says old words again: a count neither falls nor rises by them', async () => {

@@ -5,6 +5,7 @@
 import { fromBase64Url } from '../../wire/device-keys.ts'
 import type { StageFrame } from '../../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
+import { DrawnChain } from './drawn-chain.ts'
 import type { Hashes } from './frame-chain.ts'
 import { isStep, type MeteredRows, WorkMeter } from './work-meter.ts'
 import type { WorkDone, WorkerPart } from './worker-part.ts'
@@ -19,16 +20,21 @@ export interface PaidStageParts {
 export class PaidStage {
   readonly #parts: PaidStageParts
   readonly #meter: WorkMeter
+  readonly #drawn: DrawnChain
   readonly #beganMs: number
   #waits = false
 
   private constructor(parts: PaidStageParts, salt: Uint8Array) {
     this.#parts = parts
     this.#meter = new WorkMeter(salt, parts.hashes)
+    this.#drawn = new DrawnChain(salt, parts.hashes.sha256)
     this.#beganMs = parts.nowMs()
-    // A stage in the middle knows no token: the asker's chain is of those.
-    const { outputTokens } = parts.part.claims
-    parts.part.follow({ outputTokens, doneAt: (acknowledged) => this.#doneAt(acknowledged) })
+    const { outputTokens, span, pay } = parts.part.claims
+    const doneAt = (acknowledged: number) => this.#doneAt(acknowledged)
+    // The asker's chain is of tokens, which no stage knows but the one that draws them.
+    const draws = span.last === pay.layers
+    const chainAt = (tokens: number) => this.#drawn.headAt(tokens)
+    parts.part.follow({ outputTokens, doneAt, ...(draws ? { chainAt } : {}) })
   }
 
   /** Refusals: `control-invalid` where the asker gave no salt. */
@@ -53,6 +59,7 @@ export class PaidStage {
 
   sent(frame: StageFrame): void {
     this.#meter.sent(frame)
+    if (frame.type === 'token') this.#drawn.drew(frame.position, frame.id, this.#parts.part.acknowledged)
   }
 
   /** What the ticket allows in all. Refusals: `ticket-spent`. */
