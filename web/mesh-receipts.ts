@@ -5,9 +5,10 @@
 import { verifySigned } from './account/device-key.ts'
 import type { OutboxStore } from './account/outbox-store.ts'
 import type { SignalClient, Signer } from './mesh/signal-client.ts'
-import { CREDIT_POLICY } from './rules/credit-policy.ts'
+import { CREDIT_POLICIES, CREDIT_POLICY } from './rules/credit-policy.ts'
 import { CreditWords } from './schedule/receipts/credit-words.ts'
 import { ReceiptOutbox } from './schedule/receipts/outbox.ts'
+import { OutboxTabs } from './schedule/receipts/outbox-tabs.ts'
 import { ReceiptDesk } from './schedule/receipts/receipt-desk.ts'
 import { parseSettled, type Settled } from './wire/credit-events.ts'
 import { toBase64Url } from './wire/device-keys.ts'
@@ -29,30 +30,36 @@ export class MeshReceipts {
   readonly desk: ReceiptDesk
   readonly outbox: ReceiptOutbox
   readonly #words: CreditWords
+  readonly #tabs: OutboxTabs
 
   constructor({ key, server, store, every, isDonor, onSettled = () => {} }: MeshReceiptsParts) {
     const nowMs = () => server.serverNowMs()
-    this.#words = new CreditWords((word) => server.credit(word))
+    const chance = Math.random
+    this.#tabs = new OutboxTabs({ locks: 'locks' in navigator ? navigator.locks : null, tab: randomName(), nowMs })
+    const shared = { tabs: this.#tabs, nowMs, every, chance }
+    this.#words = new CreditWords({
+      ...shared,
+      store: store.words,
+      say: (word) => server.credit(word),
+      keptForMs: CREDIT_POLICY.holdForMs,
+    })
     this.outbox = new ReceiptOutbox({
-      store,
-      nowMs,
-      every,
+      ...shared,
+      store: store.receipts,
       onSettled,
       async settle(wish) {
         const answer = await server.credit(wish)
         return answer.ok ? parseSettled(answer.value) : answer
       },
-      locks: 'locks' in navigator ? navigator.locks : null,
-      tab: randomName(),
-      chance: Math.random,
     })
     this.desk = new ReceiptDesk({
       key,
       nowMs,
       verify: verifySigned,
       outbox: this.outbox,
-      policies: [CREDIT_POLICY],
-      tell: (word) => this.#words.tell(word),
+      policies: CREDIT_POLICIES,
+      tell: (word) => void this.#words.tell(word),
+      leave: (word) => void this.#words.leave(word),
       isDonor,
       randomNonce: randomName,
     })
@@ -67,6 +74,8 @@ export class MeshReceipts {
   /** What is kept is left to other tabs, and to the next one. */
   close(): void {
     this.outbox.close()
+    this.#words.close()
+    this.#tabs.close()
   }
 }
 

@@ -123,7 +123,7 @@ export class Credits {
         await shelf.began(wish.ticket, key)
         return ok(null)
       case 'over':
-        await shelf.over(wish.request, owners, nowMs())
+        await shelf.over(wish.request, wish.parts, owners, nowMs())
         await this.#release(wish.request)
         return ok(null)
       case 'settle': {
@@ -146,13 +146,14 @@ export class Credits {
     for (;;) {
       const atMs = nowMs()
       const due = await dueEvents(database, this.#policy, atMs, CREDIT_SWEEP_MANY)
-      const released = await shelf.releasable(atMs - this.#policy.releaseMs, CREDIT_SWEEP_MANY)
-      const releases = released.map((request) => ({ type: 'release', request, expired: false, atMs }) as const)
+      const beforeMs = atMs - this.#policy.releaseMs
       let done = 0
-      for (const event of [...due, ...releases]) {
+      for (const event of due) {
         const result = await journal.post(event)
         if (result.ok && !result.value.again) done += 1
       }
+      for (const request of await shelf.releasable(beforeMs, CREDIT_SWEEP_MANY))
+        if (await shelf.release(request, beforeMs, atMs)) done += 1
       posted += done
       if (done < CREDIT_SWEEP_MANY) return posted
     }
@@ -205,10 +206,8 @@ export class Credits {
 
   /** What is left of a request that owes nothing any more. */
   async #release(request: string): Promise<void> {
-    const { journal, shelf } = await this.open()
+    const { shelf } = await this.open()
     const atMs = this.#parts.nowMs()
-    for (const due of await shelf.releasable(atMs - this.#policy.releaseMs, 1, request)) {
-      await journal.post({ type: 'release', request: due, expired: false, atMs })
-    }
+    await shelf.release(request, atMs - this.#policy.releaseMs, atMs)
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Proves that the receipts of a ledger are what its postings say: each is of a ticket, is what that ticket allows, is signed, and
- * was paid or disputed to the micro-credit; and nothing was paid for a ticket without one. Reads only.
+ * was paid or disputed to the micro-credit; nothing was paid for a ticket without one, and no hold was given back before its
+ * time while work that began had none. Reads only.
  */
 import { sql, type Transaction } from 'kysely'
 import type { CreditPolicy } from '../../web/rules/credit-policy.ts'
@@ -28,6 +29,10 @@ interface ReceiptRow {
   readonly disputed: bigint
   /** Some of its hold went back to the asker. */
   readonly released: boolean
+  /** Its worker or its asker has said that it began. */
+  readonly began: boolean
+  /** Its hold went back by the asker's word, and not by its time. */
+  readonly given_back: boolean
 }
 
 /** The first contradiction, or how many receipts there are. */
@@ -38,11 +43,14 @@ export async function receiptsWrong(
   let [after, receipts] = ['', 0]
   for (;;) {
     const { rows } = await sql<ReceiptRow>`
-      select ticket.id as ticket, ticket.part, ticket.claims,
+      select ticket.id as ticket, ticket.part, ticket.claims, ticket.began,
         one.body, one.worker_signature, one.asker_signature, one.acknowledged,
         coalesce((settle.body::jsonb ->> 'micro')::bigint, 0) as settled,
         coalesce((dispute.body::jsonb ->> 'micro')::bigint, 0) as disputed,
-        exists (select from event where event.id = 'release/' || ticket.request) as released
+        exists (select from event where event.id = 'release/' || ticket.request) as released,
+        exists (
+          select from event where event.id = 'release/' || ticket.request and not (event.body::jsonb ->> 'expired')::boolean
+        ) as given_back
       from ticket
       left join lateral (select * from receipt where receipt.ticket = ticket.id order by signed desc limit 1) as one on true
       left join event as settle on settle.id = 'settle/' || ticket.request || '/' || ticket.part
@@ -62,7 +70,10 @@ export async function receiptsWrong(
 
 async function rowWrong(row: ReceiptRow, policies: readonly CreditPolicy[]): Promise<string | null> {
   const { settled, disputed, body, worker_signature: workerSignature, asker_signature: askerSignature } = row
-  if (body === null) return settled + disputed > 0n ? 'it was paid without a receipt.' : null
+  if (body === null) {
+    if (settled + disputed > 0n) return 'it was paid without a receipt.'
+    return row.began && row.given_back ? 'it began, and its hold was given back before it had a receipt.' : null
+  }
   const claims = parseTicketClaims({ ...(JSON.parse(row.claims) as object), part: row.part })
   const read = parseReceipt({ ...(JSON.parse(body) as object), workerSignature, askerSignature })
   if (!claims.ok || !read.ok) return 'it cannot be read.'

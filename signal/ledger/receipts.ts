@@ -81,7 +81,7 @@ export class ReceiptShelf {
   async began(id: string, worker: PublicKeyText): Promise<void> {
     const ticket = await this.ticket(id)
     if (ticket === null || keyOfPeer(ticket.claims.worker) !== worker) return
-    await this.#database.kysely.updateTable('ticket').set({ began: true }).where('id', '=', id).execute()
+    await sql`select credit_began(${id})`.execute(this.#database.kysely)
   }
 
   /** `again`: this very receipt was taken before; `over`: its request was over by then. Refusals: those of the events; `posting-taken` where the ticket has another receipt. */
@@ -127,33 +127,35 @@ export class ReceiptShelf {
     return row?.micro ?? 0n
   }
 
-  /** Its asker wants no more of it. Where the request is another owner's nothing changes. */
-  async over(request: string, owners: readonly LedgerOwner[], atMs: number): Promise<void> {
-    await sql`
-      insert into request_over (request, at_ms)
-      select request, ${atMs}::bigint from hold where request = ${request} and owner in (${sql.join(owners)}) and not ended
-      on conflict do nothing
-    `.execute(this.#database.kysely)
+  /** Its asker wants no more of it, and has used these parts: each is owed its receipt. Where the request is another owner's, or has ended, nothing changes. */
+  async over(request: string, parts: readonly number[], owners: readonly LedgerOwner[], atMs: number): Promise<void> {
+    const [whose, used] = [JSON.stringify(owners), JSON.stringify(parts)]
+    await sql`select credit_over(${request}, ${whose}::jsonb, ${used}::jsonb, ${atMs}::bigint)`.execute(
+      this.#database.kysely,
+    )
   }
 
   /**
-   * Requests that are over and owe nothing: every part that began has its receipt. At once where one began; where none did, as
-   * far as is known here, `releaseMs` later.
+   * Requests that are over and owe nothing: every part that began has its receipt, and the others had until `beforeMs` since
+   * the asker's word for their workers to say that they began.
    */
-  async releasable(beforeMs: number, many: number, request: string | null = null): Promise<readonly string[]> {
+  async releasable(beforeMs: number, many: number): Promise<readonly string[]> {
     const { rows } = await sql<{ request: string }>`
-      select request_over.request from request_over join hold using (request)
-      where not hold.ended and (${request}::text is null or request_over.request = ${request}::text)
-        and (request_over.at_ms <= ${beforeMs}::bigint or exists (
-          select from ticket where ticket.request = hold.request and began
-        ))
-        and not exists (
-          select from ticket where ticket.request = hold.request and began
-            and not exists (select from receipt where receipt.ticket = ticket.id)
-        )
+      select request from request_over join hold using (request)
+      where not hold.ended and credit_owes_nothing(request, request_over.at_ms, ${beforeMs}::bigint)
       order by request_over.at_ms limit ${many}
     `.execute(this.#database.kysely)
     return rows.map((row) => row.request)
+  }
+
+  /** The rest of its hold, if it owes nothing. Whether it went back now. */
+  async release(request: string, beforeMs: number, atMs: number): Promise<boolean> {
+    const event = { type: 'release', request, expired: false, atMs } as const
+    const { rows } = await sql<{ code: string }>`
+      select credit_release(${request}, ${beforeMs}::bigint, ${ledgerIdOf(event)}, ${atMs}::bigint,
+        ${ledgerBodyOf(event)}, ${this.#floor(atMs)}::bigint, ${LEDGER_MICRO_MAX}::bigint) as code
+    `.execute(this.#database.kysely)
+    return rows[0]?.code === 'ok'
   }
 
   #floor(atMs: number): MicroCredits {

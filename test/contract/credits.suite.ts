@@ -1,10 +1,9 @@
 /** What the server promises of credits, over any ledger: gifts, holds, receipts, disputes, what time brings, what a wallet says. */
-import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LedgerDatabase } from '../../signal/ledger/database.ts'
 import { fsck } from '../../signal/ledger/fsck.ts'
 import { burnOf, CREDIT_POLICY, holdOf } from '../../web/rules/credit-policy.ts'
-import { parsePuzzle, parseSettled, parseWalletPage } from '../../web/wire/credit-events.ts'
+import { parseSettled, parseWalletPage } from '../../web/wire/credit-events.ts'
 import { MICRO_PER_CREDIT } from '../../web/wire/ledger-events.ts'
 import { RECEIPT_ALONE_MS } from '../../web/wire/limits.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
@@ -27,19 +26,12 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       town = new Town(database)
       asker = await town.device()
       worker = await town.device()
-      expect(await gift(asker)).toEqual(ok(null))
+      expect(await town.gift(asker)).toEqual(ok(null))
       claims = await hired()
     })
 
     // Its sweeps would go on in the ledger of the next.
     afterEach(() => town.credits.close())
-
-    async function gift(device: Device): Promise<Result<unknown>> {
-      const puzzle = await town.wish(device, { kind: 'puzzle' })
-      const read = puzzle.ok ? parsePuzzle(puzzle.value) : puzzle
-      if (!read.ok) throw new Error(read.code)
-      return town.wish(device, { kind: 'grant', proof: solved(read.value.challenge, read.value.bits) })
-    }
 
     async function hired(wish: Parameters<Town['hire']>[2] = {}, by = asker, at = worker): Promise<TicketClaims> {
       const [first] = await town.hire(by, [at], wish)
@@ -52,7 +44,7 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
 
     it('gives a device its first credits once, against a proof', async () => {
       expect(await town.wallet(asker)).toMatchObject({ grant: { leftMicro: GIFT } })
-      expect(await gift(asker)).toEqual(ok(null))
+      expect(await town.gift(asker)).toEqual(ok(null))
       const { userMicro, heldMicro } = await town.wallet(asker)
       expect(userMicro + heldMicro).toBe(GIFT)
       expect(await town.wish(worker, { kind: 'grant', proof: 'none' })).toEqual(fail('grant-proof', ''))
@@ -65,15 +57,15 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
     it('gives one network only so many a day', async () => {
       const codes: string[] = []
       for (let at = 0; at < 6; at += 1) {
-        const given = await gift(await town.device())
+        const given = await town.gift(await town.device())
         codes.push(given.ok ? 'ok' : given.code)
       }
       expect(codes).toEqual(['ok', 'ok', 'ok', 'ok', 'grant-many', 'grant-many'])
       const elsewhere = await town.device()
       elsewhere.address = '198.51.100.9'
-      expect(await gift(elsewhere)).toEqual(ok(null))
+      expect(await town.gift(elsewhere)).toEqual(ok(null))
       town.nowMs += 24 * 3_600_000 + 1
-      expect(await gift(await town.device())).toEqual(ok(null))
+      expect(await town.gift(await town.device())).toEqual(ok(null))
     })
 
     it('sets the worst case aside before any work, once for a request', async () => {
@@ -118,11 +110,11 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       expect(await town.wallet(first)).toMatchObject({ userMicro: 0n })
       expect((await hired()).pay.kind).toBe('paid')
       expect((await town.wallet(asker)).userMicro).toBeLessThan(own)
-      expect(await gift(first)).toEqual(ok(null))
+      expect(await town.gift(first)).toEqual(ok(null))
       const before = (await town.wallet(asker)).userMicro
       const { request } = await hired()
       expect((await town.wallet(first)).held.map((one) => one.request)).toEqual([request])
-      await town.wish(asker, { kind: 'over', request })
+      await town.wish(asker, { kind: 'over', request, parts: [] })
       town.nowMs += CREDIT_POLICY.releaseMs
       await town.credits.sweep()
       expect((await town.wallet(asker)).userMicro).toBe(before)
@@ -144,7 +136,7 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       const paid = ok({ settledMicro: receipt.micro, disputedMicro: 0n, again: false })
       expect(settled(await town.settle(worker, signed))).toEqual(paid)
       expect(settled(await town.settle(asker, signed))).toEqual(ok({ ...(paid.ok ? paid.value : {}), again: true }))
-      await town.wish(asker, { kind: 'over', request: claims.request })
+      await town.wish(asker, { kind: 'over', request: claims.request, parts: [claims.part] })
       const burned = burnOf(CREDIT_POLICY, receipt.micro)
       expect(await town.wallet(asker)).toMatchObject({ userMicro: GIFT - receipt.micro, heldMicro: 0n, held: [] })
       expect(await town.wallet(worker)).toMatchObject({
@@ -165,40 +157,6 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       await isRight()
     })
 
-    it('a request that began is not given back before its receipt; one that did not is, after a while', async () => {
-      await town.wish(worker, { kind: 'began', ticket: claims.id })
-      const idle = await hired()
-      for (const { request } of [claims, idle]) await town.wish(asker, { kind: 'over', request })
-      town.nowMs += CREDIT_POLICY.releaseMs
-      await town.credits.sweep()
-      expect((await town.wallet(asker)).held.map(({ request }) => request)).toEqual([claims.request])
-      const receipt = town.receipt(claims)
-      await town.settle(worker, await signedBy(worker, asker, receipt))
-      expect(await town.wallet(asker)).toMatchObject({ heldMicro: 0n, userMicro: GIFT - receipt.micro })
-      await isRight()
-    })
-
-    it('nobody else says that a request is over, or that its work began', async () => {
-      const stranger = await town.device()
-      await town.wish(stranger, { kind: 'over', request: claims.request })
-      await town.wish(stranger, { kind: 'began', ticket: claims.id })
-      await town.wish(asker, { kind: 'over', request: claims.request })
-      expect((await town.wallet(asker)).heldMicro).toBeGreaterThan(0n)
-      town.nowMs += CREDIT_POLICY.releaseMs
-      await town.credits.sweep()
-      expect((await town.wallet(asker)).heldMicro).toBe(0n)
-    })
-
-    it('a hold that waits in vain comes back by itself, and its late receipt finds it ended', async () => {
-      await town.wish(worker, { kind: 'began', ticket: claims.id })
-      town.nowMs += CREDIT_POLICY.holdForMs
-      await town.credits.sweep()
-      expect(await town.wallet(asker)).toMatchObject({ userMicro: GIFT, heldMicro: 0n })
-      const late = await signedBy(worker, asker, town.receipt(claims))
-      expect(await town.settle(worker, late)).toMatchObject({ code: 'hold-ended' })
-      await isRight()
-    })
-
     it('an asker that vanishes pays what it acknowledged; the little past that is disputed, and is its own in the end', async () => {
       const receipt = town.receipt(claims, { outputTokens: 80 })
       const alone = await signedBy(worker, null, receipt)
@@ -213,7 +171,7 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
         { request: claims.request, part: 0, micro: part.disputedMicro, side: 'asker' },
       ])
       expect((await town.wallet(worker)).disputes).toMatchObject([{ side: 'worker' }])
-      await town.wish(asker, { kind: 'over', request: claims.request })
+      await town.wish(asker, { kind: 'over', request: claims.request, parts: [claims.part] })
       town.nowMs += CREDIT_POLICY.disputeMs
       await town.credits.sweep()
       expect(await town.wallet(asker)).toMatchObject({
@@ -233,7 +191,7 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       expect(settled(await town.settle(worker, both))).toMatchObject({ ok: true, value: { again: false } })
       expect(settled(await town.settle(worker, both))).toMatchObject({ ok: true, value: { again: true } })
       expect(await town.wallet(asker)).toMatchObject({ disputedMicro: 0n, disputes: [] })
-      await town.wish(asker, { kind: 'over', request: claims.request })
+      await town.wish(asker, { kind: 'over', request: claims.request, parts: [claims.part] })
       expect(await town.wallet(asker)).toMatchObject({ userMicro: GIFT - receipt.micro })
       await isRight()
     })
@@ -373,7 +331,7 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       for (let at = 0; at < 30; at += 1) {
         const one = at === 0 ? claims : await hired({ outputTokens: 70, promptTokens: 100 })
         await town.settle(worker, await signedBy(worker, asker, town.receipt(one)))
-        await town.wish(asker, { kind: 'over', request: one.request })
+        await town.wish(asker, { kind: 'over', request: one.request, parts: [one.part] })
       }
       const pages = []
       for (let before: number | null = null; ; ) {
@@ -394,11 +352,4 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       expect(all.at(-1)).toMatchObject({ type: 'grant', lines: [{ kind: 'user', micro: 40n * MICRO_PER_CREDIT }] })
     })
   })
-}
-
-function solved(challenge: string, bits: number): string {
-  for (let proof = 0; ; proof += 1) {
-    const hash = createHash('sha256').update(`${challenge}.${proof}`).digest()
-    if (hash.readUInt32BE() >>> (32 - bits) === 0) return String(proof)
-  }
 }

@@ -2,7 +2,9 @@
 import { afterAll } from 'vitest'
 import { closeLedger, emptiedLedger } from '../support/memory-ledger.ts'
 import { creditsSuite } from './credits.suite.ts'
+import { creditsOverSuite } from './credits-over.suite.ts'
 
 afterAll(closeLedger)
 
 creditsSuite('in the embedded database', emptiedLedger)
+creditsOverSuite('in the embedded database', emptiedLedger)

@@ -75,7 +75,7 @@ describe('a backup', () => {
     if (!before || !after) throw new Error('nobody was hired')
     const settled = await signedBy(worker, asker, town.receipt(before))
     expect(await town.settle(worker, settled)).toMatchObject({ ok: true })
-    await town.wish(asker, { kind: 'over', request: after.request })
+    await town.wish(asker, { kind: 'over', request: after.request, parts: [] })
     const texts = await written(database)
     await town.credits.close()
     const again = new Town(await emptiedOf(texts, CREDIT_POLICY))

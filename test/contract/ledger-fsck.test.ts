@@ -138,6 +138,10 @@ describe('the receipts of a ledger', () => {
     const half = await signedBy(worker, null, town.receipt(alone))
     town.nowMs += RECEIPT_ALONE_MS
     await town.settle(worker, half, await town.acknowledged(alone, asker, 48))
+    const [idle] = await town.hire(asker, [worker])
+    await town.wish(asker, { kind: 'over', request: idle?.request ?? '', parts: [] })
+    town.nowMs += CREDIT_POLICY.releaseMs
+    await town.credits.sweep()
     await town.credits.close()
     return { database, town }
   }
@@ -176,6 +180,11 @@ describe('the receipts of a ledger', () => {
       'one whose acknowledgement was raised',
       `update receipt set acknowledged = replace(acknowledged, '"outputTokens":48', '"outputTokens":64') where not signed`,
       /asker has not signed what/,
+    ],
+    [
+      'a hold that was given back before work that began had its receipt',
+      'update ticket set began = true where not exists (select from receipt where receipt.ticket = ticket.id)',
+      /began, and its hold was given back/,
     ],
   ])('%s is found', async (_title, statement, says) => {
     const { database } = await paid()

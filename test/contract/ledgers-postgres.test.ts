@@ -6,6 +6,7 @@ import type { LedgerEvent } from '../../web/wire/ledger-events.ts'
 import { TABLE_POLICY } from '../support/ledger-tables.ts'
 import { Postgres } from '../support/postgres.ts'
 import { creditsSuite } from './credits.suite.ts'
+import { creditsOverSuite } from './credits-over.suite.ts'
 import { ledgerSuite } from './ledger.suite.ts'
 
 let server: Postgres
@@ -29,6 +30,7 @@ const fresh = async () => new Journal(await database(), TABLE_POLICY)
 
 ledgerSuite('on a PostgreSQL server', fresh)
 creditsSuite('on a PostgreSQL server', database)
+creditsOverSuite('on a PostgreSQL server', database)
 
 it('people who work for each other at once never wait in a circle, and nothing is paid twice', async () => {
   const journal = await fresh()

@@ -66,7 +66,9 @@ describe('a paid route over three stages', () => {
     expect(middle?.chainOut).toBe(tail?.chainIn)
     expect(first?.chainIn).not.toBe(tail?.chainOut)
     expect(route.told.filter(({ kind }) => kind === 'began')).toHaveLength(3)
-    expect(route.told.filter(({ kind }) => kind === 'over')).toEqual([{ kind: 'over', request: REQUEST, by: 'asker' }])
+    expect(route.told.filter(({ kind }) => kind === 'over')).toEqual([
+      { kind: 'over', request: REQUEST, parts: [0, 1, 2], by: 'asker' },
+    ])
   })
 })
 

@@ -4,16 +4,15 @@
  */
 import { createHash } from 'node:crypto'
 import { DeviceKey, makeKey } from '../../web/account/device-key.ts'
-import { MemoryOutboxStore } from '../../web/account/outbox-store.ts'
+import { memoryOutboxStore } from '../../web/account/outbox-store.ts'
 import { SignalClient } from '../../web/mesh/signal-client.ts'
-import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
-import { priceOfReceipt } from '../../web/rules/receipts.ts'
 import { ReceiptOutbox } from '../../web/schedule/receipts/outbox.ts'
+import { OutboxTabs } from '../../web/schedule/receipts/outbox-tabs.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import { type CreditWish, parsePuzzle, parseSettled, type Settled } from '../../web/wire/credit-events.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import { ACKNOWLEDGE_TOKENS, RECEIPT_ALONE_MS } from '../../web/wire/limits.ts'
-import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
+import type { PeerId } from '../../web/wire/peers.ts'
 import {
   acknowledgementFields,
   type Receipt,
@@ -24,6 +23,7 @@ import {
 import type { Result } from '../../web/wire/result.ts'
 import { readTicket, type TicketClaims } from '../../web/wire/tickets.ts'
 import { jobOffer, jobWish } from './job-tabs.ts'
+import { madeReceipt } from './made-receipts.ts'
 
 /** Not answers: the same is said again. */
 const AGAIN: ReadonlySet<Code> = new Set(['signal-away', 'ledger-away', 'not-proven', 'receipt-early'])
@@ -40,7 +40,7 @@ const random = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes))
 export class CreditTab {
   readonly key: DeviceKey
   readonly client: SignalClient
-  readonly store = new MemoryOutboxStore()
+  readonly store = memoryOutboxStore().receipts
   readonly outbox: ReceiptOutbox
   onSettled: (signed: SignedReceipt, result: Result<Settled>) => void = () => {}
   #state = 'away'
@@ -61,7 +61,8 @@ export class CreditTab {
       onJob: () => {},
     })
     this.outbox = new ReceiptOutbox({
-      ...{ store: this.store, nowMs: Date.now, locks: null, tab: 'one', chance: Math.random },
+      ...{ store: this.store, nowMs: Date.now, chance: Math.random },
+      tabs: new OutboxTabs({ locks: null, tab: 'one', nowMs: Date.now }),
       every(ms, run) {
         const timer = setInterval(run, ms)
         return () => clearInterval(timer)
@@ -191,7 +192,9 @@ export class CreditMarket {
     if (!worker) throw new Error('a worker of this market')
     if (!(await worker.say({ kind: 'began', ticket: id }))) return
     this.made += 1
-    const receipt = receiptOf(claims)
+    // Ended a minute ago, so that a receipt with one signature need not wait.
+    const endedMs = Date.now() - RECEIPT_ALONE_MS - 1_000
+    const receipt = madeReceipt(claims, endedMs, { promptTokens: 20, outputTokens: OUTPUT_TOKENS })
     const isAlone = this.made % ALONE_EACH === 0
     const workerSignature = await worker.sign(receipt)
     const askerSignature = isAlone ? null : await asker.sign(receipt)
@@ -200,7 +203,7 @@ export class CreditMarket {
     this.#words.set(`settle/${request}/${receipt.part}`, acknowledged)
     await worker.outbox.keep({ signed, acknowledged, draft: false })
     await asker.client.jobNews({ job: request, state: 'done', worker: peer, tokens: OUTPUT_TOKENS, code: null })
-    await asker.say({ kind: 'over', request })
+    await asker.say({ kind: 'over', request, parts: [claims.part] })
   }
 
   /** Each third is kept once more after it was taken, as by an outbox that has not heard the answer. */
@@ -213,32 +216,5 @@ export class CreditMarket {
     if (result.ok) this.acknowledged.add(id)
     const acknowledged = this.#words.get(id) ?? null
     if (isNew && this.acknowledged.size % 3 === 0) void worker.outbox.keep({ signed, acknowledged, draft: false })
-  }
-}
-
-/** Ended a minute ago, so that a receipt with one signature need not wait. */
-function receiptOf(claims: TicketClaims): Receipt {
-  const { id: ticket, request, part, asker, worker, modelId, span, job, pay } = claims
-  if (pay.kind !== 'paid') throw new Error('only paid work has a receipt')
-  const counts = { promptTokens: 20, reusedTokens: 0, outputTokens: OUTPUT_TOKENS }
-  const head = toBase64Url(random(32))
-  const endedMs = Date.now() - RECEIPT_ALONE_MS - 1_000
-  return {
-    kind: job ?? 'stage',
-    request,
-    part,
-    ticket,
-    asker: keyOfPeer(asker) ?? '',
-    worker: keyOfPeer(worker) ?? '',
-    modelId,
-    span,
-    ...counts,
-    chainIn: head,
-    chainOut: head,
-    beganMs: endedMs - 2_000,
-    endedMs,
-    micro: priceOfReceipt(CREDIT_POLICY, { ...counts, span }, pay),
-    policy: CREDIT_POLICY.version,
-    nonce: toBase64Url(random(16)),
   }
 }

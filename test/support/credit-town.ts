@@ -1,12 +1,12 @@
 /** The server's credits with a played clock, over any ledger; and devices with real keys that hold, work and sign. */
 
+import { createHash } from 'node:crypto'
 import { Credits } from '../../signal/credits/credits.ts'
 import { TicketDesk } from '../../signal/credits/ticket-desk.ts'
 import type { LedgerDatabase } from '../../signal/ledger/database.ts'
 import type { DeviceKey } from '../../web/account/device-key.ts'
-import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
-import { priceOfReceipt } from '../../web/rules/receipts.ts'
-import { type CreditWish, parseWallet, type Wallet } from '../../web/wire/credit-events.ts'
+import { CREDIT_POLICIES, CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
+import { type CreditWish, parsePuzzle, parseWallet, type Wallet } from '../../web/wire/credit-events.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import { keyOfPeer, type PeerId, peerIdOf } from '../../web/wire/peers.ts'
 import {
@@ -20,6 +20,7 @@ import {
 import type { Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import { readTicket, type TicketClaims } from '../../web/wire/tickets.ts'
+import { madeReceipt } from './made-receipts.ts'
 import { quietWatch } from './quiet-watch.ts'
 import { newKey, randomBytes } from './room-tabs.ts'
 
@@ -69,7 +70,7 @@ export class Town {
     this.credits = new Credits({
       parametersOf: async (modelId) => this.known.get(modelId) ?? null,
       open,
-      policies: [CREDIT_POLICY],
+      policies: CREDIT_POLICIES,
       ownersOf: (key) => {
         const owner = this.#owners.get(key) ?? key
         return owner === key ? [key] : [owner, key]
@@ -132,29 +133,17 @@ export class Town {
     })
   }
 
+  /** Ended now. */
   receipt(claims: TicketClaims, work: Partial<Receipt> = {}): Receipt {
-    const { id: ticket, request, part, asker, worker, modelId, span, job, pay } = claims
-    const counts = { promptTokens: 100, reusedTokens: 0, outputTokens: 64, ...work }
-    const price = pay.kind === 'paid' ? priceOfReceipt(CREDIT_POLICY, { ...counts, span }, pay) : 0n
-    return {
-      kind: job ?? 'stage',
-      request,
-      part,
-      ticket,
-      asker: keyOfPeer(asker) ?? '',
-      worker: keyOfPeer(worker) ?? '',
-      modelId,
-      span,
-      chainIn: toBase64Url(new Uint8Array(32).fill(1)),
-      chainOut: toBase64Url(new Uint8Array(32).fill(1)),
-      beganMs: this.nowMs - 2_000,
-      endedMs: this.nowMs,
-      micro: price,
-      policy: CREDIT_POLICY.version,
-      nonce: toBase64Url(randomBytes(16)),
-      ...counts,
-      ...work,
-    }
+    return madeReceipt(claims, this.nowMs, work)
+  }
+
+  /** Its first credits, for which it has done the work. */
+  async gift(device: Device): Promise<Result<unknown>> {
+    const puzzle = await this.wish(device, { kind: 'puzzle' })
+    const read = puzzle.ok ? parsePuzzle(puzzle.value) : puzzle
+    if (!read.ok) throw new Error(`${read.code} ${read.detail}`)
+    return this.wish(device, { kind: 'grant', proof: solved(read.value.challenge, read.value.bits) })
   }
 
   /** By its asker that it has so many tokens. */
@@ -191,4 +180,11 @@ function unsigned(claims: TicketClaims): string {
   const { id, asker, worker, modelId, outputTokens, ...rest } = claims
   const payload = { ...rest, jti: id, sub: asker, aud: worker, model: modelId, output: outputTokens }
   return `.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.`
+}
+
+function solved(challenge: string, bits: number): string {
+  for (let proof = 0; ; proof += 1) {
+    const hash = createHash('sha256').update(`${challenge}.${proof}`).digest()
+    if (hash.readUInt32BE() >>> (32 - bits) === 0) return String(proof)
+  }
 }

@@ -1,5 +1,5 @@
 /** Locks of one browser in memory, as `navigator.locks` gives them to its tabs: what a tab holds goes with it. */
-import type { OutboxLocks } from '../../web/schedule/receipts/outbox.ts'
+import type { OutboxLocks } from '../../web/schedule/receipts/outbox-tabs.ts'
 
 interface Wait {
   readonly begin: () => Promise<unknown>

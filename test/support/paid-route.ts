@@ -267,6 +267,7 @@ export class PaidRoute {
       },
       policies: [CREDIT_POLICY],
       tell: (wish) => this.told.push({ ...wish, by: name }),
+      leave: () => {},
       randomNonce: () => toBase64Url(crypto.getRandomValues(new Uint8Array(16))),
     })
     if (name === 'asker') {

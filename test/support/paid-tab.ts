@@ -4,10 +4,11 @@
  */
 
 import { DeviceKey, makeKey, verifySigned } from '../../web/account/device-key.ts'
-import { MemoryOutboxStore, type OutboxStore } from '../../web/account/outbox-store.ts'
+import { memoryOutboxStore, type OutboxStore } from '../../web/account/outbox-store.ts'
 import type { Signer } from '../../web/mesh/signal-client.ts'
-import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
-import { type OutboxLocks, ReceiptOutbox } from '../../web/schedule/receipts/outbox.ts'
+import { CREDIT_POLICIES, CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
+import { ReceiptOutbox } from '../../web/schedule/receipts/outbox.ts'
+import { type OutboxLocks, OutboxTabs } from '../../web/schedule/receipts/outbox-tabs.ts'
 import { ReceiptDesk } from '../../web/schedule/receipts/receipt-desk.ts'
 import type { CreditWish, Settled } from '../../web/wire/credit-events.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
@@ -25,6 +26,8 @@ export interface PaidTab {
   readonly outbox: ReceiptOutbox
   readonly store: OutboxStore
   readonly told: CreditWish[]
+  /** What is told once it is gone. */
+  readonly left: CreditWish[]
   readonly settled: { readonly signed: SignedReceipt; readonly result: Result<Settled> }[]
 }
 
@@ -43,25 +46,27 @@ export const EPOCH_MS = 1_700_000_000_000
 
 export async function paidTab(clock: SimClock, server: PlayedCredits, wish: PaidTabWish = {}): Promise<PaidTab> {
   const key = wish.key ?? (await DeviceKey.of(await makeKey()))
-  const store = wish.store ?? new MemoryOutboxStore()
+  const store = wish.store ?? memoryOutboxStore()
   const signer: Signer = { name: key.name, sign: (...what) => clock.hold(key.sign(...what)) }
   runs += 1
-  const told: CreditWish[] = []
+  const [told, left]: [CreditWish[], CreditWish[]] = [[], []]
   const settled: PaidTab['settled'] = []
   const nowMs = () => EPOCH_MS + clock.nowMs
+  const tabs = new OutboxTabs({ locks: wish.locks ?? null, tab: `tab ${runs}`, nowMs })
   const outbox = new ReceiptOutbox({
-    ...{ store, nowMs, every: clock.every, locks: wish.locks ?? null, tab: `tab ${runs}`, chance: () => 0.5 },
+    ...{ store: store.receipts, tabs, nowMs, every: clock.every, chance: () => 0.5 },
     settle: (one) => clock.hold(server.settle(one)),
     onSettled: (signed, result) => settled.push({ signed, result }),
   })
   const desk = new ReceiptDesk({
     isDonor: () => wish.donor ?? false,
-    ...{ key: signer, nowMs, outbox, policies: [CREDIT_POLICY], randomNonce: nonce },
+    ...{ key: signer, nowMs, outbox, policies: CREDIT_POLICIES, randomNonce: nonce },
     verify: (...what) => clock.hold(verifySigned(...what)),
     tell: (one) => told.push(one),
+    leave: (one) => left.push(one),
   })
   const peer = peerIdOf(key.name, nonce())
-  return { peer, key, desk, outbox, store, told, settled }
+  return { peer, key, desk, outbox, store, told, left, settled }
 }
 
 let tickets = 0

@@ -1,9 +1,10 @@
 /**
- * Where receipts lie until the server has them: in the browser's database, which all its tabs share; where that is refused,
- * for this page only. What is read is checked: another version of the app may have written it. Sends nothing.
+ * Where receipts, and words of work that began and of requests that are over, lie until the server has them: in the browser's
+ * database, which all its tabs share; where that is refused, for this page only. Sends nothing.
  */
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
-import { PEER_ID_CHARACTERS_MAX, RECEIPTS_WAITING_MAX, TIME_MS_MAX } from '../wire/limits.ts'
+import { openDB } from 'idb'
+import { type CreditWord, parseCreditWish } from '../wire/credit-events.ts'
+import { CREDIT_WORDS_MAX, PEER_ID_CHARACTERS_MAX, RECEIPTS_WAITING_MAX, TIME_MS_MAX } from '../wire/limits.ts'
 import {
   parseAcknowledgement,
   parseReceipt,
@@ -11,8 +12,10 @@ import {
   type SignedReceipt,
   writeReceipt,
 } from '../wire/receipt-bytes.ts'
+import { BrowserShelf, MemoryShelf, type OutboxKind, type OutboxSchema, type OutboxShelf } from './outbox-shelf.ts'
 
 export const OUTBOX_DATABASE = 'weft-receipts'
+const VERSION = 2
 
 export interface KeptReceipt {
   readonly signed: SignedReceipt
@@ -22,17 +25,22 @@ export interface KeptReceipt {
   readonly keptMs: number
 }
 
-/** One of each ticket, and `RECEIPTS_WAITING_MAX` at most: the longest kept goes. Calls may overlap; none refuses. */
-export interface OutboxStore {
-  /** Takes the place of an older one of the same ticket. */
-  put(kept: KeptReceipt): Promise<void>
-  /** Only exactly this: what took its place meanwhile stays. */
-  delete(kept: KeptReceipt): Promise<void>
-  /** The longest kept first. */
-  all(): Promise<readonly KeptReceipt[]>
+export interface KeptWord {
+  readonly word: CreditWord
+  /** Who says it, as long as it is there. */
+  readonly tab: string
+  /** To be said only once that tab is gone. */
+  readonly draft: boolean
+  readonly keptMs: number
 }
 
-interface Row {
+/** One receipt of each ticket, and `RECEIPTS_WAITING_MAX` of them; one word of what it is about, and `CREDIT_WORDS_MAX`. */
+export interface OutboxStore {
+  readonly receipts: OutboxShelf<KeptReceipt>
+  readonly words: OutboxShelf<KeptWord>
+}
+
+interface ReceiptRow {
   readonly ticket: string
   readonly receipt: string
   readonly acknowledged: SignedAcknowledgement | null
@@ -40,125 +48,79 @@ interface Row {
   readonly keptMs: number
 }
 
-interface OutboxSchema extends DBSchema {
-  receipts: { key: string; value: Row; indexes: { keptMs: number } }
+type WordRow = KeptWord & { readonly name: string }
+
+const RECEIPTS: OutboxKind<KeptReceipt, ReceiptRow> = {
+  table: 'receipts',
+  max: RECEIPTS_WAITING_MAX,
+  rowOf: ({ signed, acknowledged, draftOf, keptMs }) => {
+    return { ticket: signed.receipt.ticket, receipt: writeReceipt(signed), acknowledged, draftOf, keptMs }
+  },
+  nameOf: ({ ticket }) => ticket,
+  read: readReceipt,
+  isSame: (a, b) =>
+    a.receipt === b.receipt && a.draftOf === b.draftOf && a.acknowledged?.signature === b.acknowledged?.signature,
 }
 
-/** For a browser that keeps nothing: until the page is closed. */
-export class MemoryOutboxStore implements OutboxStore {
-  readonly #rows = new Map<string, Row>()
-
-  async put(kept: KeptReceipt): Promise<void> {
-    const row = rowOf(kept)
-    this.#rows.set(row.ticket, row)
-    const [oldest] = this.#sorted()
-    if (oldest && this.#rows.size > RECEIPTS_WAITING_MAX) this.#rows.delete(oldest.ticket)
-  }
-
-  async delete(kept: KeptReceipt): Promise<void> {
-    const row = rowOf(kept)
-    const known = this.#rows.get(row.ticket)
-    if (known && isSame(known, row)) this.#rows.delete(row.ticket)
-  }
-
-  async all(): Promise<readonly KeptReceipt[]> {
-    return this.#sorted().flatMap((row) => readRow(row) ?? [])
-  }
-
-  #sorted(): readonly Row[] {
-    return [...this.#rows.values()].sort((a, b) => a.keptMs - b.keptMs)
-  }
+const WORDS: OutboxKind<KeptWord, WordRow> = {
+  table: 'words',
+  max: CREDIT_WORDS_MAX,
+  rowOf: (kept) => ({ ...kept, name: `${kept.word.kind}/${aboutOf(kept.word)}` }),
+  nameOf: ({ name }) => name,
+  read: readWord,
+  isSame: (a, b) => a.draft === b.draft && a.tab === b.tab && JSON.stringify(a.word) === JSON.stringify(b.word),
 }
 
-class BrowserOutboxStore implements OutboxStore {
-  readonly #database: IDBPDatabase<OutboxSchema>
-  /** What the browser had no room for. */
-  readonly #page = new MemoryOutboxStore()
-
-  constructor(database: IDBPDatabase<OutboxSchema>) {
-    this.#database = database
-  }
-
-  put(kept: KeptReceipt): Promise<void> {
-    return this.#or(
-      () => this.#page.put(kept),
-      async (database) => {
-        const change = database.transaction('receipts', 'readwrite')
-        await change.store.put(rowOf(kept))
-        if ((await change.store.count()) > RECEIPTS_WAITING_MAX) {
-          await (await change.store.index('keptMs').openCursor())?.delete()
-        }
-        await change.done
-      },
-    )
-  }
-
-  async delete(kept: KeptReceipt): Promise<void> {
-    await this.#page.delete(kept)
-    await this.#or(
-      async () => {},
-      async (database) => {
-        const row = rowOf(kept)
-        const change = database.transaction('receipts', 'readwrite')
-        const known = await change.store.get(row.ticket)
-        if (known && isSame(known, row)) await change.store.delete(row.ticket)
-        await change.done
-      },
-    )
-  }
-
-  async all(): Promise<readonly KeptReceipt[]> {
-    const rows = await this.#or(
-      async () => [],
-      (database) => database.getAllFromIndex('receipts', 'keptMs'),
-    )
-    return [...rows.flatMap((row) => readRow(row) ?? []), ...(await this.#page.all())]
-  }
-
-  /** The browser may take its database back at any time, or have no room in it. */
-  async #or<T>(otherwise: () => Promise<T>, work: (database: IDBPDatabase<OutboxSchema>) => Promise<T>): Promise<T> {
-    try {
-      return await work(this.#database)
-    } catch (error) {
-      if (error instanceof DOMException) return otherwise()
-      throw error
-    }
-  }
+/** For a browser that keeps nothing. */
+export function memoryOutboxStore(): OutboxStore {
+  return { receipts: new MemoryShelf(RECEIPTS), words: new MemoryShelf(WORDS) }
 }
 
 /** What this browser allows. Never throws. */
 export async function openOutboxStore(): Promise<OutboxStore> {
   try {
-    const database = await openDB<OutboxSchema>(OUTBOX_DATABASE, 1, {
-      upgrade: (opened) =>
-        void opened.createObjectStore('receipts', { keyPath: 'ticket' }).createIndex('keptMs', 'keptMs'),
+    const database = await openDB<OutboxSchema>(OUTBOX_DATABASE, VERSION, {
+      upgrade(opened, from) {
+        if (from < 1) opened.createObjectStore('receipts', { keyPath: 'ticket' }).createIndex('keptMs', 'keptMs')
+        opened.createObjectStore('words', { keyPath: 'name' }).createIndex('keptMs', 'keptMs')
+      },
       // A page with a newer schema waits for this one: let it through.
       blocking: (_current, _next, event) => (event.target as IDBDatabase).close(),
     })
-    return new BrowserOutboxStore(database)
+    return { receipts: new BrowserShelf(RECEIPTS, database), words: new BrowserShelf(WORDS, database) }
   } catch {
-    return new MemoryOutboxStore()
+    return memoryOutboxStore()
   }
 }
 
-function rowOf({ signed, acknowledged, draftOf, keptMs }: KeptReceipt): Row {
-  return { ticket: signed.receipt.ticket, receipt: writeReceipt(signed), acknowledged, draftOf, keptMs }
-}
-
-function isSame(known: Row, { receipt, draftOf, acknowledged }: Row): boolean {
-  const sameWord = known.acknowledged?.signature === acknowledged?.signature
-  return known.receipt === receipt && known.draftOf === draftOf && sameWord
-}
-
-function readRow(value: unknown): KeptReceipt | null {
+function readReceipt(value: unknown): KeptReceipt | null {
   if (value === null || typeof value !== 'object') return null
   const { receipt, acknowledged, draftOf, keptMs } = value as Record<string, unknown>
   const signed = typeof receipt === 'string' ? parseReceipt(jsonOf(receipt)) : null
   const word = acknowledged === null ? null : parseAcknowledgement(acknowledged)
-  const byName = typeof draftOf === 'string' && draftOf.length <= PEER_ID_CHARACTERS_MAX
-  if (!signed?.ok || word?.ok === false || (draftOf !== null && !byName)) return null
-  if (typeof keptMs !== 'number' || !(keptMs >= 0 && keptMs <= TIME_MS_MAX)) return null
+  if (!signed?.ok || word?.ok === false || (draftOf !== null && !isTab(draftOf)) || !isTime(keptMs)) return null
   return { signed: signed.value, acknowledged: word?.value ?? null, draftOf, keptMs }
+}
+
+function readWord(value: unknown): KeptWord | null {
+  if (value === null || typeof value !== 'object') return null
+  const { word, tab, draft, keptMs } = value as Record<string, unknown>
+  const read = parseCreditWish(word)
+  if (!read.ok || (read.value.kind !== 'began' && read.value.kind !== 'over')) return null
+  if (!isTab(tab) || typeof draft !== 'boolean' || !isTime(keptMs)) return null
+  return { word: read.value, tab, draft, keptMs }
+}
+
+function aboutOf(word: CreditWord): string {
+  return word.kind === 'began' ? word.ticket : word.request
+}
+
+function isTab(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= PEER_ID_CHARACTERS_MAX
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= TIME_MS_MAX
 }
 
 function jsonOf(text: string): unknown {

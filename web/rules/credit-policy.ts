@@ -58,6 +58,9 @@ export const CREDIT_POLICY: CreditPolicy = {
   issueMicroPerEpoch: 100_000n * MICRO_PER_CREDIT,
 }
 
+/** All that tickets may name, the newest first: it is what is paid from now on. */
+export const CREDIT_POLICIES: readonly [CreditPolicy, ...CreditPolicy[]] = [CREDIT_POLICY]
+
 /** What a worker did for one request, as the server can know it. */
 export interface Work {
   /** Without those that were computed before. */

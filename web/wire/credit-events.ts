@@ -12,6 +12,7 @@ import {
   LEDGER_MICRO_MAX,
   LEDGER_NAME_CHARACTERS_MAX,
   LEDGER_PART_MAX,
+  OVER_PARTS_MAX,
   PEER_ID_CHARACTERS_MAX,
   TIME_MS_MAX,
   WALLET_PAGE_MAX,
@@ -24,7 +25,8 @@ import type { Result } from './result.ts'
 /**
  * `wallet`: what the account of this device has. `history`: a page of it, from before this entry. `puzzle`: what a first grant
  * asks for; `grant`: its proof. `began`: the worker has let in a paid ticket. `settle`: a receipt, and what was acknowledged
- * where the asker has not signed it. `over`: the asker's request has ended; what is not owed comes back.
+ * where the asker has not signed it. `over`: the asker's request has ended, and these of its parts were used: each is owed its
+ * receipt, and what is not owed comes back.
  */
 export type CreditWish =
   | { readonly kind: 'wallet' }
@@ -37,7 +39,17 @@ export type CreditWish =
       readonly receipt: SignedReceipt
       readonly acknowledged: SignedAcknowledgement | null
     }
-  | { readonly kind: 'over'; readonly request: RequestId }
+  | OverWish
+
+/** `parts`: the newest `OVER_PARTS_MAX` of them, where there were more. */
+export interface OverWish {
+  readonly kind: 'over'
+  readonly request: RequestId
+  readonly parts: readonly number[]
+}
+
+/** What the server is told of paid work besides its receipts. Said again, each changes nothing. */
+export type CreditWord = Extract<CreditWish, { readonly kind: 'began' | 'over' }>
 
 /** Work that is paid with the hash of it: SHA-256 of `challenge`, a dot and the proof begins with so many zero bits. */
 export interface GrantPuzzle {
@@ -143,7 +155,7 @@ export function parseCreditWish(value: unknown): Result<CreditWish> {
       case 'settle':
         return { kind, receipt: receiptOf(fields['receipt']), acknowledged: acknowledgedOf(fields) }
       case 'over':
-        return { kind, request: requestId(fields, 'request') }
+        return { kind, request: requestId(fields, 'request'), parts: partsOf(fields) }
       default:
         return kind satisfies never
     }
@@ -236,6 +248,11 @@ function acknowledgedOf(fields: Fields): SignedAcknowledgement | null {
     const read = parseAcknowledgement(value)
     return read.ok ? read.value : refuse('`acknowledged`', read.detail)
   })
+}
+
+function partsOf(fields: Fields): readonly number[] {
+  const parts = list(fields['parts'], '`parts`', OVER_PARTS_MAX)
+  return parts.map((part) => whole({ part }, 'part', LEDGER_PART_MAX))
 }
 
 function partOf(fields: Fields) {

@@ -479,6 +479,8 @@ export const LEDGER_MICRO_MAX = 10n ** 15n
 export const LEDGER_NAME_CHARACTERS_MAX = 256
 /** Receipts of one request: one a stage, and one more for each stage that was replaced. */
 export const LEDGER_PART_MAX = 4_095
+/** Parts that an asker names once its request is over. */
+export const OVER_PARTS_MAX = 256
 /** Parameters that one token runs through, of any model. */
 export const ACTIVE_PARAMETERS_MAX = 2 ** 50
 /** An asker says each time that it has so many more tokens; the worker goes no further than so many past the last word. */
@@ -495,7 +497,7 @@ export const RECEIPTS_REST_MS = 2_000
 export const RECEIPTS_REST_MS_MAX = 120_000
 /** Parts of requests that a tab signs and takes receipts of, on each side: the longest over goes. */
 export const RECEIPT_PARTS_MAX = 1_024
-/** Words to the server of work that began and of requests that are over, kept while it is away; the oldest goes. */
+/** Words to the server of work that began and of requests that are over, kept until it has them; the longest kept goes. */
 export const CREDIT_WORDS_MAX = 1_024
 /** Entries of one page of a wallet's history; open holds and escrows that are told one by one. */
 export const WALLET_PAGE_MAX = 50

@@ -1,6 +1,6 @@
 /** Whole jobs that are paid, over links in memory: the same text, a receipt of both, and no work that nobody signs for. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { MemoryOutboxStore } from '../../../web/account/outbox-store.ts'
+import { memoryOutboxStore } from '../../../web/account/outbox-store.ts'
 import { EmbeddingWork } from '../../../web/schedule/jobs/kinds/embedding.ts'
 import { AnswerChain } from '../../../web/schedule/receipts/answer-chain.ts'
 import {
@@ -50,8 +50,8 @@ describe('a paid job', () => {
     expect(taken?.signed.receipt.chainOut).toBe(chain.headAt(WORDS))
     expect(said('acknowledge')).toHaveLength(Math.ceil(WORDS / ACKNOWLEDGE_TOKENS))
     expect(worker.told).toEqual([{ kind: 'began', ticket: claims?.id }])
-    expect(asker.told).toEqual([{ kind: 'over', request: claims?.request }])
-    expect(await worker.store.all()).toEqual([])
+    expect(asker.told).toEqual([{ kind: 'over', request: claims?.request, parts: [0] }])
+    expect(await worker.store.receipts.all()).toEqual([])
   })
 
   it('of an engine without token ids is counted by its pieces', async () => {
@@ -185,13 +185,13 @@ describe('a paid job', () => {
     const shown = ask()
     await jobs.rig.mesh.clock.until(() => shown.text.length > 150)
     // What lies in the browser at this moment is all that is left of the tab.
-    const left = await worker.store.all()
+    const left = await worker.store.receipts.all()
     expect(left).toMatchObject([{ draftOf: expect.any(String), signed: { askerSignature: null } }])
     worker.outbox.close()
     jobs.rig.mesh.kill(worker.peer)
     shown.stop()
-    const store = new MemoryOutboxStore()
-    for (const one of left) await store.put(one)
+    const store = memoryOutboxStore()
+    for (const one of left) await store.receipts.put(one)
     const next = await paidTab(jobs.rig.mesh.clock, jobs.server, { key: worker.key, store })
     const [taken] = await jobs.settled(1, 4 * RECEIPT_ALONE_MS)
     expect(taken?.signed.receipt.outputTokens).toBe(taken?.acknowledged?.acknowledgement.outputTokens)
@@ -245,7 +245,7 @@ describe('a paid job', () => {
     expect(await jobs.rig.ended(shown)).toBe(true)
     const { clock } = jobs.rig.mesh
     await clock.until(() => false, clock.nowMs + 1_000)
-    expect((await worker.store.all())[0]?.signed.askerSignature).not.toBeNull()
+    expect((await worker.store.receipts.all())[0]?.signed.askerSignature).not.toBeNull()
     jobs.server.state = 'here'
     worker.outbox.flush()
     expect(await jobs.settled(1, 1_000)).toHaveLength(1)

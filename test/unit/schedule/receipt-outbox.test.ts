@@ -1,8 +1,8 @@
 /** Receipts on their way to the server: kept until it has them, sent once each as far as it counts, by one tab at a time. */
 import { describe, expect, it } from 'vitest'
-import { MemoryOutboxStore } from '../../../web/account/outbox-store.ts'
-import type { OutboxLocks } from '../../../web/schedule/receipts/outbox.ts'
+import { memoryOutboxStore } from '../../../web/account/outbox-store.ts'
 import { ReceiptOutbox } from '../../../web/schedule/receipts/outbox.ts'
+import { type OutboxLocks, OutboxTabs } from '../../../web/schedule/receipts/outbox-tabs.ts'
 import type { Code } from '../../../web/wire/codes.ts'
 import type { Settled } from '../../../web/wire/credit-events.ts'
 import {
@@ -22,7 +22,8 @@ const ANSWER_MS = 5
 
 class Rig {
   readonly clock = new SimClock()
-  readonly store = new MemoryOutboxStore()
+  readonly store = memoryOutboxStore().receipts
+  readonly #tabs = new Map<string, OutboxTabs>()
   readonly locks = new MemoryLocks()
   readonly settled: [tab: string, ticket: number, code: Code | null][] = []
   /** When each call came, and of which ticket. */
@@ -36,8 +37,11 @@ class Rig {
 
   tab(name: string, locks: OutboxLocks | null = this.locks.of(this)): ReceiptOutbox {
     const { clock, store } = this
+    const nowMs = () => EPOCH_MS + clock.nowMs
+    const tabs = new OutboxTabs({ locks, tab: name, nowMs })
+    this.#tabs.set(name, tabs)
     return new ReceiptOutbox({
-      ...{ store, locks, tab: name, nowMs: () => EPOCH_MS + clock.nowMs, every: clock.every, chance: () => 0 },
+      ...{ store, tabs, nowMs, every: clock.every, chance: () => 0 },
       settle: ({ receipt }) => this.#settle(name, receipt),
       onSettled: (signed, result) => this.settled.push([name, ticketOf(signed), result.ok ? null : result.code]),
     })
@@ -55,6 +59,11 @@ class Rig {
     const again = this.had.has(signed.receipt.ticket)
     this.had.add(signed.receipt.ticket)
     return code === 'lost' ? fail('signal-away', '') : ok({ settledMicro: 1n, disputedMicro: 0n, again })
+  }
+
+  close(name: string, outbox: ReceiptOutbox): void {
+    outbox.close()
+    this.#tabs.get(name)?.close()
   }
 
   put(outbox: ReceiptOutbox, ticket: number, { both = true, draft = false } = {}): Promise<void> {
@@ -210,7 +219,7 @@ describe('tabs of one browser', () => {
     await rig.put(a, 2, { both: false })
     await rig.pass(3 * RECEIPT_ALONE_MS)
     expect(rig.settled.map(([, ticket]) => ticket)).toEqual([2])
-    a.close()
+    rig.close('a', a)
     await rig.pass(10)
     b.flush()
     await rig.pass(100)

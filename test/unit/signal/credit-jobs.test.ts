@@ -7,6 +7,7 @@ import type { LedgerDatabase } from '../../../signal/ledger/database.ts'
 import { CREDIT_POLICY, holdOf } from '../../../web/rules/credit-policy.ts'
 import { type CreditWish, parsePuzzle, parseWallet, type Wallet } from '../../../web/wire/credit-events.ts'
 import type { JobWord } from '../../../web/wire/jobs.ts'
+import { OVER_PARTS_MAX } from '../../../web/wire/limits.ts'
 import { ok, type Result } from '../../../web/wire/result.ts'
 import { readTicket } from '../../../web/wire/tickets.ts'
 import { JOB_MODEL, JobServer, type JobTab, jobId, jobOffer, jobWish, until } from '../../support/job-tabs.ts'
@@ -151,7 +152,10 @@ it('what is no wish of credits is refused by a code, and so is who has not prove
     { kind: 'mint' },
     { kind: 'grant', proof: 'x'.repeat(65) },
     { kind: 'history', before: -1 },
-    { kind: 'over', request: 'x' },
+    { kind: 'over', request: 'x', parts: [] },
+    { kind: 'over', request: '1'.repeat(32) },
+    { kind: 'over', request: '1'.repeat(32), parts: [-1] },
+    { kind: 'over', request: '1'.repeat(32), parts: Array.from({ length: OVER_PARTS_MAX + 1 }, (_, part) => part) },
   ]) {
     expect(await wish(tab, wrong as CreditWish)).toMatchObject({ ok: false, code: 'event-invalid' })
   }

@@ -29,10 +29,12 @@ import {
   JOB_PARTS_AHEAD_MAX,
   JOBS_OPEN_PER_ASKER_MAX,
   LEASE_MS,
+  LEDGER_PART_MAX,
   MESH_RATE_WINDOW_MS,
   MESH_SAMPLE_MS,
   MESSAGES_MAX,
   MUTE_MS_MIN,
+  OVER_PARTS_MAX,
   OWN_FRAMES_MIN,
   OWNER_PING_MS,
   OWNER_SILENT_MS_MAX,
@@ -77,6 +79,7 @@ const OWED: readonly (readonly [string, boolean])[] = [
   ['an owner may miss two pings before it is stepped over', OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX],
   ['a template can list every message', TEMPLATE_LIST_MAX >= MESSAGES_MAX],
   ['a helper leaves room for a question', SDK_ASKS_AT_ONCE < ASKS_WAITING_MAX],
+  ['a request has as many parts as its asker may name', OVER_PARTS_MAX <= LEDGER_PART_MAX],
 ]
 
 it.each(OWED)('%s', (_says, holds) => expect(holds).toBe(true))

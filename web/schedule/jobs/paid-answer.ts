@@ -34,6 +34,7 @@ export class PaidAnswer {
 
   /** `bytes`: the part that carried it. */
   take(event: JobEvent, bytes: Uint8Array): void {
+    this.#part.begun()
     this.#chain.take(event, bytes)
     const { outputTokens } = this.#chain
     this.#part.have(outputTokens, this.#chain.headAt(outputTokens) ?? '')

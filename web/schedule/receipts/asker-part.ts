@@ -23,6 +23,8 @@ export interface AskerPartParts extends Signing {
   readonly policies: readonly CreditPolicy[]
   readonly link: Link
   readonly sides: Pick<Receipt, 'asker' | 'worker'>
+  /** Once. */
+  readonly onBegun: () => void
 }
 
 export class AskerPart {
@@ -35,6 +37,7 @@ export class AskerPart {
   #chain = ''
   /** Signed for; null before the first. */
   #said: number | null = null
+  #begun = false
   #done = false
   /** Says more than is here yet. */
   #early: { readonly text: string; readonly read: Result<SignedReceipt> } | null = null
@@ -47,8 +50,16 @@ export class AskerPart {
     this.claims = parts.claims
   }
 
+  /** Its worker has let it in: something of it came. Idempotent. */
+  begun(): void {
+    if (this.#begun) return
+    this.#begun = true
+    this.#parts.onBegun()
+  }
+
   /** So many answer tokens of this part are here, in all, and this is the chain's head. */
   have(outputTokens: number, chain: string): void {
+    if (outputTokens > 0) this.begun()
     this.#have = outputTokens
     this.#chain = chain
     if (outputTokens - (this.#said ?? 0) >= ACKNOWLEDGE_TOKENS) this.#acknowledge()
@@ -67,6 +78,7 @@ export class AskerPart {
   }
 
   hear(from: Link, { receipt }: ReceiptWorkerSays): void {
+    this.begun()
     this.#link = from
     this.#early = { text: receipt, read: readReceipt(receipt) }
     this.#look()

@@ -1,44 +1,109 @@
 /**
- * What the server is told of paid work besides its receipts: that it began, that a request is over. Kept while the server is away,
- * as long as this tab is open: what is lost comes back to its asker when its time is over.
+ * Tells the server that paid work began, and that a request is over: kept until it has heard, also by a tab that was closed. What a
+ * closed tab has asked for is over. After a hold's time nothing of it matters any more.
  */
+import type { OutboxShelf } from '../../account/outbox-shelf.ts'
+import type { KeptWord } from '../../account/outbox-store.ts'
 import type { Code } from '../../wire/codes.ts'
-import type { CreditWish } from '../../wire/credit-events.ts'
-import { CREDIT_WORDS_MAX } from '../../wire/limits.ts'
+import type { CreditWord } from '../../wire/credit-events.ts'
+import { ALIVE_MS, RECEIPT_ALONE_MS } from '../../wire/limits.ts'
 import type { Result } from '../../wire/result.ts'
+import { OutboxRests } from './outbox-rests.ts'
+import type { OutboxTabs } from './outbox-tabs.ts'
 
-export type CreditWord = Extract<CreditWish, { readonly kind: 'began' | 'over' }>
+export interface CreditWordsParts {
+  readonly store: OutboxShelf<KeptWord>
+  readonly say: (word: CreditWord) => Promise<Result<unknown>>
+  readonly tabs: OutboxTabs
+  /** The server's clock. */
+  readonly nowMs: () => number
+  /** How long a hold waits. */
+  readonly keptForMs: number
+  /** Calls again and again until told to stop; also while the tab is hidden. */
+  readonly every: (ms: number, run: () => void) => () => void
+  /** 0 to 1. */
+  readonly chance: () => number
+}
 
 /** The same word may be said later. */
-const AWAY: readonly Code[] = ['signal-away', 'ledger-away']
+const LATER: readonly Code[] = ['signal-away', 'ledger-away', 'not-proven', 'queue-full', 'peer-refused']
 
 export class CreditWords {
-  readonly #say: (word: CreditWord) => Promise<Result<unknown>>
-  /** In order: a request is not over before its last part began. */
-  #waiting: readonly CreditWord[] = []
+  readonly #parts: CreditWordsParts
+  readonly #rests: OutboxRests
+  readonly #rest: () => void
   #saying = false
+  #wanted = false
+  #closed = false
 
-  constructor(say: (word: CreditWord) => Promise<Result<unknown>>) {
-    this.#say = say
+  constructor(parts: CreditWordsParts) {
+    this.#parts = parts
+    this.#rests = new OutboxRests(parts.nowMs, parts.chance)
+    this.#rest = parts.every(ALIVE_MS, () => {
+      if (this.#rests.isOver) this.flush()
+    })
   }
 
-  tell(word: CreditWord): void {
-    this.#waiting = [...this.#waiting, word].slice(-CREDIT_WORDS_MAX)
+  /** Resolves when it is kept. */
+  async tell(word: CreditWord): Promise<void> {
+    await this.#keep(word, false)
     this.flush()
+  }
+
+  /** Said once this tab is gone, unless `tell` came before. Resolves when it is kept. */
+  leave(word: CreditWord): Promise<void> {
+    return this.#keep(word, true)
   }
 
   /** The server is there, or may be. */
   flush(): void {
-    if (!this.#saying) void this.#sayAll()
+    this.#wanted = true
+    if (!this.#saying && !this.#closed) void this.#sayAll()
+  }
+
+  /** What is kept is left to other tabs, and to the next one. */
+  close(): void {
+    this.#closed = true
+    this.#rest()
+  }
+
+  #keep(word: CreditWord, draft: boolean): Promise<void> {
+    const { store, tabs, nowMs } = this.#parts
+    return store.put({ word, tab: tabs.own, draft, keptMs: nowMs() })
   }
 
   async #sayAll(): Promise<void> {
     this.#saying = true
-    for (let [word] = this.#waiting; word; [word] = this.#waiting) {
-      const said = await this.#say(word)
-      if (!said.ok && AWAY.includes(said.code)) break
-      this.#waiting = this.#waiting.filter((one) => one !== word)
+    while (this.#wanted && !this.#closed) {
+      this.#wanted = false
+      if (await this.#isAllSaid()) this.#rests.said(this.#parts.nowMs() + RECEIPT_ALONE_MS)
+      else this.#rests.refused()
     }
     this.#saying = false
+  }
+
+  /** The longest kept first. What two tabs say counts once. */
+  async #isAllSaid(): Promise<boolean> {
+    const { store, say, nowMs, keptForMs } = this.#parts
+    const isDue = await this.#due()
+    for (const kept of await store.all()) {
+      if (this.#closed) return true
+      const isLate = kept.keptMs + keptForMs <= nowMs()
+      if (!isLate && !isDue(kept)) continue
+      const said = isLate ? null : await say(kept.word)
+      if (said && !said.ok && LATER.includes(said.code)) return false
+      await store.delete(kept)
+    }
+    return true
+  }
+
+  async #due(): Promise<(kept: KeptWord) => boolean> {
+    const { tabs } = this.#parts
+    const gone = await tabs.gone()
+    return ({ tab, draft, keptMs }) => {
+      if (tab === tabs.own) return !draft
+      // Without locks nobody knows that what another tab has asked for is over.
+      return gone(tab, keptMs) && !(draft && tabs.locks === null)
+    }
   }
 }

@@ -3,28 +3,25 @@
  * away, and those that a tab left behind when it was closed. All tabs of a browser share one, and one of them sends at a time.
  * What a receipt is worth is the server's word.
  */
-import type { KeptReceipt, OutboxStore } from '../../account/outbox-store.ts'
+import type { OutboxShelf } from '../../account/outbox-shelf.ts'
+import type { KeptReceipt } from '../../account/outbox-store.ts'
 import type { Code } from '../../wire/codes.ts'
 import type { CreditWish, Settled } from '../../wire/credit-events.ts'
-import { ALIVE_MS, RECEIPT_ALONE_MS, RECEIPTS_REST_MS, RECEIPTS_REST_MS_MAX } from '../../wire/limits.ts'
+import { ALIVE_MS, RECEIPT_ALONE_MS } from '../../wire/limits.ts'
 import type { SignedReceipt } from '../../wire/receipt-bytes.ts'
 import type { Result } from '../../wire/result.ts'
+import { OutboxRests } from './outbox-rests.ts'
+import type { OutboxTabs } from './outbox-tabs.ts'
 import type { OwedPart } from './worker-part.ts'
 
-/** Of `navigator.locks`. */
-export type OutboxLocks = Pick<LockManager, 'request' | 'query'>
-
 export interface ReceiptOutboxParts {
-  readonly store: OutboxStore
+  readonly store: OutboxShelf<KeptReceipt>
   readonly settle: (wish: Extract<CreditWish, { readonly kind: 'settle' }>) => Promise<Result<Settled>>
   /** The server's clock. */
   readonly nowMs: () => number
   /** Calls again and again until told to stop; also while the tab is hidden. */
   readonly every: (ms: number, run: () => void) => () => void
-  /** Null where the browser has none. */
-  readonly locks: OutboxLocks | null
-  /** Random: names this tab among those of its browser. */
-  readonly tab: string
+  readonly tabs: OutboxTabs
   /** 0 to 1. */
   readonly chance: () => number
   /** Accepted, or refused for good. */
@@ -32,7 +29,6 @@ export interface ReceiptOutboxParts {
 }
 
 const SENDING = 'weft-receipts/sending'
-const tabLock = (tab: string) => `weft-receipts/tab/${tab}`
 
 /** The same receipt may be taken another time. */
 const LATER: readonly Code[] = [
@@ -50,32 +46,27 @@ const LATER: readonly Code[] = [
 export class ReceiptOutbox {
   readonly #parts: ReceiptOutboxParts
   readonly #rest: () => void
-  #free: () => void = () => {}
+  readonly #rests: OutboxRests
   #sending = false
   #wanted = false
-  #restMs = RECEIPTS_REST_MS
-  /** When to look again by itself. */
-  #nextMs = 0
   #closed = false
 
   constructor(parts: ReceiptOutboxParts) {
     this.#parts = parts
+    this.#rests = new OutboxRests(parts.nowMs, parts.chance)
     this.#rest = parts.every(ALIVE_MS, () => {
-      if (parts.nowMs() >= this.#nextMs) this.flush()
+      if (this.#rests.isOver) this.flush()
     })
-    const open = new Promise<void>((resolve) => (this.#free = resolve))
-    // The browser gives it up when the tab is closed: then its drafts are what is left of its work.
-    parts.locks?.request(tabLock(parts.tab), () => open).catch(() => {})
   }
 
   /** Resolves when it lies in the store. */
   async keep({ signed, acknowledged, draft }: OwedPart): Promise<void> {
-    const { store, nowMs, tab } = this.#parts
-    const kept = { signed, acknowledged, draftOf: draft ? tab : null, keptMs: nowMs() }
+    const { store, nowMs, tabs } = this.#parts
+    const kept = { signed, acknowledged, draftOf: draft ? tabs.own : null, keptMs: nowMs() }
     await store.put(kept)
     if (draft) return
     if (signed.askerSignature !== null) this.flush()
-    else this.#nextMs = Math.min(this.#nextMs, dueMs(kept))
+    else this.#rests.notAfter(dueMs(kept))
   }
 
   /** The server is there, or may be: sends what is due. */
@@ -88,7 +79,6 @@ export class ReceiptOutbox {
   close(): void {
     this.#closed = true
     this.#rest()
-    this.#free()
   }
 
   async #send(): Promise<void> {
@@ -102,7 +92,8 @@ export class ReceiptOutbox {
 
   /** Another tab that takes too long over it is not waited for: the server knows what it has had. */
   async #alone(work: () => Promise<void>): Promise<void> {
-    const { locks, every } = this.#parts
+    const { tabs, every } = this.#parts
+    const { locks } = tabs
     if (!locks) return work()
     const late = new AbortController()
     const rest = every(RECEIPT_ALONE_MS, () => late.abort())
@@ -121,8 +112,9 @@ export class ReceiptOutbox {
   }
 
   async #sendAll(): Promise<void> {
-    const { store, settle, nowMs, chance, onSettled } = this.#parts
-    const gone = await this.#gone()
+    const { store, settle, nowMs, tabs, onSettled } = this.#parts
+    // The drafts of a tab that was closed are what is left of its work.
+    const gone = await tabs.gone()
     const all = (await store.all()).filter(({ draftOf, keptMs }) => draftOf === null || gone(draftOf, keptMs))
     let soonestMs = nowMs() + RECEIPT_ALONE_MS
     let refused = false
@@ -142,21 +134,8 @@ export class ReceiptOutbox {
       await store.delete(kept)
       onSettled(signed, result)
     }
-    if (refused) {
-      this.#nextMs = nowMs() + this.#restMs * (1 + chance() / 2)
-      this.#restMs = Math.min(2 * this.#restMs, RECEIPTS_REST_MS_MAX)
-    } else {
-      this.#nextMs = soonestMs
-      this.#restMs = RECEIPTS_REST_MS
-    }
-  }
-
-  /** Whether the tab of a draft is there no more. */
-  async #gone(): Promise<(tab: string, keptMs: number) => boolean> {
-    const { locks, tab: own, nowMs } = this.#parts
-    const held = locks ? new Set((await locks.query()).held?.map(({ name }) => name)) : null
-    // Nobody tells without locks: long silence has to do.
-    return (tab, keptMs) => tab !== own && !(held?.has(tabLock(tab)) ?? nowMs() < keptMs + RECEIPT_ALONE_MS)
+    if (refused) this.#rests.refused()
+    else this.#rests.said(soonestMs)
   }
 }
 

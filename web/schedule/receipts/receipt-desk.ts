@@ -4,8 +4,9 @@
  */
 import type { Link } from '../../mesh/link.ts'
 import type { CreditPolicy } from '../../rules/credit-policy.ts'
+import type { CreditWord, OverWish } from '../../wire/credit-events.ts'
 import { fromBase64Url } from '../../wire/device-keys.ts'
-import { RECEIPT_PARTS_MAX } from '../../wire/limits.ts'
+import { OVER_PARTS_MAX, RECEIPT_PARTS_MAX } from '../../wire/limits.ts'
 import type { RequestId } from '../../wire/peer-frame.ts'
 import { keyOfPeer } from '../../wire/peers.ts'
 import { CHAIN_SALT_BYTES } from '../../wire/receipt-bytes.ts'
@@ -14,7 +15,6 @@ import { assert } from '../../wire/result.ts'
 import { readTicket, type TicketClaims } from '../../wire/tickets.ts'
 import type { ReceiptDoor } from '../exchange.ts'
 import { AskerPart } from './asker-part.ts'
-import type { CreditWord } from './credit-words.ts'
 import type { Signing } from './signing.ts'
 import { type OwedPart, type PaidClaims, WorkerPart } from './worker-part.ts'
 
@@ -26,6 +26,8 @@ export interface ReceiptDeskParts extends Signing {
   readonly policies: readonly CreditPolicy[]
   /** To the server, also later where it is away. */
   readonly tell: (word: CreditWord) => void
+  /** The same once this tab is gone, unless it is told before. */
+  readonly leave: (word: CreditWord) => void
   /** The person at this device wants to earn nothing. */
   readonly isDonor: () => boolean
   /** 16 random bytes in base64url. */
@@ -37,6 +39,8 @@ export class ReceiptDesk implements ReceiptDoor {
   /** By the other side's peer, request and part; the oldest first. */
   readonly #workers = new Map<string, WorkerPart>()
   readonly #askers = new Map<string, AskerPart>()
+  /** By request of this tab, the parts of which something came. */
+  readonly #used = new Map<RequestId, Set<number>>()
 
   constructor(parts: ReceiptDeskParts) {
     this.#parts = parts
@@ -76,21 +80,35 @@ export class ReceiptDesk implements ReceiptDoor {
     const paid = paidOf(read.value)
     if (!paid || sides?.asker !== key.name || link.peer !== paid.worker) return null
     const name = nameOf(link.peer, paid)
-    const part = new AskerPart({ key, verify, policies, link, sides, claims: paid })
+    const { request } = paid
+    const use = (parts: readonly number[]) => {
+      remember(this.#used, request, new Set([...(this.#used.get(request) ?? []), ...parts]))
+      this.#parts.leave(this.#overOf(request))
+    }
+    const onBegun = () => {
+      if (this.#used.has(request)) use([paid.part])
+    }
+    const part = new AskerPart({ key, verify, policies, link, sides, claims: paid, onBegun })
     // Also once it has signed: said again, a receipt gets the same answer.
     remember(this.#askers, name, part)
+    use([])
     return part
   }
 
   /** A request of this tab that was to be paid has ended: what is not owed comes back. */
   over(request: RequestId): void {
-    this.#parts.tell({ kind: 'over', request })
+    this.#parts.tell(this.#overOf(request))
+    this.#used.delete(request)
   }
 
   hear(from: Link, message: ReceiptAskerSays | ReceiptWorkerSays): void {
     const name = nameOf(from.peer, message)
     if (message.says === 'receipt') this.#askers.get(name)?.hear(from, message)
     else this.#workers.get(name)?.hear(from, message)
+  }
+
+  #overOf(request: RequestId): OverWish {
+    return { kind: 'over', request, parts: [...(this.#used.get(request) ?? [])].slice(-OVER_PARTS_MAX) }
   }
 }
 
