@@ -2,6 +2,7 @@
  * `npm run sim -- --credits`: first short lives of small worlds with many faults, then a long one of a thousand epochs. Fails where a
  * credit is lost, doubled or made, or a ring that pays itself gains by it. Every number comes from the seed.
  */
+import { CREDIT_POLICIES, CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 import { type RunFigures, runWorld } from '../support/credit-sim/credit-run.ts'
 import { SMALL_WORLD, SMALL_WORLD_RUN } from '../support/credit-sim/small-world.ts'
 import { type FlagSpec, readFlags, runCommand, usage, wholeNumber } from './flags.ts'
@@ -11,6 +12,7 @@ const SPEC: FlagSpec = {
   seed: { type: 'string', words: 'of the first run; the others count on from it (1)' },
   runs: { type: 'string', words: 'small worlds before the long one (20)' },
   epochs: { type: 'string', words: 'of the long one (1000)' },
+  policy: { type: 'string', words: 'by this version of the credit policy (the newest)' },
   json: { type: 'boolean', words: 'one JSON object' },
 }
 const HELP = usage('sim', 'Lives of credits in memory: what is given, held, earned and burned.', SPEC)
@@ -27,15 +29,17 @@ export async function simulateCredits(args: readonly string[]): Promise<void> {
     const first = wholeNumber(flags, 'seed', 1, 2 ** 31)
     const runs = wholeNumber(flags, 'runs', 20, 100_000)
     const epochs = wholeNumber(flags, 'epochs', 1_000, 10_000)
+    const version = wholeNumber(flags, 'policy', CREDIT_POLICY.version, CREDIT_POLICY.version)
+    const policy = CREDIT_POLICIES.find((one) => one.version === version) ?? CREDIT_POLICY
     const small: RunFigures[] = []
     for (let seed = first; seed < first + runs; seed += 1)
-      small.push(expectPoorer(await runWorld({ ...SMALL_WORLD, seed }, SMALL_WORLD_RUN)))
+      small.push(expectPoorer(await runWorld({ ...SMALL_WORLD, policy, seed }, SMALL_WORLD_RUN)))
     const options = {
       shown: [...new Set([...SHOWN, epochs])],
       sweepMs: 12 * HOUR_MS,
       ringRounds: Math.min(RING_ROUNDS_MAX, 3 * epochs),
     }
-    const long = expectPoorer(await runWorld({ ...LONG_WORLD, epochs, seed: first }, options))
+    const long = expectPoorer(await runWorld({ ...LONG_WORLD, epochs, policy, seed: first }, options))
     if (flags['json'] === true) process.stdout.write(`${toJson({ seed: first, small: sumOf(small), long })}\n`)
     else process.stdout.write(tell(small, long))
   })

@@ -3,7 +3,7 @@
  * bad network by a server that dies, people come and go, and a ring of accounts pays itself in a circle. Throws where the books break.
  */
 import type { TicketTerms } from '../../../signal/credits/ticket-desk.ts'
-import { CREDIT_POLICY } from '../../../web/rules/credit-policy.ts'
+import type { CreditPolicy } from '../../../web/rules/credit-policy.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import type { LedgerOwner } from '../../../web/wire/ledger-events.ts'
 import type { PeerId } from '../../../web/wire/peers.ts'
@@ -14,6 +14,7 @@ import { Agenda } from './agenda.ts'
 import { SimOutbox } from './sim-outbox.ts'
 import { SimServer } from './sim-server.ts'
 import { SimTally } from './sim-tally.ts'
+import { SimWords } from './sim-words.ts'
 
 export interface WorldOptions {
   readonly seed: number
@@ -25,6 +26,7 @@ export interface WorldOptions {
   /** Accounts of the ring, each of two devices. */
   readonly ring: number
   readonly crash: number
+  readonly policy: CreditPolicy
 }
 
 export interface Person {
@@ -57,9 +59,10 @@ export class CreditWorld {
   readonly random: Random
   readonly tally = new SimTally()
   readonly outbox: SimOutbox
+  readonly words: SimWords
   readonly server: SimServer
   readonly options: WorldOptions
-  nowMs = CREDIT_POLICY.epochZeroMs
+  nowMs: number
   people: Person[] = []
   /** Of them, who works for others. */
   givers: readonly Person[] = []
@@ -69,12 +72,16 @@ export class CreditWorld {
 
   constructor(options: WorldOptions) {
     this.options = options
+    const { policy } = options
     this.random = new Random(options.seed)
+    this.nowMs = policy.epochZeroMs
     const ownerOf = (key: string) => this.#owners.get(key) ?? key
-    const parts = { policy: CREDIT_POLICY, ownerOf, nowMs: () => this.nowMs, random: this.random, tally: this.tally }
+    const parts = { policy, ownerOf, nowMs: () => this.nowMs, random: this.random, tally: this.tally }
     this.server = new SimServer({ ...parts, crash: options.crash })
     const settle = this.server.settle.bind(this.server)
-    this.outbox = new SimOutbox({ random: this.random, later: this.later, nowMs: () => this.nowMs, settle })
+    const network = { random: this.random, later: this.later, nowMs: () => this.nowMs }
+    this.outbox = new SimOutbox({ ...network, settle })
+    this.words = new SimWords({ ...network, keptForMs: policy.holdForMs })
   }
 
   readonly later = (delayMs: number, run: () => Promise<void>): void => {
@@ -90,7 +97,10 @@ export class CreditWorld {
       const wasAway = this.server.isAway
       await next.what()
       if (this.server.isAway && !wasAway) {
-        this.later(MINUTE_MS + this.random.uniform() * AWAY_MS_MAX, async () => this.server.restart())
+        this.later(MINUTE_MS + this.random.uniform() * AWAY_MS_MAX, async () => {
+          this.server.restart()
+          this.words.flush()
+        })
       }
     }
     this.nowMs = Math.max(this.nowMs, atMs)
@@ -101,7 +111,7 @@ export class CreditWorld {
     const peers = Array.from({ length: devices }, () => this.#peer())
     const owner = keyOf(peers[0] ?? '')
     for (const peer of peers) this.#owners.set(keyOf(peer), owner)
-    const leavesMs = this.nowMs - Math.log(1 - this.random.uniform()) * LIFE_EPOCHS * CREDIT_POLICY.epochMs
+    const leavesMs = this.nowMs - Math.log(1 - this.random.uniform()) * LIFE_EPOCHS * this.options.policy.epochMs
     const person = { owner, peers, ...kind, leavesMs }
     for (const peer of peers) this.later(this.random.uniform() * MINUTE_MS, () => this.#give(keyOf(peer), owner, 0))
     return person
@@ -143,12 +153,11 @@ export class CreditWorld {
   }
 
   async #give(device: string, owner: LedgerOwner, tries: number): Promise<void> {
-    const { grantMicro: micro, grantForMs: forMs } = CREDIT_POLICY
+    const { grantMicro: micro, grantForMs: forMs, epochMs } = this.options.policy
     const given = await this.server.post({ type: 'grant', device, owner, micro, forMs, atMs: this.nowMs })
     if (given?.ok) return
     // The server was away, or the treasury has given all of this epoch.
-    if (tries < 20)
-      this.later(given ? CREDIT_POLICY.epochMs : 10 * MINUTE_MS, () => this.#give(device, owner, tries + 1))
+    if (tries < 20) this.later(given ? epochMs : 10 * MINUTE_MS, () => this.#give(device, owner, tries + 1))
     else this.counts.tooLateToGive += 1
   }
 

@@ -14,7 +14,13 @@ export type Change =
   | { readonly kind: 'post'; readonly event: LedgerEvent }
   | { readonly kind: 'agree'; readonly hold: HoldEvent; readonly tickets: readonly TicketToKeep[] }
   | { readonly kind: 'began'; readonly id: string }
-  | { readonly kind: 'over'; readonly request: string; readonly owner: LedgerOwner; readonly atMs: number }
+  | {
+      readonly kind: 'over'
+      readonly request: string
+      readonly parts: readonly number[]
+      readonly owner: LedgerOwner
+      readonly atMs: number
+    }
   | {
       readonly kind: 'settle'
       readonly ticket: string
@@ -81,14 +87,15 @@ export class SimBooks {
       case 'agree':
         return this.#agree(change)
       case 'began': {
-        const ticket = this.#tickets.get(change.id)
-        if (ticket) ticket.began = true
+        this.#begin(change.id)
         return ok(0)
       }
       case 'over': {
-        const { request, owner, atMs } = change
+        const { request, parts, owner, atMs } = change
         const hold = this.#holds.get(request)
-        if (hold?.owner !== owner || hold.ended || this.#over.has(request)) return ok(0)
+        if (hold?.owner !== owner || hold.ended) return ok(0)
+        for (const part of parts) this.#begin(this.#ticketsOf.get(request)?.[part] ?? '')
+        if (this.#over.has(request)) return ok(0)
         this.#over.set(request, atMs)
         this.#due.put(atMs + this.#policy.releaseMs, { kind: 'over', request })
         return ok(0)
@@ -116,9 +123,9 @@ export class SimBooks {
   isReleasable(request: string, atMs: number): boolean {
     const [hold, over] = [this.#holds.get(request), this.#over.get(request)]
     if (!hold || hold.ended || over === undefined) return false
-    const began = (this.#ticketsOf.get(request) ?? []).filter((id) => this.#tickets.get(id)?.began)
-    if (began.length === 0) return over + this.#policy.releaseMs <= atMs
-    return began.every((id) => this.#receipts.has(id))
+    const hadTime = over + this.#policy.releaseMs <= atMs
+    const all = this.#ticketsOf.get(request) ?? []
+    return all.every((id) => this.#receipts.has(id) || (hadTime && !this.#tickets.get(id)?.began))
   }
 
   /** Takes the next that time brings about; null where there is none by then. What it names may have happened before. */
@@ -149,6 +156,12 @@ export class SimBooks {
       default:
         return what satisfies never
     }
+  }
+
+  /** While its hold is open. */
+  #begin(id: string): void {
+    const ticket = this.#tickets.get(id)
+    if (ticket && this.#holds.get(ticket.claims.request)?.ended === false) ticket.began = true
   }
 
   #agree({ hold, tickets }: Change & { kind: 'agree' }): Result<number> {

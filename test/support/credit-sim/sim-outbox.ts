@@ -28,8 +28,11 @@ export interface SimNetworkParts {
   ) => Promise<Result<Settled> | null>
 }
 
-/** Why a receipt is sent: `fair` must be taken, and refused at most because it came too late; `foul` must be refused. */
-export type Sort = 'fair' | 'foul'
+/**
+ * Why a receipt is sent: `fair` must be taken, and refused at most because it came too late; `cheated` is one whose asker did not
+ * name its part, and must be taken unless its hold went back meanwhile; `foul` must be refused.
+ */
+export type Sort = 'fair' | 'cheated' | 'foul'
 
 export class SimOutbox {
   /** Sent and neither taken nor refused yet. */
@@ -100,7 +103,7 @@ export class SimOutbox {
       return
     }
     if (isCopy) return
-    const early = sort === 'fair' && this.#parts.nowMs() < receipt.beganMs + SOON_MS ? ' too soon' : ''
+    const early = sort !== 'foul' && this.#parts.nowMs() < receipt.beganMs + SOON_MS ? ' too soon' : ''
     const name = `${sort} ${answer.code}${early}`
     this.refused.set(name, (this.refused.get(name) ?? 0) + 1)
   }

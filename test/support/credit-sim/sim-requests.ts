@@ -17,6 +17,9 @@ const MODELS = [
   { activeParameters: 14 * GIGA, layers: 40 },
 ]
 const PLAN_TRIES = 5
+/** Of tickets, those that nobody uses; of askers, those that do not name what they have used. */
+const SPARE = 0.05
+const SILENT = 0.03
 
 /** How a part ends, and how often. */
 const ENDS = [
@@ -50,24 +53,40 @@ export async function ask(world: CreditWorld, person: Person): Promise<void> {
     promptTokens: 20 + random.below(1_500),
     outputTokens: 32 + random.below(900),
   }
-  await plan(world, person, wish, 0)
+  await plan(world, person, wish, [], 0)
 }
 
 /** What is set aside pays for one reading of the whole more than needed: a third worker may find too little. */
 const isFirst = (tickets: readonly TicketClaims[]) => tickets[0]?.part === 0
 
-async function plan(world: CreditWorld, person: Person, wish: Wish, tries: number): Promise<void> {
+/** `used`: parts of the request before these. */
+async function plan(
+  world: CreditWorld,
+  person: Person,
+  wish: Wish,
+  used: readonly number[],
+  tries: number,
+): Promise<void> {
   const tickets = await world.agree(wish)
-  if (tickets) return work(world, person, wish, tickets)
+  if (tickets) return work(world, person, wish, used, tickets)
   // It asks again by the same name: what was set aside already is not set aside twice.
   if (tries < PLAN_TRIES)
-    world.later(60 * SECOND_MS * (1 + world.random.uniform()), () => plan(world, person, wish, tries + 1))
+    world.later(60 * SECOND_MS * (1 + world.random.uniform()), () => plan(world, person, wish, used, tries + 1))
   else world.counts.unanswered += 1
 }
 
-function work(world: CreditWorld, person: Person, wish: Wish, tickets: readonly TicketClaims[]): void {
-  const { random } = world
-  const paid = tickets.filter(({ pay }) => pay.kind === 'paid')
+function work(
+  world: CreditWorld,
+  person: Person,
+  wish: Wish,
+  before: readonly number[],
+  tickets: readonly TicketClaims[],
+): void {
+  const { random, words, server } = world
+  const isPaid = tickets.some(({ pay }) => pay.kind === 'paid')
+  const paid = tickets.filter(({ pay }) => pay.kind === 'paid' && random.uniform() >= SPARE)
+  const isSilent = random.uniform() < SILENT
+  const named = [...before, ...paid.slice(0, isSilent ? random.below(2) : paid.length).map(({ part }) => part)]
   const outputTokens = random.below(2) === 0 ? wish.outputTokens : 1 + random.below(wish.outputTokens)
   const ends = paid.map(() => endOf(random.uniform()))
   // Where one is gone, the rest of a route has no more than it.
@@ -75,69 +94,74 @@ function work(world: CreditWorld, person: Person, wish: Wish, tickets: readonly 
   const made = isCut ? 1 + random.below(outputTokens) : outputTokens
   const durationMs = 5 * SECOND_MS + made * (5 + random.uniform() * 100)
   for (const [index, claims] of paid.entries()) {
-    if (random.uniform() > 0.1)
-      world.later(random.uniform() * 3 * SECOND_MS, async () => void (await world.server.began(claims.id)))
-    const part = { claims, promptTokens: wish.promptTokens, made }
+    words.tell(() => server.began(claims.id), random.uniform() * 3 * SECOND_MS)
+    const sort = named.includes(claims.part) ? 'fair' : 'cheated'
+    const part = { claims, promptTokens: wish.promptTokens, made, sort } as const
     world.later(durationMs, async () => endPart(world, ends[index] ?? 'signed', part))
   }
   if (ends.includes('worker-gone') && wish.job && isFirst(tickets))
-    world.later(durationMs + 10 * SECOND_MS, () => goOn(world, person, wish, made))
-  else if (paid.length > 0 && !ends.includes('asker-gone'))
-    world.later(durationMs + SECOND_MS * (1 + random.uniform()), () => sayOver(world, person, wish.request, 0))
+    world.later(durationMs + 10 * SECOND_MS, () => goOn(world, person, wish, named, made))
+  else if (isPaid) {
+    // What a closed tab has left is said when its browser is opened again.
+    const restMs = ends.includes('asker-gone') ? random.uniform() * 9 * HOUR_MS : SECOND_MS * (1 + random.uniform())
+    words.tell(() => server.over(wish.request, named, person.owner), durationMs + restMs)
+  }
 }
 
 /** Another worker takes over: it reads all of it and writes the rest. */
-async function goOn(world: CreditWorld, person: Person, wish: Wish, made: number): Promise<void> {
+async function goOn(
+  world: CreditWorld,
+  person: Person,
+  wish: Wish,
+  used: readonly number[],
+  made: number,
+): Promise<void> {
   const left = wish.outputTokens - made
   const workers = workersFor(world, person, 1)
-  if (left === 0 || workers.length === 0) return sayOver(world, person, wish.request, 0)
-  await plan(world, person, { ...wish, workers, promptTokens: wish.promptTokens + made, outputTokens: left }, 0)
-}
-
-async function sayOver(world: CreditWorld, person: Person, request: string, tries: number): Promise<void> {
-  const answer = await world.server.over(request, person.owner)
-  // An asker that closes its tab says nothing more: the hold comes back by its time.
-  if (answer === null && tries < 3) world.later(60 * SECOND_MS, () => sayOver(world, person, request, tries + 1))
+  if (left === 0 || workers.length === 0)
+    return world.words.tell(() => world.server.over(wish.request, used, person.owner))
+  await plan(world, person, { ...wish, workers, promptTokens: wish.promptTokens + made, outputTokens: left }, used, 0)
 }
 
 interface Part {
   readonly claims: TicketClaims
   readonly promptTokens: number
   readonly made: number
+  readonly sort: 'fair' | 'cheated'
 }
 
-function endPart(world: CreditWorld, end: End, { claims, promptTokens, made }: Part): void {
-  const { random, outbox, nowMs } = world
+function endPart(world: CreditWorld, end: End, { claims, promptTokens, made, sort }: Part): void {
+  const { random, outbox, nowMs, options } = world
   const done = { promptTokens, beganMs: nowMs, endedMs: nowMs, nonce: world.nonce() }
-  const receipt = receiptOf(claims, { ...done, outputTokens: made })
+  const receipt = receiptOf(options.policy, claims, { ...done, outputTokens: made })
   const known = acknowledgedOf(claims, made)
   switch (end) {
     case 'signed':
-      outbox.put('fair', signedBy('both', receipt), null)
+      outbox.put(sort, signedBy('both', receipt), null)
       return
     case 'asker-gone':
     case 'refused':
-      outbox.put('fair', signedBy('worker', receipt), known, RECEIPT_ALONE_MS)
+      outbox.put(sort, signedBy('worker', receipt), known, RECEIPT_ALONE_MS)
       return
     case 'late':
-      outbox.put('fair', signedBy('worker', receipt), known, RECEIPT_ALONE_MS)
-      outbox.put('fair', signedBy('both', receipt), null, HOUR_MS)
+      outbox.put(sort, signedBy('worker', receipt), known, RECEIPT_ALONE_MS)
+      outbox.put(sort, signedBy('both', receipt), null, HOUR_MS)
       return
     case 'worker-gone': {
       const { outputTokens } = known.acknowledgement
-      const draft = receiptOf(claims, { ...done, outputTokens })
-      outbox.put('fair', signedBy('worker', draft), known, RECEIPT_ALONE_MS + random.uniform() * 9 * HOUR_MS)
+      const draft = receiptOf(options.policy, claims, { ...done, outputTokens })
+      outbox.put(sort, signedBy('worker', draft), known, RECEIPT_ALONE_MS + random.uniform() * 9 * HOUR_MS)
       return
     }
     case 'greedy': {
       const more = Math.min(claims.outputTokens, made + ACKNOWLEDGE_AHEAD_TOKENS + 16)
-      const inflated = receiptOf(claims, { ...done, outputTokens: more })
+      const inflated = receiptOf(options.policy, claims, { ...done, outputTokens: more })
       if (more - known.acknowledgement.outputTokens > ACKNOWLEDGE_AHEAD_TOKENS)
         outbox.put('foul', signedBy('worker', inflated), known, RECEIPT_ALONE_MS)
       outbox.put('foul', signedBy('both', { ...receipt, outputTokens: claims.outputTokens + 1 }), null)
       outbox.put('foul', signedBy('both', { ...receipt, micro: receipt.micro + 1n }), null)
       outbox.put('foul', signedBy('worker', receipt), null, RECEIPT_ALONE_MS)
-      outbox.put('fair', signedBy('both', receipt), null)
+      outbox.put(sort, signedBy('both', receipt), null)
       // The same work under another nonce, once the first was taken.
       outbox.put('foul', signedBy('both', { ...receipt, nonce: world.nonce() }), null, 100 * HOUR_MS)
       return

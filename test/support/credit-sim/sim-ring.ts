@@ -2,7 +2,6 @@
  * Accounts of one person who pay each other in a circle for work that nobody did, all they can each time, with both signatures. What
  * is honest about it: the tickets, the receipts and the books.
  */
-import { CREDIT_POLICY } from '../../../web/rules/credit-policy.ts'
 import type { MicroCredits } from '../../../web/wire/ledger-events.ts'
 import { ACTIVE_PARAMETERS_MAX } from '../../../web/wire/limits.ts'
 import type { CreditWorld, Person } from './credit-world.ts'
@@ -54,7 +53,7 @@ export class SimRing {
 
   async #pay(from: Person, to: Person): Promise<void> {
     const world = this.#world
-    const { promptMicroPerGiga, outputMicroPerGiga, replaysHeld } = CREDIT_POLICY
+    const { promptMicroPerGiga, outputMicroPerGiga, replaysHeld } = world.options.policy
     const perGiga = BigInt(TOKENS) * (outputMicroPerGiga + promptMicroPerGiga * BigInt(replaysHeld))
     const most = (world.server.spendable(from.owner) * GIGA) / perGiga
     const activeParameters = Math.min(Number(most), ACTIVE_PARAMETERS_MAX)
@@ -65,8 +64,8 @@ export class SimRing {
     const claims = tickets?.[0]
     if (claims?.pay.kind !== 'paid') return
     const times = { beganMs: world.nowMs, endedMs: world.nowMs, nonce: world.nonce() }
-    const receipt = receiptOf(claims, { promptTokens: 0, outputTokens: TOKENS, ...times })
+    const receipt = receiptOf(world.options.policy, claims, { promptTokens: 0, outputTokens: TOKENS, ...times })
     world.outbox.put('fair', signedBy('both', receipt), null)
-    world.later(DAY_MS / 2, async () => void (await world.server.over(about.request, from.owner)))
+    world.words.tell(() => world.server.over(about.request, [claims.part], from.owner), DAY_MS / 2)
   }
 }

@@ -93,10 +93,11 @@ export class SimServer {
     return this.#answer(async () => this.#commit({ kind: 'began', id }))
   }
 
-  over(request: string, owner: LedgerOwner): Promise<unknown> {
+  over(request: string, parts: readonly number[], owner: LedgerOwner): Promise<unknown> {
     return this.#answer(async () => {
-      this.#commit({ kind: 'over', request, owner, atMs: this.#parts.nowMs() })
+      this.#commit({ kind: 'over', request, parts, owner, atMs: this.#parts.nowMs() })
       this.#release(request)
+      return 'heard'
     })
   }
 

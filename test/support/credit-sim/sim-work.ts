@@ -1,5 +1,5 @@
 /** What one worker says at the end of a part, as the two sides would sign it. Signatures are left out: all are taken to hold. */
-import { CREDIT_POLICY } from '../../../web/rules/credit-policy.ts'
+import type { CreditPolicy } from '../../../web/rules/credit-policy.ts'
 import { priceOfReceipt } from '../../../web/rules/receipts.ts'
 import type { PublicKeyText } from '../../../web/wire/device-keys.ts'
 import { ACKNOWLEDGE_TOKENS } from '../../../web/wire/limits.ts'
@@ -20,7 +20,7 @@ export interface Done {
 const HEAD = 'A'.repeat(43)
 const SIGNATURE = 'A'.repeat(86)
 
-export function receiptOf(claims: TicketClaims, { nonce, ...done }: Done): Receipt {
+export function receiptOf(policy: CreditPolicy, claims: TicketClaims, { nonce, ...done }: Done): Receipt {
   const { pay, id, request, part, modelId, span, job } = claims
   assert(pay.kind === 'paid', 'only paid work has a receipt')
   const work = { ...done, reusedTokens: 0, span }
@@ -34,7 +34,7 @@ export function receiptOf(claims: TicketClaims, { nonce, ...done }: Done): Recei
     ...work,
     chainIn: HEAD,
     chainOut: HEAD,
-    micro: priceOfReceipt(CREDIT_POLICY, work, pay),
+    micro: priceOfReceipt(policy, work, pay),
     policy: pay.policy,
     nonce,
   }
