@@ -2,9 +2,11 @@
  * Puts the server together and takes it down again: one HTTP server, one mirror. It listens before it fetches anything,
  * so that the page can show what goes on. Tests start it with port 0 and their own catalogue, sources and app.
  */
+
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { CREDIT_POLICY } from '../web/rules/credit-policy.ts'
+import { CREDIT_POLICIES } from '../web/rules/credit-policy.ts'
+import { activeParametersOf } from '../web/wire/active-parameters.ts'
 import type { PeerId } from '../web/wire/peers.ts'
 import { FailureError } from '../web/wire/result.ts'
 import { FileAccountStore } from './accounts/file-store.ts'
@@ -67,11 +69,11 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   const accounts = await Accounts.open(new FileAccountStore(config.dataDir))
   const credits = new Credits({
     open: () => openOrThrow(config.ledger),
-    policies: [CREDIT_POLICY],
+    policies: CREDIT_POLICIES,
     ownersOf: (key) => accounts.ownersOf(key),
     parametersOf: async (modelId) => {
       const model = await store.get(modelId)
-      return model.ok ? model.value.manifest.parameters : null
+      return model.ok ? activeParametersOf(model.value.manifest) : null
     },
     nowMs: Date.now,
     watch,

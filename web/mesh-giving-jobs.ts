@@ -2,6 +2,7 @@
  * Whole answers for others, in the engine that this browser's own chat uses: loads the model there, measures it, offers it
  * with what the person allows, and takes the offer back. The model is never there twice. When it gives is `mesh-giving.ts`.
  */
+
 import type { MeshSettings, WholeServing } from './app-mesh-view.ts'
 import type { ModelEntry } from './app-view.ts'
 import type { JoinedMesh, MeshParts } from './mesh-door.ts'
@@ -9,6 +10,7 @@ import type { ModelRunner, ModelSource } from './schedule/engine-door.ts'
 import type { ServedModel } from './schedule/jobs/held-job.ts'
 import { measureTokens, measureWhole, type WholeMeasure } from './schedule/jobs/measure-whole.ts'
 import { OwnSpeed } from './schedule/own-speed.ts'
+import { activeParametersOf } from './wire/active-parameters.ts'
 import type { LoadProgress } from './wire/chat.ts'
 import { CONTEXT_POSITIONS_MAX, OUTPUT_TOKENS_MAX, OWN_MEASURE_MS } from './wire/limits.ts'
 import { fail, ok, type Result } from './wire/result.ts'
@@ -115,6 +117,7 @@ export class GivingJobs {
       {
         modelId: entry.model.id,
         layers: entry.model.layers,
+        activeParameters: activeParametersOf(entry.model),
         source: entry.source,
         kinds: measured.kinds,
         parallel: jobsAtOnce,

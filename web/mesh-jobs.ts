@@ -2,6 +2,7 @@
  * Whole answers by one other tab, as `App.mesh.jobs`: joins the mesh where that is allowed, has the job done, and tells who
  * has it. Chooses no way and no worker. No DOM, no drawing, no wording.
  */
+
 import type { ModelEntry } from './app-view.ts'
 import type { JoinedMesh } from './mesh-door.ts'
 import { JobTeller } from './mesh-job-answer.ts'
@@ -10,6 +11,7 @@ import { estimateTokens } from './rules/prompt-limits.ts'
 import { beside } from './schedule/beside.ts'
 import { EventQueue } from './schedule/event-queue.ts'
 import type { JobStand } from './schedule/jobs/job-asker.ts'
+import { activeParametersOf } from './wire/active-parameters.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
 import type { JobEvent } from './wire/job-parts.ts'
 import { CONTEXT_POSITIONS_MAX, OUTPUT_TOKENS_MAX } from './wire/limits.ts'
@@ -87,6 +89,7 @@ export class MeshJobs {
     const { messages, resume, raw, maxTokens } = request
     const counted = raw ? null : await this.#parts.count(key, messages, signal)
     const prompt = counted?.ok ? counted.value : estimateTokens(messages.map(({ content }) => content))
+    const activeParameters = activeParametersOf(model)
     const begun = resume ? Math.max(resume.spent, estimateTokens([resume.text])) : 0
     return {
       class: 'interactive',
@@ -96,7 +99,7 @@ export class MeshJobs {
       maxTokens: Math.min(Math.max(1, maxTokens - (resume?.spent ?? 0)), OUTPUT_TOKENS_MAX),
       room,
       // In a room work is free.
-      ...(room === null && model.parameters > 0 ? { activeParameters: model.parameters } : {}),
+      ...(room === null && activeParameters > 0 ? { activeParameters } : {}),
     } as const
   }
 }

@@ -29,6 +29,7 @@ import { RoomGate } from './schedule/room-gate.ts'
 import { RouteChat, type RouteChatParts } from './schedule/route-chat.ts'
 import { soon } from './schedule/soon.ts'
 import { WorkerStage } from './schedule/worker-stage.ts'
+import type { PricedModel } from './wire/active-parameters.ts'
 import type { Census } from './wire/census.ts'
 import { toBase64Url } from './wire/device-keys.ts'
 import type { RequestId } from './wire/peer-frame.ts'
@@ -122,8 +123,8 @@ export class MeshTab {
       nowMs: () => server.serverNowMs(),
       letsIn: (asker, room) => this.#letsIn(asker, room),
     })
-    const admit = (asker: string, { request, ticket, span, positions }: StageUse, modelId: string) =>
-      tickets.admit(ticket, { request, asker, modelId, span, job: null, positions })
+    const admit = (asker: string, { request, ticket, span, positions }: StageUse, model: PricedModel) =>
+      tickets.admit(ticket, { request, asker, modelId: model.id, whole: model, span, job: null, positions })
     const connect = async (peer: string) => {
       const own = peer === node.peer ? exchange.linkTo(peer) : null
       return own ? ok(own) : node.connect(peer)
@@ -134,9 +135,9 @@ export class MeshTab {
       runner: parts.jobRunner,
       nowMs: now,
       every,
-      admit(asker, { request, ticket, modelId, layers, kind, positions }) {
-        const span = { first: 0, last: layers }
-        return tickets.admit(ticket, { request, asker, modelId, span, job: kind, positions })
+      admit(asker, { request, ticket, layers, kind, positions }, whole) {
+        const [span, { modelId }] = [{ first: 0, last: layers }, whole]
+        return tickets.admit(ticket, { request, asker, modelId, whole, span, job: kind, positions })
       },
       receipts: receipts.desk,
       onChange() {

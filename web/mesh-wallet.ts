@@ -2,6 +2,7 @@
  * The credits of this account: asks the server for them, parses what it says, keeps what is shown. Looks again on one timer while
  * somebody looks, and after each answer by others. Words nothing and draws nothing.
  */
+
 import { checkSignatures, type ReceiptCheck } from './account/receipt-check.ts'
 import type { MeshView } from './app-mesh-view.ts'
 import type { ModelEntry } from './app-view.ts'
@@ -15,6 +16,7 @@ import { priceOfReceipt } from './rules/receipts.ts'
 import { costOf, daysOf, earningsAnHour } from './rules/wallet.ts'
 import { walletCsv, walletJson } from './rules/wallet-export.ts'
 import { Shown } from './shown.ts'
+import { activeParametersOf } from './wire/active-parameters.ts'
 import type { ChatMessage } from './wire/chat.ts'
 import type { Scope } from './wire/conversation.ts'
 import {
@@ -158,11 +160,12 @@ export class MeshWallet {
   /** By the policy that the receipt names, and what is known here of its model. */
   price(receipt: Receipt): PriceView {
     const model = this.#parts.entryOf(receipt.modelId)?.model
+    const active = model ? activeParametersOf(model) : null
     const known = model !== undefined && receipt.policy === CREDIT_POLICY.version
-    const pay = { kind: 'paid', policy: receipt.policy, activeParameters: model?.parameters ?? 0 } as const
+    const pay = { kind: 'paid', policy: receipt.policy, activeParameters: active ?? 0 } as const
     return {
       model: model?.name ?? null,
-      activeParameters: model?.parameters ?? null,
+      activeParameters: active,
       layersAll: model?.layers ?? null,
       micro: known ? priceOfReceipt(CREDIT_POLICY, receipt, { ...pay, layers: model.layers }) : null,
     }
@@ -172,7 +175,13 @@ export class MeshWallet {
   prices(key: string): { readonly model: string; readonly writeMicro: bigint; readonly readMicro: bigint } | null {
     const model = this.#parts.entryOf(key)?.model
     if (!model) return null
-    const work = { promptTokens: 0, outputTokens: 0, activeParameters: model.parameters, layers: 1, layersAll: 1 }
+    const work = {
+      promptTokens: 0,
+      outputTokens: 0,
+      activeParameters: activeParametersOf(model),
+      layers: 1,
+      layersAll: 1,
+    }
     return {
       model: model.name,
       writeMicro: priceOf(CREDIT_POLICY, { ...work, outputTokens: 1_000 }),
@@ -190,7 +199,7 @@ export class MeshWallet {
     const cost = costOf(CREDIT_POLICY, {
       promptTokens: promptTokens ?? estimateTokens(messages().map(({ content }) => content)),
       outputTokensMax,
-      activeParameters: model.parameters,
+      activeParameters: activeParametersOf(model),
     })
     const haveMicro = this.#wallet?.userMicro ?? null
     if (haveMicro === null || haveMicro >= cost.heldMicro) return { kind: 'paid', ...cost, haveMicro }
@@ -208,7 +217,7 @@ export class MeshWallet {
       contribution.way === 'whole' ? contribution.tokensPerSecond : 1_000 / (contribution.msPerLayer * (layers ?? 1))
     if (!model || tokensPerSecond === null || !Number.isFinite(tokensPerSecond)) return null
     const share = layers === null ? null : { layers, layersAll: model.layers }
-    const given = { tokensPerSecond, activeParameters: model.parameters, share }
+    const given = { tokensPerSecond, activeParameters: activeParametersOf(model), share }
     return { model: model.name, tokensPerSecond, layers, microAnHour: earningsAnHour(CREDIT_POLICY, given) }
   }
 

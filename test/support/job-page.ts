@@ -111,7 +111,14 @@ export function jobCalls(tab: MeshTab, runner: JobRunner, fixed: FixedRateRunner
     /** Answers with the engine of a fixed speed from now on, as if it had these models. */
     async offerFixed(modelIds: readonly string[], layers: number, parallel: number, tokensPerSecond: number) {
       const speeds = { tokensPerSecond, prefillTokensPerSecond: null }
-      const offer = { layers, engine: 'stage', kinds: ['chat', 'completion'], positions: 4_096, parallel } as const
+      const offer = {
+        layers,
+        activeParameters: 0,
+        engine: 'stage',
+        kinds: ['chat', 'completion'],
+        positions: 4_096,
+        parallel,
+      } as const
       const sizes = { promptTokensMax: 4_096, answerTokensMax: 4_096 }
       tab.jobs.serve(
         modelIds.map((id) => ({ ...offer, ...sizes, ...speeds, modelId: id, source: { kind: 'mirror', id } })),

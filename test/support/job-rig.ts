@@ -2,6 +2,7 @@
  * Askers and workers of whole jobs over links in memory, on one clock, with a server that names all workers who are there.
  * A text is asked for, and everything that was shown of it is kept, so that a test sees what was lost or doubled.
  */
+import { isPriceOf } from '../../web/rules/receipts.ts'
 import type { ServedModel } from '../../web/schedule/jobs/held-job.ts'
 import { JobAsker, type JobStand } from '../../web/schedule/jobs/job-asker.ts'
 import { JobServer } from '../../web/schedule/jobs/job-server.ts'
@@ -70,7 +71,7 @@ export class JobRig {
       runner,
       nowMs: () => clock.nowMs,
       every: clock.every,
-      admit: async (asker, { ticket, request, modelId, layers, kind, positions }) => {
+      admit: async (asker, { ticket, request, modelId, layers, kind, positions }, model) => {
         const admitted = await this.admit(name, asker, ticket)
         if (!admitted.ok) return admitted
         const about = { request, asker, worker: name, modelId, span: { first: 0, last: layers }, job: kind, positions }
@@ -82,7 +83,8 @@ export class JobRig {
           room: null,
           ...about,
         } as const
-        return ok({ ...claims, ...this.claims(claims) })
+        const said = { ...claims, ...this.claims(claims) }
+        return isPriceOf(said.pay, model) ? ok(said) : fail('ticket-underpaid', '')
       },
       onChange: () => {},
       ...this.#receipts(name),
@@ -195,6 +197,7 @@ export function servedModel(more: Partial<ServedModel> = {}): ServedModel {
   return {
     modelId: JOB_MODEL,
     layers: JOB_LAYERS,
+    activeParameters: 0,
     source: { kind: 'mirror', id: JOB_MODEL },
     engine: 'stage',
     kinds: ['chat', 'completion', 'embedding'],

@@ -205,7 +205,9 @@ const mesh = {
     const { kinds = ['chat', 'completion'], answerTokensMax = 4_096 } = more
     const offer = { positions, promptTokensMax: positions, answerTokensMax, tokensPerSecond: null, parallel } as const
     const source = { kind: 'mirror', id } as const
-    tab.jobs.serve([{ source, layers, modelId: id, engine, kinds, ...offer, prefillTokensPerSecond: null }])
+    tab.jobs.serve([
+      { source, layers, activeParameters: 0, modelId: id, engine, kinds, ...offer, prefillTokensPerSecond: null },
+    ])
     return loaded
   },
   offers: async () => tab.jobs.offers,

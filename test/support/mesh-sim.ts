@@ -132,7 +132,12 @@ export class MeshSim {
         chance,
       },
       new Offenders(),
-      { head: { id: '', layers: LAYERS, contextPositions: POSITIONS }, source: null, ends: null, room: null },
+      {
+        head: { id: '', layers: LAYERS, activeParameters: 0, contextPositions: POSITIONS },
+        source: null,
+        ends: null,
+        room: null,
+      },
     )
     const onEvent = (event: RouteEvent) => {
       events.push(event.kind)

@@ -59,7 +59,7 @@ class OracleWorker implements EngineWorkerApi {
 
   async loadHead(spec: ModelSpec, onProgress: OnProgress): Promise<Result<WorkerHead>> {
     const loaded = await this.load(spec, onProgress)
-    return loaded.ok ? ok({ ...loaded.value, layers: loaded.value.facts.layers, parameters: 0 }) : loaded
+    return loaded.ok ? ok({ ...loaded.value, layers: loaded.value.facts.layers, activeParameters: 0 }) : loaded
   }
 
   async #take(opened: OpenedModel, range?: LayerRange): Promise<Result<WorkerModel>> {
@@ -75,7 +75,16 @@ class OracleWorker implements EngineWorkerApi {
     const { facts } = stage.value
     const contextPositions = contextOf(facts.contextLength)
     const { vocabulary } = codec.value
-    return ok({ id, name: manifest.name, contextPositions, gpuBytes: 0, vocabulary, facts, notice: source.notice })
+    return ok({
+      id,
+      name: manifest.name,
+      contextPositions,
+      activeParameters: 0,
+      gpuBytes: 0,
+      vocabulary,
+      facts,
+      notice: source.notice,
+    })
   }
 
   async selfTest() {

@@ -302,10 +302,11 @@ export class PaidRoute {
     const { modelId } = said
     const join = async () => {
       const stage = await loadCpu(this.#asked.file, span)
+      const whole = { layers: stage.facts.layers, activeParameters: PARAMETERS }
       this.mesh.join(peer, this.#counted(stageOf?.(stage, name) ?? stage, name), lies[name] ?? null, null, desk, {
         admit: ({ ticket, ...use }, from) => {
           if (!this.#mint) return readTicket(ticket)
-          return clock.hold(check.admit(ticket, { ...use, asker: from, modelId, job: null }))
+          return clock.hold(check.admit(ticket, { ...use, asker: from, modelId, whole, job: null }))
         },
         pay: payStages(desk, HASHES, () => clock.nowMs),
       })

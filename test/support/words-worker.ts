@@ -14,7 +14,7 @@ export function wordsOf(id: string, layers: number, contextPositions: number, vo
   const bytes = new Uint8Array(offsets.at(-1) ?? 0)
   for (const [index, word] of words.entries()) bytes.set(word, offsets[index])
   const text = { bytes, offsets, endTokens: [], stripLeadingSpace: false }
-  return { id, name: 'tiny', layers, contextPositions, parameters: 1_000_000, vocabulary: text }
+  return { id, name: 'tiny', layers, contextPositions, activeParameters: 1_000_000, vocabulary: text }
 }
 
 export function wordsWorker(head: WorkerHead): Worker {

@@ -1,8 +1,10 @@
 /**
  * Whether a ticket lets this asker have this worker do exactly this: signed by the server, not too late, for these layers,
- * this request and these positions, and not used before. Verified here, without the server.
+ * this request and these positions, at the price of this model, and not used before. Verified here, without the server.
  */
 import { createLocalJWKSet, errors, jwtVerify } from 'jose'
+import { isPriceOf } from '../rules/receipts.ts'
+import type { PricedModel } from '../wire/active-parameters.ts'
 import { TICKET_SKEW_MS, TICKETS_USED_MAX } from '../wire/limits.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
@@ -19,7 +21,10 @@ export interface TicketCheckParts {
   readonly letsIn: (asker: PeerId, room: RoomId | null) => Promise<Result<null>>
 }
 
-export type TicketUse = Pick<TicketClaims, 'request' | 'asker' | 'modelId' | 'span' | 'job' | 'positions'>
+export interface TicketUse extends Pick<TicketClaims, 'request' | 'asker' | 'modelId' | 'span' | 'job' | 'positions'> {
+  /** As this worker has it. */
+  readonly whole: Omit<PricedModel, 'id'>
+}
 
 export class TicketCheck {
   readonly #parts: TicketCheckParts
@@ -30,7 +35,7 @@ export class TicketCheck {
     this.#parts = parts
   }
 
-  /** What it says. Refusals: `ticket-invalid`, and those of the room it is for. A ticket that was let in is used up. */
+  /** What it says. Refusals: `ticket-invalid`, `ticket-underpaid`, and those of the room it is for. A ticket that was let in is used up. */
   async admit(ticket: string, use: TicketUse): Promise<Result<TicketClaims>> {
     const { self, keys, nowMs, letsIn } = this.#parts
     const now = nowMs()
@@ -39,6 +44,7 @@ export class TicketCheck {
     const { claims, untilMs } = verified.value
     const wrong = mismatch(claims, use)
     if (wrong !== null) return fail('ticket-invalid', `It is for another ${wrong}.`)
+    if (!isPriceOf(claims.pay, use.whole)) return fail('ticket-underpaid', '')
     const welcome = await letsIn(claims.asker, claims.room)
     if (!welcome.ok) return welcome
     for (const [id, until] of this.#used) if (until < now) this.#used.delete(id)

@@ -28,6 +28,8 @@ export interface WorkerModel {
   readonly id: string
   readonly name: string
   readonly contextPositions: number
+  /** 0 where they are not known. */
+  readonly activeParameters: number
   readonly gpuBytes: number
   readonly vocabulary: VocabularyBytes
   readonly facts: StageFacts
@@ -41,8 +43,8 @@ export interface WorkerHead {
   readonly name: string
   readonly layers: number
   readonly contextPositions: number
-  /** That one token runs through; 0 where it is not known. */
-  readonly parameters: number
+  /** 0 where they are not known. */
+  readonly activeParameters: number
   readonly vocabulary: VocabularyBytes
 }
 

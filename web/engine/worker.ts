@@ -2,6 +2,7 @@
  * The engine's dedicated worker: a composition root of its own. It joins weights, tokenizer and GPU stage and exposes
  * them by `worker-api.ts`. No decode loop and no rule lives here.
  */
+
 import * as Comlink from 'comlink'
 import { type Constraint, TokenMasks } from '../rules/token-masks.ts'
 import { encodeBegun, encodeRaw, type TokenCodec } from '../tokens/codec.ts'
@@ -10,6 +11,7 @@ import { inspectModel } from '../weights/inspect-model.ts'
 import { contextOf, inPhase, ModelLoad, type OnProgress } from '../weights/model-load.ts'
 import type { ModelSpec, OpenedModel } from '../weights/open-model.ts'
 import { listCached } from '../weights/shelf.ts'
+import { activeParametersOf } from '../wire/active-parameters.ts'
 import type { ChatMessage } from '../wire/chat.ts'
 import { FRAME_TIMES_KEPT_MAX } from '../wire/limits.ts'
 import type { ModelSummary } from '../wire/model.ts'
@@ -110,8 +112,8 @@ class EngineWorker implements EngineWorkerApi {
       const { layers, contextLength } = planned.value.shape
       const { vocabulary } = codec.value
       const { id, manifest } = opened
-      const { name, parameters } = manifest
-      return ok({ id, name, layers, contextPositions: contextOf(contextLength), parameters, vocabulary })
+      const [contextPositions, activeParameters] = [contextOf(contextLength), activeParametersOf(manifest)]
+      return ok({ id, name: manifest.name, layers, contextPositions, activeParameters, vocabulary })
     })
   }
 
@@ -145,6 +147,7 @@ class EngineWorker implements EngineWorkerApi {
       id,
       name: manifest.name,
       contextPositions: positions,
+      activeParameters: activeParametersOf(manifest),
       gpuBytes,
       vocabulary: codec.value.vocabulary,
       facts: stage.value.facts,

@@ -2,6 +2,7 @@
  * Whether a receipt may be settled, and for how much: it is for what its ticket allows and costs what the policy says. Pure; that
  * its signatures hold is checked before.
  */
+import type { PricedModel } from '../wire/active-parameters.ts'
 import type { MicroCredits } from '../wire/ledger-events.ts'
 import { keyOfPeer } from '../wire/peers.ts'
 import type { Acknowledgement, Receipt } from '../wire/receipt-bytes.ts'
@@ -37,6 +38,11 @@ export function checkReceipt(
   if (!policy) return fail('receipt-price', `There is no policy ${receipt.policy}.`)
   const price = priceOfReceipt(policy, receipt, pay)
   return micro === price ? ok(micro) : fail('receipt-price', `It asks for ${micro}; the work costs ${price}.`)
+}
+
+/** Whether a ticket pays for all of this model: fewer parameters, or a share of more layers, would be less than the work costs. */
+export function isPriceOf(pay: TicketPay, { layers, activeParameters }: Omit<PricedModel, 'id'>): boolean {
+  return pay.kind !== 'paid' || (pay.layers === layers && pay.activeParameters >= activeParameters)
 }
 
 /** By this policy, of a model that the ticket names. */

@@ -2,9 +2,11 @@
  * This tab's GPU for others: takes the layers that the server needs served, loads them, tells everybody, serves until it is
  * stopped. One range at a time. Decides nothing about who may ask; tickets do.
  */
+
 import type { Link } from '../mesh/link.ts'
 import { median } from '../rules/quantiles.ts'
 import type { OnProgress } from '../weights/model-load.ts'
+import type { PricedModel } from '../wire/active-parameters.ts'
 import { FRAME_TIMES_KEPT_MAX, OWN_MEASURE_MS } from '../wire/limits.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { StageFrame } from '../wire/peer-frame.ts'
@@ -31,7 +33,7 @@ export interface ContributionParts {
   readonly linkTo: ProviderParts['linkTo']
   readonly connect: ProviderParts['connect']
   readonly every: ProviderParts['every']
-  readonly admit: (asker: string, use: StageUse, modelId: string) => Promise<Result<TicketClaims>>
+  readonly admit: (asker: string, use: StageUse, model: PricedModel) => Promise<Result<TicketClaims>>
   readonly pay?: ProviderParts['pay']
   readonly visible: () => boolean
   readonly nowMs: () => number
@@ -168,6 +170,8 @@ export class Contribution implements Server {
 
   #serve({ stage, model, msPerLayer }: LoadedStage, span: LayerSpan): void {
     const { worker, linkTo, connect, every, admit, pay, visible, nowMs } = this.#parts
+    const { id, activeParameters } = model
+    const priced = { id, activeParameters, layers: stage.facts.layers }
     const speed = new OwnSpeed()
     this.#speed = speed
     const timed = timedStage(stage, { nowMs, visible, speed })
@@ -187,7 +191,7 @@ export class Contribution implements Server {
       ping: () => worker.ping(),
       onSilent: () => worker.end(),
       takeFrameMs,
-      admit: (asker, use) => admit(asker, use, model.id),
+      admit: (asker, use) => admit(asker, use, priced),
       ...(pay ? { pay } : {}),
       onChange: soon(every, () => this.tell()),
     })

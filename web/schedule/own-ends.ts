@@ -2,7 +2,9 @@
  * The first and the last layers of a model on this tab's own GPU, for answers whose tokens nobody else is to see. Two
  * workers: one holds one range. They stay loaded for the next answer. Plans nothing, asks nobody for an answer.
  */
+
 import type { Link } from '../mesh/link.ts'
+import type { PricedModel } from '../wire/active-parameters.ts'
 import type { StageFrame } from '../wire/peer-frame.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { type Assigned, type AssignWish, middleOf, type PrivateEnds } from '../wire/plan-events.ts'
@@ -19,7 +21,7 @@ export interface OwnEndsParts extends Pick<OwnSeatsParts, 'self' | 'exchange' | 
   readonly makeStage: (onLost: () => void) => EndWorker
   /** Tells in what others with such a GPU compute; nothing is promised by it. */
   readonly assign: (wish: Omit<AssignWish, 'room'>) => Promise<Result<Assigned>>
-  readonly admit: (asker: string, use: StageUse, modelId: string) => Promise<Result<TicketClaims>>
+  readonly admit: (asker: string, use: StageUse, model: PricedModel) => Promise<Result<TicketClaims>>
 }
 
 export class OwnEnds {
@@ -42,7 +44,7 @@ export class OwnEnds {
   /** Value: whether they had to be loaded, which takes its time. One call at a time. Refusals: those of the worker. */
   async load(
     source: ModelSource,
-    model: { readonly id: string; readonly layers: number },
+    model: PricedModel,
     ends: PrivateEnds,
     signal: AbortSignal,
   ): Promise<Result<boolean>> {
@@ -73,7 +75,7 @@ export class OwnEnds {
       every,
       first: seat(this.#first, head.value),
       last: seat(this.#last, tail.value),
-      admit: (asker, use) => admit(asker, use, model.id),
+      admit: (asker, use) => admit(asker, use, model),
     })
     this.#holds = wanted
     return ok(true)

@@ -193,7 +193,7 @@ export class RouteChat {
 
   /** The server may have other terms for a next answer. */
   #renews({ plan }: OpenRoute): boolean {
-    const offers = this.#parts.receipts !== undefined && (this.#head?.parameters ?? 0) > 0
+    const offers = this.#parts.receipts !== undefined && (this.#head?.activeParameters ?? 0) > 0
     return offers && ticketsOf(plan).some(({ pay }) => pay.kind === 'paid' || pay.kind === 'unpaid')
   }
 
@@ -210,7 +210,7 @@ export class RouteChat {
     signal: AbortSignal,
   ): Promise<Result<OpenRoute>> {
     const { onRoute, receipts } = this.#parts
-    const wish = { head, source: this.#source, ends, room, pays: receipts && head.parameters > 0 ? pays : null }
+    const wish = { head, source: this.#source, ends, room, pays: receipts && head.activeParameters > 0 ? pays : null }
     const plans = new RoutePlans(this.#parts, this.#offenders, wish)
     const planned = await plans.first((request, plan) => onRoute(request, { kind: 'planned', plan }), signal)
     return planned.ok ? ok(this.#open(head, plans, planned.value, kind)) : planned
@@ -270,9 +270,9 @@ function ticketsOf({ stages }: Plan): readonly TicketClaims[] {
 }
 
 /** The worst case of an answer. */
-function paysFor({ parameters, contextPositions }: WorkerHead, request: ChatRequest, prompt: number): PlanPays {
+function paysFor({ activeParameters, contextPositions }: WorkerHead, request: ChatRequest, prompt: number): PlanPays {
   const begun = request.resume?.tokens.length ?? 0
   const promptTokens = Math.min(prompt + begun, contextPositions)
   const outputTokens = Math.max(0, Math.min(request.maxTokens - begun, contextPositions - promptTokens))
-  return { activeParameters: parameters, promptTokens, outputTokens }
+  return { activeParameters, promptTokens, outputTokens }
 }

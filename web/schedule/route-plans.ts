@@ -34,7 +34,7 @@ export interface RoutePlansParts {
 }
 
 export interface RouteWish {
-  readonly head: Pick<WorkerHead, 'id' | 'layers' | 'contextPositions'>
+  readonly head: Pick<WorkerHead, 'id' | 'layers' | 'activeParameters' | 'contextPositions'>
   readonly source: ModelSource | null
   readonly ends: PrivateEnds | null
   readonly room: RoomId | null

@@ -235,6 +235,10 @@ export const CODES = {
   'receipt-chain': ['The receipt is over another answer than its asker has.', 'Nothing was settled.'],
   'receipt-second': ['Another receipt of this work was signed before.', 'Nothing was settled.'],
   'work-free': ['Nothing is paid for this work.', 'Nothing was settled.'],
+  'ticket-underpaid': [
+    'The ticket is priced for a smaller model than this one.',
+    'Load the model again, so that its size is counted anew, then send again.',
+  ],
   'ticket-spent': ['The ticket allows no more than was computed.', 'Send again.'],
   'not-acknowledged': ['The asker did not say what it has of the answer.', 'Send again.'],
   'receipt-price': ['The receipt asks for another price than the work costs.', 'Nothing was settled.'],

@@ -37,9 +37,11 @@ function parseSummary(value: unknown): ModelSummary | null {
   if (!isModelId(id) || !text(name, NAME_CHARACTERS_MAX) || !text(license, NAME_CHARACTERS_MAX)) return null
   if (!text(architecture, NAME_CHARACTERS_MAX) || !count(fileBytes) || !count(parameters)) return null
   if (!count(layers) || !count(contextLength)) return null
-  const { fileSha256 } = item
+  const { activeParameters, fileSha256 } = item
+  if (activeParameters !== undefined && (!count(activeParameters) || activeParameters > parameters)) return null
   if (fileSha256 !== undefined && !isModelId(fileSha256)) return null
-  const counts = { fileBytes, parameters, layers, contextLength }
+  const active = activeParameters === undefined ? {} : { activeParameters }
+  const counts = { fileBytes, parameters, ...active, layers, contextLength }
   const digest = fileSha256 === undefined ? {} : { fileSha256 }
   return { id, format, name, license, architecture, ...counts, ...digest }
 }

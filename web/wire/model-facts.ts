@@ -2,6 +2,7 @@
  * What a manifest says of a model, read from its GGUF directory alone. The mirror and a page that opens a file both use
  * this, so that the same bytes get the same manifest and the same id wherever they come from. Pure.
  */
+import { countParameters } from './active-parameters.ts'
 import type { MetadataValue } from './gguf-cursor.ts'
 import type { Directory } from './gguf-header.ts'
 import { LAYERS_MAX } from './limits.ts'
@@ -51,8 +52,6 @@ export function factsFromDirectory(directory: Directory): Result<DirectoryFacts>
   if (counted > layers) return fail('gguf-invalid', `It claims ${layers} layers and holds tensors of ${counted}.`)
   const contextLength = countOf(metadata[`${architecture}.context_length`], 2 ** 31)
   if (contextLength === null) return fail('gguf-invalid', 'It does not say how long its context is.')
-  let parameters = 0
-  for (const { shape } of tensors) parameters += shape.reduce((product, size) => product * size, 1)
   return ok({
     name: textOf(metadata['general.name']) || textOf(metadata['general.basename']) || `Unnamed ${architecture} model`,
     license: spdxOf(textOf(metadata['general.license'])),
@@ -60,7 +59,7 @@ export function factsFromDirectory(directory: Directory): Result<DirectoryFacts>
     dataOffset,
     layers,
     contextLength,
-    parameters,
+    ...countParameters(directory),
     tensors,
   })
 }

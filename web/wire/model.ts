@@ -33,6 +33,8 @@ export interface Manifest {
   readonly layers: number
   readonly contextLength: number
   readonly parameters: number
+  /** That one token runs through, where they are fewer: `active-parameters.ts`. */
+  readonly activeParameters?: number
   readonly tensors: readonly TensorEntry[]
   /** File bytes of each layer's tensors, by layer. */
   readonly layerBytes: readonly number[]
@@ -51,6 +53,8 @@ export interface ModelSummary {
   readonly architecture: string
   readonly fileBytes: number
   readonly parameters: number
+  /** As in the manifest. */
+  readonly activeParameters?: number
   readonly layers: number
   readonly contextLength: number
   /** Of a model that is one file. */
@@ -111,7 +115,9 @@ export function canonicalJson(value: unknown): string {
 
 export function summarise(id: string, manifest: Manifest): ModelSummary {
   const { name, license, architecture, fileBytes, fileSha256, parameters, layers, contextLength } = manifest
-  const counts = { fileBytes, parameters, layers, contextLength }
+  const { activeParameters } = manifest
+  const active = activeParameters === undefined ? {} : { activeParameters }
+  const counts = { fileBytes, parameters, ...active, layers, contextLength }
   return { id, format: 'gguf', name, license, architecture, ...counts, fileSha256 }
 }
 
@@ -153,6 +159,8 @@ export function parseManifest(value: unknown): Result<Manifest> {
   if (!count(fileBytes, MODEL_BYTES_MAX) || !count(dataOffset, fileBytes)) return bad('A size is out of range.')
   if (!count(layers, LAYERS_MAX) || !count(contextLength, 2 ** 31) || !count(parameters, 2 ** 50))
     return bad('A count is out of range.')
+  const { activeParameters } = item
+  if (activeParameters !== undefined && !count(activeParameters, parameters)) return bad('A count is out of range.')
   if (typeof fileSha256 !== 'string' || !HEX_64.test(fileSha256)) return bad('The file hash is not SHA-256.')
   if (item['chunkBytes'] !== CHUNK_BYTES) return bad(`Chunks are not ${CHUNK_BYTES} bytes.`)
   if (!Array.isArray(chunks) || chunks.length !== Math.ceil(fileBytes / CHUNK_BYTES))
@@ -178,6 +186,7 @@ export function parseManifest(value: unknown): Result<Manifest> {
     layers,
     contextLength,
     parameters,
+    ...(activeParameters === undefined ? {} : { activeParameters }),
     tensors,
   }
   return ok(buildManifest(facts))

@@ -8,6 +8,7 @@ import { TICKET_KEY_MS, TICKET_SKEW_MS, TICKET_START_MS } from '../../../web/wir
 import { peerIdOf } from '../../../web/wire/peers.ts'
 import { fail, ok } from '../../../web/wire/result.ts'
 import type { RoomId } from '../../../web/wire/rooms.ts'
+import type { TicketPay } from '../../../web/wire/tickets.ts'
 
 const peer = (byte: number) =>
   peerIdOf(`ed25519:${toBase64Url(new Uint8Array(32).fill(byte))}`, toBase64Url(new Uint8Array(16).fill(byte)))
@@ -16,6 +17,7 @@ const USE: TicketUse = {
   request: '0123456789abcdef0123456789abcdef',
   asker: ASKER,
   modelId: 'a'.repeat(64),
+  whole: { layers: 6, activeParameters: 1_000 },
   span: { first: 2, last: 5 },
   job: null,
   positions: 512,
@@ -42,10 +44,10 @@ beforeEach(async () => {
 
 const TERMS = { part: 0, outputTokens: 64, pay: { kind: 'unpaid' } } as const
 let signed = 0
-const sign = (worker = WORKER, room: RoomId | null = null) => {
+const sign = (worker = WORKER, room: RoomId | null = null, pay: TicketPay = TERMS.pay) => {
   signed += 1
   const id = signed.toString(16).padStart(32, '0')
-  return mint.sign({ ...USE, ...TERMS, id, worker, room })
+  return mint.sign({ ...USE, ...TERMS, pay, id, worker, room })
 }
 
 describe('a ticket', () => {
@@ -90,6 +92,28 @@ describe('a ticket', () => {
       'x.y.z',
     ]
     for (const one of forged) expect(await check.admit(one, USE), one).toMatchObject({ code: 'ticket-invalid' })
+    expect(await check.admit(ticket, USE)).toMatchObject({ ok: true })
+  })
+
+  it.each<[string, Partial<TicketPay>, boolean]>([
+    ['this very model', {}, true],
+    ['a larger model', { activeParameters: 2_000 }, true],
+    ['a smaller model', { activeParameters: 999 }, false],
+    ['a model of more layers, whose stages are cheaper', { layers: 60 }, false],
+    ['a model of fewer layers', { layers: 5 }, false],
+  ])('that is priced for %s: let in %s', async (_title, other, isEnough) => {
+    const paid = { kind: 'paid', policy: 1, activeParameters: 1_000, layers: 6 } as const
+    const ticket = await sign(WORKER, null, { ...paid, ...other } as TicketPay)
+    const admitted = await check.admit(ticket, USE)
+    expect(admitted.ok ? 'ok' : admitted.code).toBe(isEnough ? 'ok' : 'ticket-underpaid')
+    // It is not used up by that, and what is not known here is not asked for.
+    const unknown = await check.admit(ticket, { ...USE, whole: { ...USE.whole, activeParameters: 0 } })
+    const isSameModel = !('layers' in other)
+    expect(unknown.ok).toBe(!isEnough && isSameModel)
+  })
+
+  it.each(['own', 'room', 'unpaid'] as const)('of work that is free (%s) has no price to be too low', async (kind) => {
+    const ticket = await sign(WORKER, null, { kind })
     expect(await check.admit(ticket, USE)).toMatchObject({ ok: true })
   })
 

@@ -127,7 +127,16 @@ it('tickets of who was taken out are refused, whatever the server signs', async 
   })
   const use = (digit: string) => {
     const span = { first: 0, last: 4 }
-    return { request: digit.repeat(32), asker: asker.peer, modelId: 'a'.repeat(64), span, job: null, positions: 8 }
+    const whole = { layers: 4, activeParameters: 0 }
+    return {
+      request: digit.repeat(32),
+      asker: asker.peer,
+      modelId: 'a'.repeat(64),
+      whole,
+      span,
+      job: null,
+      positions: 8,
+    }
   }
   const ticket = (digit: string) =>
     mint.sign({

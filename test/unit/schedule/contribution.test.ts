@@ -7,6 +7,7 @@ import type { Frame } from '../../../web/engine/stage.ts'
 import type { Link } from '../../../web/mesh/link.ts'
 import { Contribution } from '../../../web/schedule/contribution.ts'
 import type { ServedStage } from '../../../web/schedule/hop.ts'
+import type { PricedModel } from '../../../web/wire/active-parameters.ts'
 import { ALIVE_MS, OWN_MEASURE_MS } from '../../../web/wire/limits.ts'
 import type { PeerSays } from '../../../web/wire/peer-control.ts'
 import { ok } from '../../../web/wire/result.ts'
@@ -25,12 +26,13 @@ let frameMs: number
 let run: Frame[]
 let said: PeerSays[]
 let told: Omit<Holding, 'room'>[]
+let priced: PricedModel[]
 let contribution: Contribution
 let asker: Link
 
 beforeEach(async () => {
   clock = new SimClock()
-  ;[shown, frameMs, run, said, told] = [true, 6, [], [], []]
+  ;[shown, frameMs, run, said, told, priced] = [true, 6, [], [], [], []]
   const stage: ServedStage = {
     facts: { range: SPAN, layers: 4, width: 8, vocabulary: 99, contextLength: 4_096, numericClass: 'test' } as never,
     open: async () => ok(null),
@@ -42,7 +44,7 @@ beforeEach(async () => {
         clock.later(frameMs, () => resolve(ok({ kind: 'token', id: 7 })))
       }),
   }
-  const loaded = { stage, model: { id: 'm' } as never, msPerLayer: 1.5 }
+  const loaded = { stage, model: { id: 'm', activeParameters: 9 } as never, msPerLayer: 1.5 }
   contribution = new Contribution({
     worker: {
       adapter: async () => ok('test'),
@@ -56,7 +58,10 @@ beforeEach(async () => {
     linkTo: () => asker,
     connect: async () => ok(null),
     every: clock.every,
-    admit: async () => ok(claimsWith()),
+    admit: async (_asker, _open, model) => {
+      priced.push(model)
+      return ok(claimsWith())
+    },
     visible: () => shown,
     nowMs: () => clock.nowMs,
     onChange: () => {},
@@ -103,6 +108,11 @@ describe('to the server', () => {
 })
 
 describe('to its askers', () => {
+  it('it lets a ticket in by what it knows of the model that it has', async () => {
+    await open()
+    expect(priced).toEqual([{ id: 'm', layers: 4, activeParameters: 9 }])
+  })
+
   it('it says how long their tokens were here, rests included, and only what is new', async () => {
     await open()
     const alive = () => said.flatMap((word) => (word.says === 'alive' ? [word.frameMs] : []))

@@ -12,6 +12,7 @@ import {
 import type { PeerSays } from '../../../web/wire/peer-control.ts'
 import { textOf } from '../../support/fixed-rate-runner.ts'
 import type { Lies } from '../../support/hostile-peer.ts'
+import { servedModel } from '../../support/job-rig.ts'
 import { PaidJobs, type PaidWorker } from '../../support/paid-jobs.ts'
 import { type PaidTab, paidTab } from '../../support/paid-tab.ts'
 
@@ -249,6 +250,21 @@ describe('a paid job', () => {
     jobs.server.state = 'here'
     worker.outbox.flush()
     expect(await jobs.settled(1, 1_000)).toHaveLength(1)
+  })
+})
+
+describe('a ticket for a smaller model', () => {
+  it('is refused by the worker that knows its own, before it is used, and nobody is told that work began', async () => {
+    const shrewd = await jobs.worker({ words: WORDS })
+    shrewd.rig.server.serve([servedModel({ engine: 'stage', activeParameters: 1_000_000_001 })])
+    jobs.rig.named = [shrewd.peer]
+    const shown = ask()
+    expect(await jobs.rig.ended(shown)).toBe(true)
+    expect(said('refused')[0]).toMatchObject({ code: 'ticket-underpaid' })
+    expect(shown.text).toBe('')
+    expect(shrewd.told).toEqual([])
+    // Its asker names no part, since nothing came.
+    expect(asker.told).toMatchObject([{ kind: 'over', parts: [] }])
   })
 })
 

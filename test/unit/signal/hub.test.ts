@@ -21,6 +21,8 @@ import { NO_CREDITS } from '../../support/no-credits.ts'
 import { noRates, quietWatch } from '../../support/quiet-watch.ts'
 
 const ICE = [{ urls: 'turn:weft.test:3478', username: 'u', credential: 'c' }]
+/** As its workers have the model: nothing is known of its size. */
+const WHOLE = { layers: 4, activeParameters: 0 }
 const PRESENCE: Presence = {
   numericClass: 'a',
   visible: true,
@@ -208,7 +210,13 @@ describe('the planner', () => {
       })
       const stage = client === workers[0]?.client ? first : second
       const ticket = stage?.peer === client.peer ? stage.ticket : stage?.standby?.ticket
-      const use = { ...REQUEST, job: null, asker: asker.client.peer, span: stage?.span ?? { first: 0, last: 1 } }
+      const use = {
+        ...REQUEST,
+        job: null,
+        asker: asker.client.peer,
+        span: stage?.span ?? { first: 0, last: 1 },
+        whole: WHOLE,
+      }
       expect(await check.admit(ticket ?? '', use)).toMatchObject({ ok: true })
     }
   })
@@ -284,8 +292,10 @@ describe('the planner', () => {
       letsIn: async () => ok(null),
     })
     for (const { span, ticket } of [stages[0], stages[2]].flatMap((stage) => stage ?? [])) {
-      expect(await own.admit(ticket, { ...wish, asker: self, span, job: null })).toMatchObject({ ok: true })
-      expect(await own.admit(ticket, { ...wish, asker: self, span, job: null })).toMatchObject({
+      expect(await own.admit(ticket, { ...wish, asker: self, span, job: null, whole: WHOLE })).toMatchObject({
+        ok: true,
+      })
+      expect(await own.admit(ticket, { ...wish, asker: self, span, job: null, whole: WHOLE })).toMatchObject({
         code: 'ticket-invalid',
       })
     }

@@ -55,7 +55,13 @@ it('a job within a room goes to its members only, also to those who serve anyone
     },
   })
   const ticket = answer.ok && answer.value.state === 'leased' ? (answer.value.workers[0]?.ticket ?? '') : ''
-  const use = { request: jobId(1), asker: owner.client.peer, modelId: JOB_MODEL, span: { first: 0, last: 4 } }
+  const use = {
+    request: jobId(1),
+    asker: owner.client.peer,
+    modelId: JOB_MODEL,
+    span: { first: 0, last: 4 },
+    whole: { layers: 4, activeParameters: 0 },
+  }
   expect(await check.admit(ticket, { ...use, job: 'chat', positions: 120 })).toMatchObject({ ok: true })
   expect(lets).toEqual([room])
   await owner.client.jobNews({ job: jobId(1), state: 'done', worker: null, tokens: 9, code: null })

@@ -11,6 +11,7 @@ import { ok, type Result } from '../../../web/wire/result.ts'
 import { readTicket, type TicketClaims } from '../../../web/wire/tickets.ts'
 import { JOB_MODEL, JobServer, type JobTab, jobId, until } from '../../support/job-tabs.ts'
 import { closeLedger, emptiedLedger } from '../../support/memory-ledger.ts'
+import { quietWatch } from '../../support/quiet-watch.ts'
 
 const PARAMETERS = 1_000_000_000
 const FIRST = { first: 0, last: 2 }
@@ -29,6 +30,7 @@ beforeEach(async () => {
       policies: [CREDIT_POLICY],
       ownersOf: (key) => [key],
       parametersOf: async () => null,
+      watch: quietWatch(),
       nowMs,
     })
     return credits

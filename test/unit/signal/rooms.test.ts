@@ -183,7 +183,13 @@ describe('a plan', () => {
     for (const room of [id, null]) {
       const plan = await owner.client.plan({ ...REQUEST, room })
       const ticket = plan.ok ? (plan.value.stages[0]?.ticket ?? '') : ''
-      const use = { ...REQUEST, job: null, asker: owner.client.peer, span: { first: 0, last: 4 } }
+      const use = {
+        ...REQUEST,
+        job: null,
+        asker: owner.client.peer,
+        span: { first: 0, last: 4 },
+        whole: { layers: 4, activeParameters: 0 },
+      }
       expect(await check.admit(ticket, use)).toMatchObject({ ok: true })
     }
     expect(asked).toEqual([id, null])

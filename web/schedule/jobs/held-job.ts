@@ -23,6 +23,8 @@ export type JobOpen = Extract<JobAskerSays, { readonly says: 'job-open' }>
 export interface ServedModel extends Omit<JobOffer, 'held' | 'heldTokens'> {
   readonly source: ModelSource
   readonly layers: number
+  /** 0 where they are not known. */
+  readonly activeParameters: number
 }
 
 /** What earlier tries of a job have come to here. */

@@ -31,7 +31,7 @@ import { PaidJob } from './paid-job.ts'
 
 export interface JobServerParts extends PacedRunnerParts {
   /** What the ticket says, where it allows this asker exactly this. */
-  readonly admit: (asker: string, open: JobOpen) => Promise<Result<TicketClaims>>
+  readonly admit: (asker: string, open: JobOpen, model: ServedModel) => Promise<Result<TicketClaims>>
   /** Not there: nothing is paid for. */
   readonly receipts?: Pick<ReceiptDesk, 'work'>
   /** Jobs came or went, or a speed was measured: `offers` are others now. */
@@ -97,7 +97,7 @@ export class JobServer implements JobDoor {
 
   get offers(): readonly JobOffer[] {
     const heldTokens = [...this.#jobs.values()].reduce((sum, { tokens }) => sum + tokens, 0)
-    return this.#models.map(({ source: _, layers: __, ...model }) => {
+    return this.#models.map(({ source: _, layers: __, activeParameters: ___, ...model }) => {
       return { ...model, ...this.#speeds.get(model.modelId), held: this.held, heldTokens }
     })
   }
@@ -174,7 +174,7 @@ export class JobServer implements JobDoor {
     const job = new HeldJob({ link: from, open, model: model.value, order: this.#orders, before, nowMs })
     // Its place is taken while its ticket is looked at, so that no more come than there is room for.
     this.#jobs.set(request, job)
-    const admitted = used?.claims ? ok(used.claims) : await admit(from.peer, open)
+    const admitted = used?.claims ? ok(used.claims) : await admit(from.peer, open, model.value)
     if (this.#jobs.get(request) !== job) return
     if (!admitted.ok) {
       this.#jobs.delete(request)
