@@ -42,8 +42,10 @@ export type CostView =
   | (Cost & { readonly kind: 'paid'; readonly haveMicro: MicroCredits | null })
   | (Cost & { readonly kind: 'short'; readonly haveMicro: MicroCredits; readonly outputTokensMax: number })
 
-/** How a receipt's price comes about. `micro` is null where the model is not known here. */
+/** How a receipt's price comes about. `micro` is null where its model or its policy is not known here. */
 export interface PriceView {
+  /** Null where this version of the app does not know it. */
+  readonly policy: CreditPolicy | null
   readonly model: string | null
   readonly activeParameters: number | null
   readonly layersAll: number | null

@@ -10,7 +10,7 @@ import type { CostView, EarningsView, PriceView, WalletView } from './app-wallet
 import type { JoinedMesh, MeshParts } from './mesh-door.ts'
 import { findProof } from './mesh-wallet-gift.ts'
 import { answerRoom } from './rules/context-window.ts'
-import { CREDIT_POLICY, priceOf } from './rules/credit-policy.ts'
+import { CREDIT_POLICIES, CREDIT_POLICY, priceOf } from './rules/credit-policy.ts'
 import { estimateTokens } from './rules/prompt-limits.ts'
 import { priceOfReceipt } from './rules/receipts.ts'
 import { costOf, daysOf, earningsAnHour } from './rules/wallet.ts'
@@ -161,13 +161,14 @@ export class MeshWallet {
   price(receipt: Receipt): PriceView {
     const model = this.#parts.entryOf(receipt.modelId)?.model
     const active = model ? activeParametersOf(model) : null
-    const known = model !== undefined && receipt.policy === CREDIT_POLICY.version
+    const policy = CREDIT_POLICIES.find(({ version }) => version === receipt.policy) ?? null
     const pay = { kind: 'paid', policy: receipt.policy, activeParameters: active ?? 0 } as const
     return {
+      policy,
       model: model?.name ?? null,
       activeParameters: active,
       layersAll: model?.layers ?? null,
-      micro: known ? priceOfReceipt(CREDIT_POLICY, receipt, { ...pay, layers: model.layers }) : null,
+      micro: policy && model ? priceOfReceipt(policy, receipt, { ...pay, layers: model.layers }) : null,
     }
   }
 

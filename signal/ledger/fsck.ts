@@ -3,7 +3,7 @@
  * they come to, receipts and their signatures too. Reads only. Stops at the first contradiction.
  */
 import { sql } from 'kysely'
-import { CREDIT_POLICY, type CreditPolicy, type IssuePolicy } from '../../web/rules/credit-policy.ts'
+import { CREDIT_POLICIES, type CreditPolicy, type IssuePolicy } from '../../web/rules/credit-policy.ts'
 import { type Balance, Books, EMPTY_BALANCE } from '../../web/rules/ledger.ts'
 import { ledgerIdOf, type Posting, readLedgerEvent } from '../../web/wire/ledger-events.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
@@ -32,7 +32,7 @@ interface EventRow {
 export async function fsck(
   { kysely }: LedgerDatabase,
   policy: IssuePolicy,
-  policies: readonly CreditPolicy[] = [CREDIT_POLICY],
+  policies: readonly CreditPolicy[] = CREDIT_POLICIES,
 ): Promise<Result<LedgerFacts>> {
   const snapshot = kysely.transaction().setIsolationLevel('repeatable read')
   return snapshot.execute(async (step): Promise<Result<LedgerFacts>> => {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LedgerDatabase } from '../../signal/ledger/database.ts'
 import { fsck } from '../../signal/ledger/fsck.ts'
-import { burnOf, CREDIT_POLICY, holdOf } from '../../web/rules/credit-policy.ts'
+import { burnOf, CREDIT_POLICIES, CREDIT_POLICY, holdOf } from '../../web/rules/credit-policy.ts'
 import { parseSettled, parseWalletPage } from '../../web/wire/credit-events.ts'
 import { MICRO_PER_CREDIT } from '../../web/wire/ledger-events.ts'
 import { RECEIPT_ALONE_MS } from '../../web/wire/limits.ts'
@@ -71,7 +71,12 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
     it('sets the worst case aside before any work, once for a request', async () => {
       const { activeParameters } = MODEL
       const micro = holdOf(CREDIT_POLICY, { tokens: 500, outputTokens: 400, activeParameters })
-      expect(claims.pay).toEqual({ kind: 'paid', policy: 1, activeParameters, layers: MODEL.layers })
+      expect(claims.pay).toEqual({
+        kind: 'paid',
+        policy: CREDIT_POLICY.version,
+        activeParameters,
+        layers: MODEL.layers,
+      })
       const { request } = claims
       const again = await hired({ request }, asker, await town.device())
       expect([claims.part, again.part, again.pay.kind]).toEqual([0, 1, 'paid'])
@@ -145,6 +150,23 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
         escrows: [{ request: claims.request, part: 0, micro: receipt.micro - burned }],
       })
       await isRight()
+    })
+
+    it('a ticket of an older policy is settled by it, and the books are right', async () => {
+      const [, older] = CREDIT_POLICIES
+      if (!older) throw new Error('there is an older one')
+      const before = new Town(database, [older])
+      const [ticket] = await before.hire(asker, [worker])
+      await before.credits.close()
+      if (!ticket) throw new Error('nobody was hired')
+      expect(ticket.pay).toMatchObject({ kind: 'paid', policy: older.version })
+      const receipt = town.receipt(ticket)
+      expect(receipt.policy).toBe(older.version)
+      const result = await town.settle(worker, await signedBy(worker, asker, receipt))
+      expect(settled(result)).toMatchObject({ ok: true, value: { settledMicro: receipt.micro } })
+      await isRight()
+      // Who knows the newest alone finds a contradiction.
+      expect(await fsck(database, CREDIT_POLICY, [CREDIT_POLICY])).toMatchObject({ code: 'ledger-damaged' })
     })
 
     it('earnings come out of escrow by themselves', async () => {

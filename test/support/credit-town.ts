@@ -55,6 +55,8 @@ export interface TownWish {
   readonly activeParameters?: number | null
 }
 
+type Policies = typeof CREDIT_POLICIES
+
 export class Town {
   readonly credits: Credits
   readonly #desk: TicketDesk
@@ -64,13 +66,13 @@ export class Town {
   readonly #owners = new Map<string, string>()
   nowMs = CREDIT_POLICY.epochZeroMs + 1_000
 
-  constructor(database: LedgerDatabase) {
+  constructor(database: LedgerDatabase, policies: Policies = CREDIT_POLICIES) {
     // Who opened it closes it.
     const open = async () => ({ kysely: database.kysely, close: async () => {} })
     this.credits = new Credits({
       parametersOf: async (modelId) => this.known.get(modelId) ?? null,
       open,
-      policies: CREDIT_POLICIES,
+      policies,
       ownersOf: (key) => {
         const owner = this.#owners.get(key) ?? key
         return owner === key ? [key] : [owner, key]

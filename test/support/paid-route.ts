@@ -8,7 +8,7 @@ import { verifySigned } from '../../web/account/device-key.ts'
 import { TicketCheck } from '../../web/account/ticket-check.ts'
 import type { LayerRange, StageEngine } from '../../web/engine/stage.ts'
 import type { Signer } from '../../web/mesh/signal-client.ts'
-import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
+import { CREDIT_POLICIES } from '../../web/rules/credit-policy.ts'
 import type { ServedStage } from '../../web/schedule/hop.ts'
 import { ReceiptDesk } from '../../web/schedule/receipts/receipt-desk.ts'
 import { committing, type RouteReceipts } from '../../web/schedule/receipts/route-receipts.ts'
@@ -265,7 +265,7 @@ export class PaidRoute {
           this.owedOf.set(`${name} ${owed.signed.receipt.request}`, owed)
         },
       },
-      policies: [CREDIT_POLICY],
+      policies: CREDIT_POLICIES,
       tell: (wish) => this.told.push({ ...wish, by: name }),
       leave: () => {},
       randomNonce: () => toBase64Url(crypto.getRandomValues(new Uint8Array(16))),

@@ -3,7 +3,7 @@
  * ticket's receipt. May be away, be away only after it has settled, or refuse. Moves no credits.
  */
 import { verifySigned } from '../../web/account/device-key.ts'
-import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
+import { CREDIT_POLICIES, CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 import { acknowledgedPart, checkReceipt, priceOfReceipt } from '../../web/rules/receipts.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import type { CreditWish, Settled } from '../../web/wire/credit-events.ts'
@@ -66,7 +66,7 @@ export class PlayedCredits {
       return same ? ok({ ...before.settled, again: true }) : fail('posting-taken', '')
     }
     const claims = this.#tickets.get(receipt.ticket)
-    const checked = claims ? checkReceipt(receipt, claims, [CREDIT_POLICY]) : fail('receipt-ticket', '')
+    const checked = claims ? checkReceipt(receipt, claims, CREDIT_POLICIES) : fail('receipt-ticket', '')
     if (!checked.ok) return checked
     if (!(await areGood(signed, acknowledged))) return fail('receipt-signature', '')
     let settledMicro = checked.value

@@ -40,7 +40,7 @@ export interface CreditPolicy extends IssuePolicy {
 }
 
 /** One credit is a thousand tokens of an answer by a model of a billion parameters. */
-export const CREDIT_POLICY: CreditPolicy = {
+const FIRST: CreditPolicy = {
   version: 1,
   promptMicroPerGiga: 100n,
   outputMicroPerGiga: 1_000n,
@@ -58,8 +58,11 @@ export const CREDIT_POLICY: CreditPolicy = {
   issueMicroPerEpoch: 100_000n * MICRO_PER_CREDIT,
 }
 
+/** A gift is some fifteen answers: who asks once a week has the time to use it. */
+export const CREDIT_POLICY: CreditPolicy = { ...FIRST, version: 2, grantForMs: 120 * DAY_MS }
+
 /** All that tickets may name, the newest first: it is what is paid from now on. */
-export const CREDIT_POLICIES: readonly [CreditPolicy, ...CreditPolicy[]] = [CREDIT_POLICY]
+export const CREDIT_POLICIES: readonly [CreditPolicy, ...CreditPolicy[]] = [CREDIT_POLICY, FIRST]
 
 /** What a worker did for one request, as the server can know it. */
 export interface Work {

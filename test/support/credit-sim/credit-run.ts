@@ -16,6 +16,8 @@ export interface EpochFigures extends Concentration {
   readonly givenMicro: MicroCredits
   readonly lapsedMicro: MicroCredits
   readonly burnedMicro: MicroCredits
+  /** In this epoch alone. */
+  readonly requests: { readonly paid: number; readonly unpaid: number }
 }
 
 export interface RingFigures {
@@ -84,6 +86,7 @@ export async function runWorld(
     world.people = world.people.filter(({ leavesMs }) => leavesMs > world.nowMs)
     world.givers = world.people.filter(({ speed }) => speed > 0)
     for (const { owner, asks } of world.givers) if (!asks) pureWorkers.add(owner)
+    const before = { ...world.counts }
     const askers = world.people.filter(({ asks }) => asks)
     for (let i = 0; i < options.requestsPerEpoch; i += 1)
       world.later(random.uniform() * epochMs, () => ask(world, world.pick(askers)))
@@ -91,7 +94,7 @@ export async function runWorld(
       await world.until(startMs + (epoch - 1) * epochMs + (part * epochMs) / CHECKS_PER_EPOCH)
       if (options.epochs < 100 || part === CHECKS_PER_EPOCH) server.check()
     }
-    if (shown.includes(epoch)) epochs.push(figuresOf(world, epoch))
+    if (shown.includes(epoch)) epochs.push(figuresOf(world, epoch, before))
   }
   for (let day = 0; day < DRAIN_DAYS_MAX && outbox.waiting > 0; day += 1) await world.until(world.nowMs + DAY_MS)
   if (outbox.waiting > 0) throw new Error(`${outbox.waiting} receipts were never answered`)
@@ -135,7 +138,7 @@ function personOf(world: CreditWorld) {
   return world.join(1 + random.below(2), { speed, asks: kind < 9 })
 }
 
-function figuresOf({ tally }: CreditWorld, epoch: number): EpochFigures {
+function figuresOf({ tally, counts }: CreditWorld, epoch: number, before: CreditWorld['counts']): EpochFigures {
   const worths = [...tally.balances.keys()].map((owner) => tally.worth(owner))
   return {
     epoch,
@@ -144,6 +147,7 @@ function figuresOf({ tally }: CreditWorld, epoch: number): EpochFigures {
     givenMicro: tally.given,
     lapsedMicro: tally.lapsed,
     burnedMicro: tally.burn,
+    requests: { paid: counts.paid - before.paid, unpaid: counts.unpaid - before.unpaid },
     ...concentrationOf(worths),
   }
 }

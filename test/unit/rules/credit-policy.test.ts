@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   burnOf,
+  CREDIT_POLICIES,
   CREDIT_POLICY as POLICY,
   priceOf,
   treasuryFloorMicro,
@@ -12,6 +13,12 @@ import { MICRO_PER_CREDIT } from '../../../web/wire/ledger-events.ts'
 
 const GIGA = 1_000_000_000
 const whole: Work = { promptTokens: 0, outputTokens: 1_000, activeParameters: GIGA, layers: 24, layersAll: 24 }
+
+it('every version is known by its number, and the newest is what is paid from now on', () => {
+  const versions = CREDIT_POLICIES.map(({ version }) => version)
+  expect(versions).toEqual(versions.map((_, at) => versions.length - at))
+  expect(CREDIT_POLICIES[0]).toBe(POLICY)
+})
 
 describe('the price of work', () => {
   it('is one credit for a thousand tokens of a model of a billion parameters, and a tenth of that to read them', () => {

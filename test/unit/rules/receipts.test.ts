@@ -1,6 +1,6 @@
 /** What a receipt may be settled for: each way in which it is not what its ticket and the policy say. */
 import { describe, expect, it } from 'vitest'
-import { CREDIT_POLICY } from '../../../web/rules/credit-policy.ts'
+import { CREDIT_POLICIES } from '../../../web/rules/credit-policy.ts'
 import { acknowledgedPart, checkReceipt } from '../../../web/rules/receipts.ts'
 import { parseAcknowledgement, parseReceipt, type Receipt } from '../../../web/wire/receipt-bytes.ts'
 import vectors from '../../../web/wire/receipt-bytes.vectors.json' with { type: 'json' }
@@ -39,8 +39,8 @@ const stage = { ...receiptOf(1), promptTokens: 120, micro: 720n }
 
 describe('a receipt', () => {
   it('is worth its price by the policy, a stage that of its layers', () => {
-    expect(checkReceipt(job, claimsOf(job), [CREDIT_POLICY])).toEqual(ok(1_890n))
-    expect(checkReceipt(stage, claimsOf(stage), [CREDIT_POLICY])).toEqual(ok(720n))
+    expect(checkReceipt(job, claimsOf(job), CREDIT_POLICIES)).toEqual(ok(1_890n))
+    expect(checkReceipt(stage, claimsOf(stage), CREDIT_POLICIES)).toEqual(ok(720n))
   })
 
   it.each<[string, Partial<Receipt>]>([
@@ -53,17 +53,17 @@ describe('a receipt', () => {
     ['other layers', { span: { first: 0, last: 23 } }],
     ['another kind of work', { kind: 'embedding' }],
   ])('of %s than its ticket is refused', (_title, change) => {
-    const checked = checkReceipt({ ...job, ...change }, claimsOf(job), [CREDIT_POLICY])
+    const checked = checkReceipt({ ...job, ...change }, claimsOf(job), CREDIT_POLICIES)
     expect(checked).toMatchObject({ ok: false, code: 'receipt-ticket' })
   })
 
   it('of layers that the model has not is refused', () => {
-    const checked = checkReceipt(job, { ...claimsOf(job), pay: { ...PAY, layers: 23 } }, [CREDIT_POLICY])
+    const checked = checkReceipt(job, { ...claimsOf(job), pay: { ...PAY, layers: 23 } }, CREDIT_POLICIES)
     expect(checked).toMatchObject({ ok: false, code: 'receipt-ticket' })
   })
 
   it('that counts more than its ticket allows is refused', () => {
-    const checked = checkReceipt({ ...job, outputTokens: 5 }, claimsOf(job), [CREDIT_POLICY])
+    const checked = checkReceipt({ ...job, outputTokens: 5 }, claimsOf(job), CREDIT_POLICIES)
     expect(checked).toMatchObject({ ok: false, code: 'receipt-inflated' })
   })
 
@@ -73,7 +73,7 @@ describe('a receipt', () => {
     ['what was read before', { reusedTokens: 30 }],
     ['a price of a policy that there is not', { policy: 2 }],
   ])('that asks for %s is refused', (_title, change) => {
-    const checked = checkReceipt({ ...job, ...change }, claimsOf(job), [CREDIT_POLICY])
+    const checked = checkReceipt({ ...job, ...change }, claimsOf(job), CREDIT_POLICIES)
     expect(checked).toMatchObject({ ok: false, code: 'receipt-price' })
   })
 })

@@ -1,6 +1,7 @@
 /** Whole jobs that are paid, over links in memory: the same text, a receipt of both, and no work that nobody signs for. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { memoryOutboxStore } from '../../../web/account/outbox-store.ts'
+import { CREDIT_POLICY } from '../../../web/rules/credit-policy.ts'
 import { EmbeddingWork } from '../../../web/schedule/jobs/kinds/embedding.ts'
 import { AnswerChain } from '../../../web/schedule/receipts/answer-chain.ts'
 import {
@@ -41,7 +42,7 @@ describe('a paid job', () => {
     const [claims] = jobs.claims
     expect(taken?.signed.receipt).toMatchObject({
       ...{ kind: 'chat', request: claims?.request, part: 0, ticket: claims?.id },
-      ...{ promptTokens: 8, reusedTokens: 0, outputTokens: WORDS, micro: 100_800n, policy: 1 },
+      ...{ promptTokens: 8, reusedTokens: 0, outputTokens: WORDS, micro: 100_800n, policy: CREDIT_POLICY.version },
     })
     expect(taken?.signed.askerSignature).not.toBeNull()
     expect(taken?.settled.disputedMicro).toBe(0n)

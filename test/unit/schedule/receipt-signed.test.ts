@@ -1,6 +1,6 @@
 /** What an asker signs at the end, and with which codes it refuses anything else. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { CREDIT_POLICY } from '../../../web/rules/credit-policy.ts'
+import { CREDIT_POLICIES, CREDIT_POLICY } from '../../../web/rules/credit-policy.ts'
 import { checkReceipt } from '../../../web/rules/receipts.ts'
 import { isSignedBy } from '../../../web/schedule/receipts/signing.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
@@ -33,7 +33,7 @@ describe('a receipt', () => {
       ...doneAt(20),
       ...{ micro: 23_000n, policy: CREDIT_POLICY.version, nonce: toBase64Url(new Uint8Array(16)) },
     }
-    expect(checkReceipt(receipt, claims, [CREDIT_POLICY])).toEqual(ok(23_000n))
+    expect(checkReceipt(receipt, claims, CREDIT_POLICIES)).toEqual(ok(23_000n))
     const said = { ...receipt, ...change }
     const signature = toBase64Url(await by.key.sign('receipt', receiptFields(resign ? said : receipt)))
     const text = writeReceipt({ receipt: said, workerSignature: signature, askerSignature: null })
@@ -81,7 +81,8 @@ describe('a receipt', () => {
     ['tokens past the ticket', { outputTokens: 201, micro: 204_000n }, 'receipt-inflated'],
     ['chain', { chainIn: other, chainOut: other }, 'receipt-chain'],
     ['price', { micro: 23_001n }, 'receipt-price'],
-    ['policy', { policy: 2 }, 'receipt-price'],
+    ['policy', { policy: CREDIT_POLICY.version + 1 }, 'receipt-price'],
+    ['policy, though it is known', { policy: 1 }, 'receipt-price'],
     ['time', { endedMs: 0 }, 'receipt-invalid'],
     ['nonce', { nonce: 'AA' }, 'receipt-invalid'],
     ['amount', { micro: -23_000n }, 'receipt-invalid'],
