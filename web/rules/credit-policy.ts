@@ -58,7 +58,7 @@ const FIRST: CreditPolicy = {
   issueMicroPerEpoch: 100_000n * MICRO_PER_CREDIT,
 }
 
-/** A gift is some fifteen answers: who asks once a week has the time to use it. */
+/** A gift is fifteen to twenty answers: who asks once a week has the time to use it. */
 export const CREDIT_POLICY: CreditPolicy = { ...FIRST, version: 2, grantForMs: 120 * DAY_MS }
 
 /** All that tickets may name, the newest first: it is what is paid from now on. */
