@@ -40,8 +40,10 @@ export class JobOffers {
   constructor(parts: JobOffersParts, modelIds: ReadonlySet<string>) {
     this.#parts = parts
     this.#rttMs = distancesOf(parts.roster)
-    for (const { id: peer, presence } of parts.roster.all()) {
-      for (const offer of presence?.offers ?? []) if (modelIds.has(offer.modelId)) this.#add(peer, offer)
+    for (const modelId of modelIds) {
+      for (const { id: peer, presence } of parts.roster.serving(modelId)) {
+        for (const offer of presence?.offers ?? []) if (offer.modelId === modelId) this.#add(peer, offer)
+      }
     }
   }
 

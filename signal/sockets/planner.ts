@@ -91,7 +91,7 @@ export class Planner {
 
   /** Of those who serve anyone, or this room alone. */
   #holders(modelId: string, room: RoomId | null): readonly PlacementPeer[] {
-    return this.#roster.all().flatMap(({ id, presence }) =>
+    return this.#roster.serving(modelId).flatMap(({ id, presence }) =>
       (presence?.held ?? [])
         .filter((range) => range.modelId === modelId && (presence?.room ?? room) === room)
         .map(({ span, msPerLayer, freePositions, queued }) => ({

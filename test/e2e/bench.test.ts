@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
 
-type Bench = 'decode' | 'kernels' | 'mesh' | 'jobs' | 'link' | 'ledger'
+type Bench = 'decode' | 'kernels' | 'mesh' | 'jobs' | 'link' | 'ledger' | 'signal'
 
 function bench(name: Bench, ...flags: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve, reject) => {
@@ -204,5 +204,24 @@ describe('bench:ledger', () => {
       ['--receipts', '1'],
     ])
       expect(await bench('ledger', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining('Usage') })
+  })
+})
+
+describe('bench:signal', () => {
+  it('says what a tab costs the server, with every tab still there at the end', async () => {
+    const result = await measured('signal', '--peers', '40', '--models', '2', '--plans', '20', '--seconds', '1')
+    expect(result).toMatchObject({ peers: 40, models: 2, plans: 20, processes: 1 })
+    for (const name of ['heapBytesPerPeer', 'connectsPerSecond', 'relayMessagesPerSecond'])
+      expect(result[name], name).toBeGreaterThan(0)
+    expect(result['rssBytesPerPeer']).toEqual(expect.any(Number))
+    const { p50 = 0, p99 = 0 } = result['planMs'] as Record<string, number>
+    expect(p50).toBeGreaterThan(0)
+    expect(p99).toBeGreaterThanOrEqual(p50)
+  })
+
+  it('explains itself and refuses what it does not know', async () => {
+    expect(await bench('signal', '--help')).toMatchObject({ code: 0, out: expect.stringContaining('--peers') })
+    for (const flags of [['--peers', '0'], ['--redis']])
+      expect(await bench('signal', ...flags)).toMatchObject({ code: 2, err: expect.stringContaining('Usage') })
   })
 })
