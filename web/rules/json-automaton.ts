@@ -1,9 +1,15 @@
 /**
  * Runs a grammar byte by byte: a pushdown automaton that follows all ways at once. A state is met once and kept by number,
  * so that its next bytes are looked up the second time. Every state has an end that can be reached: ways that are too deep
- * are not begun. It knows no tokens.
+ * are not begun, and where there are too many at once the first are followed. It knows no tokens.
  */
-import { GRAMMAR_DEPTH_MAX, GRAMMAR_NODES_MAX, GRAMMAR_STATES_MAX, GRAMMAR_WAYS_MAX } from '../wire/limits.ts'
+import {
+  GRAMMAR_DEPTH_MAX,
+  GRAMMAR_NODES_MAX,
+  GRAMMAR_STATES_MAX,
+  GRAMMAR_STEPS_MAX,
+  GRAMMAR_WAYS_MAX,
+} from '../wire/limits.ts'
 import type { Grammar } from './json-grammar.ts'
 
 /** Where callers go on, innermost first; the same place met twice is the same object. */
@@ -44,7 +50,7 @@ export class Automaton {
     this.start = this.#state([{ node: grammar.start, calls: null }])
   }
 
-  /** Enough states were met that a new automaton is better than this one. */
+  /** More states were met than are kept: a new automaton has to take over. */
   get full(): boolean {
     return this.#states.length > GRAMMAR_STATES_MAX
   }
@@ -97,7 +103,7 @@ export class Automaton {
     let ends = false
     let key = ''
     let nearest = Number.POSITIVE_INFINITY
-    for (let way = open.pop(); way; way = open.pop()) {
+    for (let way = open.pop(); way && seen.size < GRAMMAR_STEPS_MAX; way = open.pop()) {
       const { node, calls } = way
       const name = (calls?.id ?? 0) * GRAMMAR_NODES_MAX + node
       if (seen.has(name)) continue

@@ -4,7 +4,7 @@
  * can still be closed in time, one byte a token. It draws nothing.
  */
 import { utf8 } from '../wire/device-keys.ts'
-import { GRAMMAR_MASKS_MAX } from '../wire/limits.ts'
+import { GRAMMAR_MASKS_MAX, GRAMMAR_STATES_MAX } from '../wire/limits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { Automaton, DEAD } from './json-automaton.ts'
 import { type Grammar, grammarOf } from './json-grammar.ts'
@@ -104,14 +104,19 @@ export class TokenMasks {
    * close it.
    */
   mask(constraint: Constraint): Result<Uint32Array> {
-    const automaton = this.#take(constraint.schema)
-    if (!automaton.ok) return automaton
-    const state = this.#walk(automaton.value, constraint)
-    if (state === DEAD) return fail('schema-unmet', 'The answer so far does not fit the schema.')
-    const mask = this.#maskOf(automaton.value, state, constraint.left)
-    return mask.some((word) => word !== 0)
-      ? ok(mask)
-      : fail('schema-unmet', `${constraint.left} more tokens cannot close the answer.`)
+    for (let tries = 0; tries < 2; tries += 1) {
+      const automaton = this.#take(constraint.schema)
+      if (!automaton.ok) return automaton
+      const state = this.#walk(automaton.value, constraint)
+      if (state === DEAD) return fail('schema-unmet', 'The answer so far does not fit the schema.')
+      const mask = this.#maskOf(automaton.value, state, constraint.left)
+      // Once more with an automaton that has met nothing yet: what it then says hangs on no history.
+      if (mask === null) continue
+      return mask.some((word) => word !== 0)
+        ? ok(mask)
+        : fail('schema-unmet', `${constraint.left} more tokens cannot close the answer.`)
+    }
+    return fail('schema-invalid', `# leads to more than ${GRAMMAR_STATES_MAX} states at once.`)
   }
 
   #take(schema: string): Result<Automaton> {
@@ -152,19 +157,20 @@ export class TokenMasks {
     return walked.state
   }
 
-  /** One token of those left is to end the answer. */
-  #maskOf(automaton: Automaton, state: number, left: number): Uint32Array {
-    let follow = this.#follows.get(state)
+  /** One token of those left is to end the answer. Null where the automaton is full. */
+  #maskOf(automaton: Automaton, state: number, left: number): Uint32Array | null {
+    let follow = this.#follows.get(state) ?? null
     if (!follow) {
       if (this.#follows.size >= GRAMMAR_MASKS_MAX) this.#follows.clear()
       follow = this.#follow(automaton, state, Number.POSITIVE_INFINITY)
+      if (follow === null) return null
       this.#follows.set(state, follow)
     }
-    return follow.bytesMost + 1 < left ? follow.mask.slice() : this.#follow(automaton, state, left - 2).mask
+    return follow.bytesMost + 1 < left ? follow.mask.slice() : (this.#follow(automaton, state, left - 2)?.mask ?? null)
   }
 
   /** Tokens after which at most `bytes` are needed to an end. */
-  #follow(automaton: Automaton, start: number, bytes: number): Follow {
+  #follow(automaton: Automaton, start: number, bytes: number): Follow | null {
     this.#sorted ??= new SortedTokens(this.#vocabulary)
     const sorted = this.#sorted
     const mask = new Uint32Array(this.#words)
@@ -172,6 +178,7 @@ export class TokenMasks {
     const path: number[] = [start]
     let bytesMost = 0
     for (const [index, id] of sorted.ids.entries()) {
+      if (automaton.full) return null
       path.length = Math.min(path.length, (sorted.shared[index] ?? 0) + 1)
       const length = sorted.length(id)
       let at = path.at(-1) ?? DEAD

@@ -7,8 +7,8 @@ import type { ChatEvent, ChatMessage, ChatRequest, LoadProgress } from '../wire/
 import type { Result } from '../wire/result.ts'
 import type { Manners, ModelSource } from './engine-door.ts'
 
-/** History: 1, first version. 2, `count`. 3, `release` and `selfTest`. 4, raw prompts and `manners`. */
-const VERSION = 4
+/** History: 1, first version. 2, `count`. 3, `release` and `selfTest`. 4, raw prompts and `manners`. 5, a chat's schema. */
+const VERSION = 5
 export const TABS_CHANNEL = `weft-engine/${VERSION}`
 /** Held by the owner for as long as it is one. */
 export const OWNER_LOCK = `weft-engine-owner/${VERSION}`

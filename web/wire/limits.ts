@@ -109,11 +109,12 @@ export const SCHEMA_DEPTH_MAX = 16
 export const SCHEMA_NODES_MAX = 1_000
 export const SCHEMA_BRANCHES_MAX = 256
 export const SCHEMA_ITEMS_MAX = 256
-/** Its grammar: nodes of the graph, calls open at once, ways followed at once, states and masks kept. */
+/** Its grammar: nodes of the graph, calls open at once, ways followed at once and steps to find them, states and masks kept. */
 export const GRAMMAR_NODES_MAX = 65_536
 export const GRAMMAR_DEPTH_MAX = 64
-export const GRAMMAR_WAYS_MAX = 64
-export const GRAMMAR_STATES_MAX = 10_000
+export const GRAMMAR_WAYS_MAX = 512
+export const GRAMMAR_STEPS_MAX = 1_024
+export const GRAMMAR_STATES_MAX = 4_096
 export const GRAMMAR_MASKS_MAX = 128
 /** An engine that no grammar holds is asked so often at most. */
 export const SCHEMA_TRIES_MAX = 3
@@ -531,3 +532,30 @@ export const EMBED_GZIP_BYTES_MAX = 10_000
 export const MESSAGES_JOINING_MAX = 8
 /** All of them together: so many of the largest. */
 export const JOINING_BYTES_FACTOR = 2
+
+assert(GGUF_HEADER_BYTES_MAX % CHUNK_BYTES === 0, 'a header ends on a chunk border at most')
+assert(CHUNK_DAMAGED_MAX <= CHUNK_TRIES_MAX, 'a damaged chunk is tried again at least once')
+assert(CHUNK_FETCHES_MAX <= CHUNKS_IN_MEMORY_MAX, 'chunks that arrive together do not push each other out')
+assert(DOWNLOAD_RETRY_MS <= DOWNLOAD_RETRY_MS_MAX, 'a wait that doubles has an end')
+assert(TOKENS_IN_FLIGHT_MAX < DECODE_ROWS_MAX, 'a replay can batch what was in flight')
+assert(DECODE_ROWS_MAX <= PREFILL_ROWS_MAX, 'activation buffers are sized by the prefill chunk')
+assert(TEMPLATE_OUTPUT_CHARACTERS_MAX >= 2 * PROMPT_CHARACTERS_MAX, 'a template has room for every prompt')
+assert(SERVED_PER_ASKER_MAX * 2 <= SERVED_REQUESTS_MAX, 'one asker leaves room for another')
+assert(SERVED_REQUESTS_MAX < SESSIONS_MAX, 'a stage has a session for each request, and one to measure')
+assert(MESH_SAMPLE_MS * 2 <= MESH_RATE_WINDOW_MS, 'a rate has two samples at least')
+assert(ROOM_REMOVED_MAX * 192 < CONTROL_BYTES_MAX, 'a list of removed devices fits a word, at 192 bytes for each')
+assert(CONNECT_LATE_MS < CONNECT_MS_MAX, 'a late peer is left out before it is given up')
+assert(MUTE_MS_MIN > ALIVE_MS_MAX, 'who says nothing is dead before who does nothing')
+assert(JOB_PARALLEL_DEFAULT <= JOB_PARALLEL_MAX, 'a tab takes no more jobs by default than it may')
+assert(JOB_MEASURE_TOKENS > OWN_FRAMES_MIN, 'one run tells how fast a hidden tab is')
+assert(JOB_ACK_PARTS * 2 <= JOB_PARTS_AHEAD_MAX, 'an answer is read on before the worker has to wait')
+assert(JOB_NEWS_MS * 3 <= JOB_LEASE_MS, 'an asker may miss two news of its job')
+assert(FAN_OUT_JOBS_MAX < JOBS_OPEN_PER_ASKER_MAX, 'a request of many inputs leaves room for a question')
+assert(SCHEMA_BRANCHES_MAX * 2 <= GRAMMAR_WAYS_MAX, 'a schema may begin each of its options in two ways')
+assert(SDK_ASKS_AT_ONCE < ASKS_WAITING_MAX, 'a helper leaves room for a question')
+assert(JOB_INPUT_BYTES_MAX <= PEER_FRAME_BYTES_MAX, 'a request is one frame')
+assert(ACKNOWLEDGE_TOKENS < ACKNOWLEDGE_AHEAD_TOKENS, 'a worker does not wait for a word that is not due')
+assert(RECEIPT_NEIGHBOUR_MS * 2 <= RECEIPT_ALONE_MS, 'a stage has its signature before it goes without')
+assert(HEARTBEAT_MS * 3 <= LEASE_MS, 'a peer may miss two heartbeats')
+assert(OWNER_PING_MS * 3 <= OWNER_SILENT_MS_MAX, 'an owner may miss two pings before it is stepped over')
+assert(TEMPLATE_LIST_MAX >= MESSAGES_MAX, 'a template can list every message')

@@ -251,6 +251,28 @@ describe('a schema that is refused', () => {
     expect(refusal(schema)).toContain('is deeper than')
   })
 
+  it('or ambiguous without end: it is followed as far as the caps allow, and what is drawn still fits', () => {
+    const lists = Array.from({ length: 60 }, () => ({ type: 'array', items: { $ref: '#' }, maxItems: 3 }))
+    const text = JSON.stringify({ anyOf: [...lists, { type: 'null' }] })
+    const document = must(readJsonSchema(text))
+    for (const pick of [0, 1, 2, 5]) {
+      const masks = new TokenMasks(vocabulary, size)
+      const answer = draw(masks, text, [pick], 120)
+      expect(readAnswer(answer, document), answer).toMatchObject({ ok: true })
+    }
+  })
+
+  it('or of more states than are kept, in one mask', () => {
+    // Each word is a state a letter.
+    const words = Array.from({ length: 250 }, (_, index) => `${index}`.padStart(3, '0') + 'x'.repeat(40))
+    const masks = new TokenMasks(vocabularyOf(words), words.length + 1)
+    const schema = JSON.stringify({ anyOf: [{ enum: words }, { type: 'string' }] })
+    const got = masks.mask({ schema, text: '"', tokens: [], left: 500 })
+    expect(got).toMatchObject({ code: 'schema-invalid', detail: expect.stringContaining('states at once') })
+    const again = masks.mask({ schema, text: '"', tokens: [], left: 500 })
+    expect(again).toEqual(got)
+  })
+
   it('and an answer that does not fit it, or cannot be closed in time', () => {
     const masks = new TokenMasks(vocabulary, size)
     const schema = JSON.stringify({ enum: ['abc'] })
