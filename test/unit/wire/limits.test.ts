@@ -18,6 +18,7 @@ import {
   DOWNLOAD_RETRY_MS_MAX,
   FAN_OUT_JOBS_MAX,
   GGUF_HEADER_BYTES_MAX,
+  GRAMMAR_WAYS_MAX,
   HEARTBEAT_MS,
   JOB_ACK_PARTS,
   JOB_INPUT_BYTES_MAX,
@@ -44,6 +45,7 @@ import {
   RECEIPT_ALONE_MS,
   RECEIPT_NEIGHBOUR_MS,
   ROOM_REMOVED_MAX,
+  SCHEMA_BRANCHES_MAX,
   SDK_ASKS_AT_ONCE,
   SERVED_PER_ASKER_MAX,
   SERVED_REQUESTS_MAX,
@@ -80,6 +82,7 @@ const OWED: readonly (readonly [string, boolean])[] = [
   ['a template can list every message', TEMPLATE_LIST_MAX >= MESSAGES_MAX],
   ['a helper leaves room for a question', SDK_ASKS_AT_ONCE < ASKS_WAITING_MAX],
   ['a request has as many parts as its asker may name', OVER_PARTS_MAX <= LEDGER_PART_MAX],
+  ['a schema may begin each of its options in two ways', SCHEMA_BRANCHES_MAX * 2 <= GRAMMAR_WAYS_MAX],
 ]
 
 it.each(OWED)('%s', (_says, holds) => expect(holds).toBe(true))
