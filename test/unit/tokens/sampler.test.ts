@@ -29,21 +29,24 @@ describe('a mask', () => {
   const mask = new Uint32Array(2)
   for (const id of ALLOWED) mask[id >>> 5] = (mask[id >>> 5] ?? 0) | (1 << (id & 31))
 
-  test.each(SAMPLER_CASES.filter(({ vocabulary }) => vocabulary === 64))('leaves the shares of what it lets pass: $name', (item) => {
-    const spec = { ...item.spec, topK: 0, topP: 1, minP: 0 }
-    const only = (logits: Float32Array) => logits.map((value, id) => (ALLOWED.includes(id) ? value : -1e30))
-    const logits = caseLogits(item)
-    const counts = new Uint32Array(item.vocabulary)
-    for (let position = 0; position < DRAWS / 10; position += 1) {
-      const masked = logits.slice()
-      applyMask(masked, mask)
-      const id = sample(masked, spec, position, item.window, noise)
-      counts[id] = (counts[id] ?? 0) + 1
-    }
-    const result = chiSquare(counts, exactDistribution({ ...item, spec }, only(logits)))
-    expect(result.impossible).toBe(0)
-    expect(result.p).toBeGreaterThan(P_MIN)
-  })
+  test.each(SAMPLER_CASES.filter(({ vocabulary }) => vocabulary === 64))(
+    'leaves the shares of what it lets pass: $name',
+    (item) => {
+      const spec = { ...item.spec, topK: 0, topP: 1, minP: 0 }
+      const only = (logits: Float32Array) => logits.map((value, id) => (ALLOWED.includes(id) ? value : -1e30))
+      const logits = caseLogits(item)
+      const counts = new Uint32Array(item.vocabulary)
+      for (let position = 0; position < DRAWS / 10; position += 1) {
+        const masked = logits.slice()
+        applyMask(masked, mask)
+        const id = sample(masked, spec, position, item.window, noise)
+        counts[id] = (counts[id] ?? 0) + 1
+      }
+      const result = chiSquare(counts, exactDistribution({ ...item, spec }, only(logits)))
+      expect(result.impossible).toBe(0)
+      expect(result.p).toBeGreaterThan(P_MIN)
+    },
+  )
 
   test('is stronger than every setting', () => {
     for (const temperature of [0, 0.01, 1, 100])
