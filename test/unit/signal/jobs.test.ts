@@ -28,7 +28,7 @@ function leased(result: Result<JobWord>): Extract<JobWord, { readonly state: 'le
   return result.value
 }
 /** As its workers have the model: nothing is known of its size. */
-const WHOLE = { layers: 4, activeParameters: 0 }
+const USE = { modelId: JOB_MODEL, whole: { layers: 4, activeParameters: 0 }, span: { first: 0, last: 4 } }
 const peersOf = (result: Result<JobWord>) => leased(result).workers.map(({ peer }) => peer)
 const newsOf = (number: number, state: JobNews['state'], more: Partial<JobNews> = {}): JobNews => {
   return { job: jobId(number), state, worker: null, tokens: 0, code: null, ...more }
@@ -49,13 +49,7 @@ describe('a wish', () => {
     expect(word.workers).toHaveLength(JOB_WORKERS_MAX)
     expect(word.workers[0]).toMatchObject({ engine: 'stage', score: { queueMs: 0, prefillMs: 100, decodeMs: 750 } })
     expect(slowest).toBeDefined()
-    const use = {
-      request: wish.job,
-      asker: asker.client.peer,
-      modelId: JOB_MODEL,
-      whole: WHOLE,
-      span: { first: 0, last: 4 },
-    }
+    const use = { ...USE, request: wish.job, asker: asker.client.peer }
     for (const { client } of workers) {
       const check = new TicketCheck({
         self: client.peer,
@@ -86,13 +80,7 @@ describe('a wish', () => {
       nowMs: () => client.serverNowMs(),
       letsIn: async () => ok(null),
     })
-    const use = {
-      request: wish.job,
-      asker: asker.client.peer,
-      modelId: JOB_MODEL,
-      whole: WHOLE,
-      span: { first: 0, last: 4 },
-    }
+    const use = { ...USE, request: wish.job, asker: asker.client.peer }
     const admit = (positions: number) => check.admit(worker?.ticket ?? '', { ...use, job: 'chat', positions })
     expect(await admit(201)).toMatchObject({ code: 'ticket-invalid' })
     expect(await admit(200)).toMatchObject({ ok: true })
