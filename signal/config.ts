@@ -67,8 +67,8 @@ export const RATES: AddressRates = {
 }
 export const RATE_ADDRESSES_MAX = 50_000
 /** The longest that a server waits for its tabs before it ends, and how often it looks whether all have gone. */
-export const DRAIN_SECONDS = 10
-export const DRAIN_SECONDS_MAX = 3_600
+const DRAIN_SECONDS = 10
+const DRAIN_SECONDS_MAX = 3_600
 export const DRAIN_LOOK_MS = 50
 /** Of what was done as the operator: lines that can be read over HTTP, lines of one answer, and a line's subject. */
 export const AUDIT_KEPT_MAX = 10_000

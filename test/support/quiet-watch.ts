@@ -1,5 +1,4 @@
-/** What a server tells its operator, where nobody reads it; or where a test does. */
-import type { LogLevel } from '../../signal/log/events.ts'
+/** What a server tells its operator, where nobody reads it; and rates that hold nobody off. */
 import { openLog } from '../../signal/log/log.ts'
 import { Metrics } from '../../signal/metrics/metrics.ts'
 import { Rates } from '../../signal/rates.ts'
@@ -11,10 +10,5 @@ export function noRates(): Rates {
 }
 
 export function quietWatch(): Watch {
-  return watchInto(() => {}, 'error')
-}
-
-/** `hear`: each line of the log. */
-export function watchInto(hear: (line: string) => void, level: LogLevel = 'debug'): Watch {
-  return { log: openLog(level, { write: hear }), metrics: new Metrics() }
+  return { log: openLog('error', { write: () => {} }), metrics: new Metrics() }
 }
