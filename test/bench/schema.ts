@@ -28,7 +28,11 @@ import { nodeGpu, underSoftwareDriver } from './node-gpu.ts'
 import { median, provenance, round, table } from './report.ts'
 
 const SPEC = {
-  model: { type: 'string', of: ['tiny', 'smollm2'], words: 'default: tiny, and smollm2 where it is here already' },
+  model: {
+    type: 'string',
+    of: ['tiny', 'smollm2'],
+    words: 'default: tiny, and smollm2 where it is here already (many minutes on a software GPU)',
+  },
   rounds: { type: 'string', words: 'seeds of each question, default 2' },
   tokens: { type: 'string', words: 'tokens of an answer at most, default 80' },
   gpu: { type: 'string', of: ['software', 'real'], words: 'default software' },
