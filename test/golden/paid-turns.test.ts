@@ -96,7 +96,9 @@ describe('the next turns over a paid route', () => {
     expect(refused(route)).toEqual([])
     expect(saidBy(route, 'open')).toHaveLength(STAGES.length)
     const over = route.told.filter(({ kind }) => kind === 'over')
-    expect(over).toEqual([0, 1, 2].map((turn) => ({ kind: 'over', request: requestOf(turn), by: 'asker' })))
+    const parts = STAGES.map((_, index) => index)
+    const wanted = [0, 1, 2].map((turn) => ({ kind: 'over', request: requestOf(turn), parts, by: 'asker' }))
+    expect(over).toEqual(wanted)
     expect(route.told.filter(({ kind }) => kind === 'began')).toHaveLength(3 * STAGES.length)
   })
 

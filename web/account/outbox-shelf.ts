@@ -33,6 +33,12 @@ export interface OutboxSchema extends DBSchema {
   words: { key: string; value: OutboxRow; indexes: { keptMs: number } }
 }
 
+/** As they are read: what is the same may have been written in another order. */
+function isSameRow<Kept, Row extends OutboxRow>(kind: OutboxKind<Kept, Row>, a: unknown, b: unknown): boolean {
+  const [one, other] = [kind.read(a), kind.read(b)]
+  return one !== null && other !== null && kind.isSame(kind.rowOf(one), kind.rowOf(other))
+}
+
 /** For a browser that keeps nothing: until the page is closed. */
 export class MemoryShelf<Kept, Row extends OutboxRow> implements OutboxShelf<Kept> {
   readonly #kind: OutboxKind<Kept, Row>
@@ -51,10 +57,10 @@ export class MemoryShelf<Kept, Row extends OutboxRow> implements OutboxShelf<Kep
   }
 
   async delete(kept: Kept): Promise<void> {
-    const { rowOf, nameOf, isSame } = this.#kind
+    const { rowOf, nameOf } = this.#kind
     const row = rowOf(kept)
     const known = this.#rows.get(nameOf(row))
-    if (known && isSame(known, row)) this.#rows.delete(nameOf(row))
+    if (known && isSameRow(this.#kind, known, row)) this.#rows.delete(nameOf(row))
   }
 
   async all(): Promise<readonly Kept[]> {
@@ -93,15 +99,15 @@ export class BrowserShelf<Kept, Row extends OutboxRow> implements OutboxShelf<Ke
   }
 
   async delete(kept: Kept): Promise<void> {
-    const { table, rowOf, nameOf, read, isSame } = this.#kind
+    const { table, rowOf, nameOf } = this.#kind
     await this.#page.delete(kept)
     await this.#or(
       async () => {},
       async (database) => {
         const row = rowOf(kept)
         const change = database.transaction(table, 'readwrite')
-        const known = read(await change.store.get(nameOf(row)))
-        if (known !== null && isSame(rowOf(known), row)) await change.store.delete(nameOf(row))
+        const known = await change.store.get(nameOf(row))
+        if (isSameRow(this.#kind, known, row)) await change.store.delete(nameOf(row))
         await change.done
       },
     )
