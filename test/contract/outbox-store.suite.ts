@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { KeptWord, OutboxStore } from '../../web/account/outbox-store.ts'
 import { CREDIT_WORDS_MAX, RECEIPTS_WAITING_MAX } from '../../web/wire/limits.ts'
+import type { Receipt } from '../../web/wire/receipt-bytes.ts'
 import { acknowledgedOf, keptReceipt } from '../support/receipt-records.ts'
 
 /** `open` gives an empty store each time. */
@@ -41,6 +42,15 @@ export function outboxStoreSuite(name: string, open: () => Promise<OutboxStore>)
       }
       await store.delete(both)
       await store.delete(both)
+      expect(await store.all()).toEqual([])
+    })
+
+    it('are deleted as they were read, in whatever order their fields were written', async () => {
+      const { receipts: store } = await open()
+      const kept = keptReceipt(1)
+      const receipt = Object.fromEntries(Object.entries(kept.signed.receipt).reverse()) as unknown as Receipt
+      await store.put({ ...kept, signed: { ...kept.signed, receipt } })
+      for (const read of await store.all()) await store.delete(read)
       expect(await store.all()).toEqual([])
     })
 
