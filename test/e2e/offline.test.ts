@@ -230,7 +230,8 @@ describe('what is kept', () => {
     for (const file of built.filter((entry) => entry.isFile())) {
       const path = join(file.parentPath, file.name)
       const name = path.slice(appDir.length)
-      const isShell = name !== '/sw.js' && !name.startsWith('/screenshots/')
+      // The last two are what other pages load.
+      const isShell = !/^\/(sw\.js|screenshots\/.*|embed\.js|sdk\/.*)$/.test(name)
       if (isShell && (await stat(path)).size <= SHELL_FILE_BYTES_MAX) shell.push(name)
     }
     expect(await cachedPaths(page, SHELL_CACHE)).toEqual(shell.sort())
