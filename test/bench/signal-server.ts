@@ -2,26 +2,14 @@
  * The server of `bench:signal`, in a process of its own: the real one with a ledger in memory, no app and no limit by address,
  * since all of the crowd has one. Says its memory after a collection when it is asked to.
  */
-import { type Config, RATES } from '../../signal/config.ts'
+import { RATES } from '../../signal/config.ts'
 import { startServer } from '../../signal/server.ts'
+import { serverConfig } from '../support/server-config.ts'
 import type { ServerTells } from './signal-words.ts'
 
 const dataDir = process.argv[2] ?? ''
 const unlimited = { perSecond: 1e9, burst: 1e9 }
-const config: Config = {
-  port: 0,
-  host: '127.0.0.1',
-  dataDir,
-  appDir: dataDir,
-  allowSoftwareAdapter: true,
-  addDefault: false,
-  ice: { stunUrl: null, turn: null },
-  ledger: { kind: 'memory' },
-  proxies: 0,
-  operatorToken: null,
-  rates: { ...RATES, connect: unlimited },
-  drainMs: 0,
-}
+const config = serverConfig(dataDir, { rates: { ...RATES, connect: unlimited } })
 const tell = (word: ServerTells) => void process.send?.(word)
 
 const server = await startServer(config)

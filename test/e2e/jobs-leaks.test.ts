@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type Config, RATES } from '../../signal/config.ts'
+import type { Config } from '../../signal/config.ts'
 import { createCodec } from '../../web/tokens/create-codec.ts'
 import { readDirectory } from '../../web/weights/gguf.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
@@ -21,6 +21,7 @@ import { findLeaks, type Haystack, type Secret } from '../support/leak-search.ts
 import { MemorySource } from '../support/memory-source.ts'
 import { openMeshTab } from '../support/mesh-app.ts'
 import { type RecordingProxy, recordBefore } from '../support/recording-proxy.ts'
+import { serverConfig } from '../support/server-config.ts'
 
 const PROMPT = 'The lapwing’s nest lies seven steps east of "Aunt Mary\'s" gate.'
 const LAYERS = 4
@@ -82,21 +83,8 @@ beforeAll(async () => {
   await writeFile(path, model)
   const id = addModel(dataDir, path)
   built = await buildPage('mesh-page')
-  const port = await startServer({
-    port: 0,
-    host: '127.0.0.1',
-    ice: { stunUrl: null, turn: null },
-    dataDir,
-    appDir: built.appDir,
-    allowSoftwareAdapter: true,
-    addDefault: false,
-    // A database of its own makes thousands of files; it knows nothing that did not come over the sockets.
-    ledger: { kind: 'memory' },
-    proxies: 0,
-    operatorToken: null,
-    rates: RATES,
-    drainMs: 0,
-  })
+  // In memory: a database of its own makes thousands of files, and knows nothing that did not come over the sockets.
+  const port = await startServer(serverConfig(dataDir, { appDir: built.appDir }))
   proxy = await recordBefore(port)
   browser = await launchChromium()
   const url = `http://127.0.0.1:${proxy.port}/`

@@ -10,12 +10,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { sql } from 'kysely'
 import { expect, vi } from 'vitest'
-import { type Config, RATES } from '../../signal/config.ts'
+import type { Config } from '../../signal/config.ts'
 import { openLedger } from '../../signal/ledger/database.ts'
 import { fsck } from '../../signal/ledger/fsck.ts'
 import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 import { CreditMarket } from './credit-tabs.ts'
 import { freePort } from './debian-service.ts'
+import { serverConfig } from './server-config.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const ASKERS = 4
@@ -50,20 +51,7 @@ class KilledServer {
 export async function expectNothingLostByKills(kills: number): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'weft-kills-'))
   const port = await freePort()
-  const server = new KilledServer({
-    port,
-    host: '127.0.0.1',
-    dataDir,
-    appDir: dataDir,
-    allowSoftwareAdapter: true,
-    addDefault: false,
-    ice: { stunUrl: null, turn: null },
-    ledger: { kind: 'folder', dataDir },
-    proxies: 0,
-    operatorToken: null,
-    rates: RATES,
-    drainMs: 0,
-  })
+  const server = new KilledServer(serverConfig(dataDir, { port, ledger: { kind: 'folder', dataDir } }))
   let market: CreditMarket | null = null
   try {
     await server.start()

@@ -6,8 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build, type InlineConfig } from 'vite'
-import { type Config, RATES } from '../../signal/config.ts'
+import type { Config } from '../../signal/config.ts'
 import { type RunningServer, type ServerParts, startServer } from '../../signal/server.ts'
+import { serverConfig } from './server-config.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -60,21 +61,7 @@ let built: Promise<void> | null = null
 
 export async function startTestServer(settings: Partial<Config> = {}, parts: ServerParts = {}): Promise<TestServer> {
   const own = settings.dataDir === undefined ? await mkdtemp(join(tmpdir(), 'weft-test-')) : null
-  const config: Config = {
-    port: 0,
-    ice: { stunUrl: null, turn: null },
-    host: '127.0.0.1',
-    dataDir: own ?? '',
-    appDir: join(root, 'dist'),
-    allowSoftwareAdapter: true,
-    addDefault: false,
-    ledger: { kind: 'memory' },
-    proxies: 0,
-    operatorToken: null,
-    rates: RATES,
-    drainMs: 0,
-    ...settings,
-  }
+  const config = serverConfig(own ?? '', { appDir: join(root, 'dist'), ...settings })
   const server = await startServer(config, parts)
   const close = async () => {
     await server.close()

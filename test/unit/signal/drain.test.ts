@@ -9,13 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type Config, RATES } from '../../../signal/config.ts'
 import { openLedger } from '../../../signal/ledger/database.ts'
 import { SignalClient } from '../../../web/mesh/signal-client.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
 import { parsePlanWish } from '../../../web/wire/plan-events.ts'
 import type { Relayed } from '../../../web/wire/signal-events.ts'
 import { newKey, randomBytes } from '../../support/room-tabs.ts'
+import { serverConfig } from '../../support/server-config.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const LONG_MS = 600_000
@@ -36,20 +36,7 @@ afterEach(async () => {
 })
 
 async function start(drainMs: number): Promise<void> {
-  const config: Config = {
-    port: 0,
-    host: '127.0.0.1',
-    dataDir,
-    appDir: dataDir,
-    allowSoftwareAdapter: true,
-    addDefault: false,
-    ice: { stunUrl: null, turn: null },
-    ledger: { kind: 'folder', dataDir },
-    proxies: 0,
-    operatorToken: null,
-    rates: RATES,
-    drainMs,
-  }
+  const config = serverConfig(dataDir, { ledger: { kind: 'folder', dataDir }, drainMs })
   const args = ['--import', 'tsx', join(ROOT, 'test/support/server-process.ts'), JSON.stringify(config)]
   child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
   if (!child.stdout) throw new Error('it has an output')
