@@ -2,6 +2,7 @@
  * Every setting and every cap of the server, with units in the names. The only file that reads `process.env`. It opens
  * nothing and starts nothing.
  */
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import type { RateLimit } from '../web/rules/rate.ts'
 import { KIB, MIB, SOURCE_ANSWER_MS_MAX } from '../web/wire/limits.ts'
@@ -124,6 +125,8 @@ export function readConfig(environment: Environment = process.env): Result<Confi
   const portText = environment['PORT'] ?? '8790'
   const port = Number(portText)
   if (!/^\d{1,5}$/.test(portText) || port > 65_535) return fail('request-invalid', `PORT is "${portText}", not a port.`)
+  const host = environment['WEFT_HOST'] || null
+  if (host !== null && isIP(host) === 0) return fail('request-invalid', `WEFT_HOST is "${host}", no address of this machine.`)
   const dataDir = resolve(environment['WEFT_DATA'] || resolve(REPOSITORY, 'data'))
   const allowSoftwareAdapter = environment['WEFT_ALLOW_SOFTWARE_ADAPTER'] === '1'
   const ice = readIce(environment)
@@ -150,7 +153,7 @@ export function readConfig(environment: Environment = process.env): Result<Confi
     rates: RATES,
     drainMs: drainSeconds * 1_000,
     port,
-    host: null,
+    host,
     dataDir,
     appDir: resolve(REPOSITORY, 'dist'),
     allowSoftwareAdapter,
