@@ -126,7 +126,8 @@ export function readConfig(environment: Environment = process.env): Result<Confi
   const port = Number(portText)
   if (!/^\d{1,5}$/.test(portText) || port > 65_535) return fail('request-invalid', `PORT is "${portText}", not a port.`)
   const host = environment['WEFT_HOST'] || null
-  if (host !== null && isIP(host) === 0) return fail('request-invalid', `WEFT_HOST is "${host}", no address of this machine.`)
+  if (host !== null && isIP(host) === 0)
+    return fail('request-invalid', `WEFT_HOST is "${host}", no address of this machine.`)
   const dataDir = resolve(environment['WEFT_DATA'] || resolve(REPOSITORY, 'data'))
   const allowSoftwareAdapter = environment['WEFT_ALLOW_SOFTWARE_ADAPTER'] === '1'
   const ice = readIce(environment)

@@ -39,8 +39,13 @@ async function write(ledger: LedgerDatabase, file: string): Promise<Result<strin
   return ok(`Written to ${file}.`)
 }
 
+/** Opened when the first line is wanted: one that reads before anybody listens loses what it has read. */
+async function* linesOf(file: string): AsyncGenerator<string, void, undefined> {
+  yield* createInterface({ input: createReadStream(file) })
+}
+
 async function read(ledger: LedgerDatabase, file: string): Promise<Result<string>> {
-  const restored = await restore(ledger, createInterface({ input: createReadStream(file) }), CREDIT_POLICY)
+  const restored = await restore(ledger, linesOf(file), CREDIT_POLICY)
   return restored.ok ? ok(`Restored ${restored.value} events from ${file}.`) : restored
 }
 
