@@ -257,6 +257,10 @@ export const CODES = {
   'request-invalid': ['The request is malformed.', 'Check its fields.'],
   'schema-invalid': ['The schema is not supported.', 'Change it at the path.'],
   'schema-unmet': ['The answer does not fit the schema.', 'Ask again.'],
+  'partner-unknown': ['This chat has no valid key.', 'Tell whoever runs this site.'],
+  'partner-revoked': ['This chat was switched off.', 'Tell whoever runs this site.'],
+  'partner-origin': ['This chat belongs to another site.', 'Nothing was started.'],
+  'partner-budget': ['What this site gives for today is used up.', 'Come again tomorrow.'],
   'origin-foreign': ['This page is not of the Weft server.', 'Only its own pages can use the SDK as yet.'],
   'app-missing': ['Weft is not open in this page.', 'Open Weft here first.'],
 } as const satisfies Record<string, readonly [says: string, next: string]>

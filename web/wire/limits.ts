@@ -527,6 +527,14 @@ export const EMBED_SUGGESTIONS_MAX = 6
 export const EMBED_HERE_MS_MAX = 20_000
 /** Gzipped bytes of the script that a partner's page loads. */
 export const EMBED_GZIP_BYTES_MAX = 10_000
+/** Keys of partners that a server has, with those that are revoked. Of each: origins, models, and characters of one origin and of its own words. */
+export const PARTNERS_MAX = 1_000
+export const PARTNER_ORIGINS_MAX = 20
+export const PARTNER_MODELS_MAX = 20
+export const PARTNER_ORIGIN_CHARACTERS_MAX = 200
+export const PARTNER_SYSTEM_CHARACTERS_MAX = 4_000
+/** Days of a key's usage that are told at once. */
+export const PARTNER_DAYS_MAX = 90
 
 /** Messages of one link whose slices may be interleaved: one of each urgency, and some that were cancelled in the middle. */
 export const MESSAGES_JOINING_MAX = 8
