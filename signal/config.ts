@@ -75,6 +75,9 @@ export const DRAIN_LOOK_MS = 50
 export const AUDIT_KEPT_MAX = 10_000
 export const AUDIT_PAGE_MAX = 200
 export const AUDIT_SUBJECT_CHARACTERS_MAX = 200
+/** What the operator sends at once, and how long it may take. */
+export const OPERATOR_BODY_BYTES_MAX = 256 * KIB
+export const OPERATOR_BODY_MS_MAX = 10_000
 /** A look at whether this server is ready is good for so long. */
 export const READY_LOOK_MS = 1_000
 /** Of the log: lines that nobody reads yet, in bytes; the newest are dropped. One word, one name, and places of one error. */

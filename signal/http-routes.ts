@@ -19,15 +19,18 @@ const EXACT: Readonly<Record<string, HttpRoute>> = {
   '/healthz': 'health',
   '/readyz': 'ready',
   '/metrics': 'metrics',
-  '/operator/audit': 'operator',
   '/config.json': 'config',
 }
+
+/** Only the operator is answered below it. */
+export const OPERATOR_ROOT = '/operator/'
 
 /** `pathname`: null for a target that is none. */
 export function routeOf(pathname: string | null): HttpRoute {
   if (pathname === null) return 'none'
   const exact = Object.hasOwn(EXACT, pathname) ? EXACT[pathname] : undefined
   if (exact) return exact
+  if (pathname.startsWith(OPERATOR_ROOT)) return 'operator'
   if (isModelFilePath(pathname)) return 'model-file'
   return isModelPath(pathname) ? 'models' : 'app'
 }

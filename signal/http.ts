@@ -9,12 +9,13 @@ import type { PageConfig } from '../web/wire/mirror.ts'
 import { COMPRESS_BYTES_MIN } from './config.ts'
 import { networkOf } from './credits/grants.ts'
 import { setSecurityHeaders } from './headers.ts'
-import { HTTP_REFUSALS, type HttpRefusal, type HttpRoute, methodOf, routeOf } from './http-routes.ts'
+import { HTTP_REFUSALS, type HttpRefusal, type HttpRoute, methodOf, OPERATOR_ROOT, routeOf } from './http-routes.ts'
 import { faultOf } from './log/log.ts'
 import type { Mirror } from './models/mirror.ts'
 import { isModelFilePath, isModelPath, sendJson, serveModels } from './models/routes.ts'
 import type { Audit } from './operator/audit.ts'
-import { serveAudit, serveMetrics } from './operator/routes.ts'
+import { type OperatorEndpoint, OperatorRouter } from './operator/router.ts'
+import { serveMetrics } from './operator/routes.ts'
 import type { Rates } from './rates.ts'
 import { remoteOf } from './sockets/address-of.ts'
 import type { Watch } from './watch.ts'
@@ -33,6 +34,8 @@ export interface HttpParts {
   readonly unready: () => Promise<'server-draining' | 'ledger-away' | null>
   readonly operatorToken: string | null
   readonly audit: Audit
+  /** Below `OPERATOR_ROOT`. */
+  readonly operatorEndpoints: readonly OperatorEndpoint[]
   /** By address. */
   readonly rates: Rates
   /** As `Config`. */
@@ -47,7 +50,8 @@ const STATUS_GONE = 499
 
 export function createHandler(parts: HttpParts): Handler {
   const compress = compression({ threshold: COMPRESS_BYTES_MIN })
-  const { watch } = parts
+  const { watch, audit, operatorToken: token } = parts
+  const operator = new OperatorRouter({ token, watch, audit, refuse }, parts.operatorEndpoints)
   return (request, response) => {
     setSecurityHeaders(response)
     const pathname = readPath(request)
@@ -61,7 +65,9 @@ export function createHandler(parts: HttpParts): Handler {
     }
     if (pathname === null) return sendJson(response, 400, { code: 'request-invalid', message: 'Bad path.' }, 'no-store')
     const answer = () => {
-      route(parts, name, pathname, request, response).catch((error: unknown) => giveUp(watch, name, response, error))
+      route(parts, operator, name, pathname, request, response).catch((error: unknown) =>
+        giveUp(watch, name, response, error),
+      )
     }
     // Weights do not compress, and a compressed answer would have no ranges.
     if (isModelFilePath(pathname)) return answer()
@@ -88,7 +94,8 @@ function observe(
 }
 
 async function route(
-  { mirror, page, app, unready, operatorToken: token, watch, audit }: HttpParts,
+  { mirror, page, app, unready, operatorToken: token, watch }: HttpParts,
+  operator: OperatorRouter,
   name: string,
   pathname: string,
   request: IncomingMessage,
@@ -99,12 +106,9 @@ async function route(
     const refusal = await unready()
     return refusal === null ? sendJson(response, 200, { ok: true }, 'no-store') : refuse(response, refusal)
   }
-  const [operator, ask] = [
-    { token, watch, audit, refuse },
-    { name, request, response },
-  ]
-  if (pathname === '/metrics') return serveMetrics(operator, ask)
-  if (pathname === '/operator/audit') return serveAudit(operator, ask)
+  const ask = { name, request, response }
+  if (pathname === '/metrics') return serveMetrics({ token, watch, refuse }, ask)
+  if (pathname.startsWith(OPERATOR_ROOT)) return operator.serve(ask, pathname)
   if (pathname === '/config.json') return sendJson(response, 200, page, 'no-store')
   if (isModelPath(pathname)) return serveModels(mirror, pathname, request, response)
   app(request, response, () => refuse(response, 'nothing-here'))

@@ -24,6 +24,7 @@ import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
 import { SOURCE_TOOLS, type SourceTools } from './models/tools.ts'
 import { Audit } from './operator/audit.ts'
+import { auditEndpoint } from './operator/routes.ts'
 import { Rates } from './rates.ts'
 import { Accounts } from './sockets/accounts.ts'
 import { Hub } from './sockets/hub.ts'
@@ -92,6 +93,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
       app: app.handler,
       watch,
       audit,
+      operatorEndpoints: [auditEndpoint(audit)],
       unready,
       operatorToken,
       rates: ratesOf('http'),
