@@ -2,18 +2,26 @@
  * Serves the built app. Files with a hash in their name never change; the page itself is asked for anew each time; a
  * path without a file is a place inside the app and gets the page. It knows nothing of models.
  */
+
+import { readFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import sirv from 'sirv'
 import { setScriptPolicy } from './headers.ts'
 import type { AppHandler } from './http.ts'
 import { fileBytes } from './models/disk.ts'
+import type { PageReader } from './partners/routes.ts'
 
 const HASHED = /^\/assets\//
 
 export async function appFiles(appDir: string): Promise<AppHandler> {
   if ((await fileBytes(join(appDir, 'index.html'))) === null) return notBuilt
   return sirv(appDir, { etag: true, single: true, setHeaders: setFileHeaders })
+}
+
+/** Read each time: few ask, and a build may have made it anew. */
+export function appPages(appDir: string): PageReader {
+  return (name) => readFile(join(appDir, name), 'utf8').catch(() => null)
 }
 
 /** The app's page has no dot in its path, so what answers under the name of a script is that script or nothing. */

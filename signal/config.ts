@@ -9,6 +9,7 @@ import { KIB, MIB, SOURCE_ANSWER_MS_MAX } from '../web/wire/limits.ts'
 import { assert, fail, ok, type Result } from '../web/wire/result.ts'
 import type { LedgerPlace } from './ledger/place.ts'
 import type { LogLevel } from './log/events.ts'
+import type { PartnerRates } from './partners/partners.ts'
 import type { IceConfig } from './sockets/turn.ts'
 
 /** A source that stops sending for this long was cut; the fetch goes on where it stopped. */
@@ -67,6 +68,12 @@ export const RATES: AddressRates = {
   connect: { perSecond: 10, burst: 300 },
 }
 export const RATE_ADDRESSES_MAX = 50_000
+/** All visitors of one partner together: pages of a busy site open the widget at once, and few of them ask at the same moment. */
+export const PARTNER_RATES: PartnerRates = {
+  'partner-http': { perSecond: 100, burst: 2_000 },
+  'partner-connect': { perSecond: 50, burst: 1_000 },
+  'partner-wish': { perSecond: 20, burst: 400 },
+}
 /** The longest that a server waits for its tabs before it ends, and how often it looks whether all have gone. */
 const DRAIN_SECONDS = 10
 const DRAIN_SECONDS_MAX = 3_600
@@ -115,6 +122,8 @@ export interface Config {
   /** What the operator shows to read figures and to rule; null: nobody may. */
   readonly operatorToken: string | null
   readonly rates: AddressRates
+  /** By key. */
+  readonly partnerRates: PartnerRates
   /** How long a server that is told to end waits for those who are there. */
   readonly drainMs: number
 }
@@ -155,6 +164,7 @@ export function readConfig(environment: Environment = process.env): Result<Confi
     proxies: Number(proxiesText),
     operatorToken,
     rates: RATES,
+    partnerRates: PARTNER_RATES,
     drainMs: drainSeconds * 1_000,
     port,
     host,

@@ -42,6 +42,21 @@ const SERVICE_WORKER = '/sw.js'
 /** What partners' pages load, also where they take only what says that they may. */
 const EMBED_SCRIPT = '/embed.js'
 
+/**
+ * The frame that tells a page why it gets no other. Any page may show it: it runs a script that speaks to that page, and reaches
+ * nothing.
+ */
+const REFUSED_FRAME_POLICY: Readonly<Record<string, string>> = {
+  'default-src': `'none'`,
+  'script-src': `'self'`,
+  'style-src': `'self'`,
+  'img-src': `'self' data:`,
+  'font-src': `'self' data:`,
+  'base-uri': `'none'`,
+  'form-action': `'none'`,
+  'frame-ancestors': '*',
+}
+
 /** As the build names it, and as the development server does. */
 const CPU_WORKER = /^\/(assets\/cpu-worker-[\w-]+\.js|cpu\/worker\.ts)$/
 
@@ -60,6 +75,17 @@ export function setScriptPolicy(response: ServerResponse, pathname: string): voi
     // For a tag with `integrity` and `crossorigin`.
     response.setHeader('Access-Control-Allow-Origin', '*')
   }
+}
+
+/** `origins`: of the pages that may show it, as `web/wire/partner-keys.ts` reads them. */
+export function setWidgetHeaders(response: ServerResponse, origins: readonly string[]): void {
+  response.setHeader('Content-Security-Policy', inOneLine({ ...POLICY, 'frame-ancestors': origins.join(' ') }))
+  response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
+}
+
+export function setRefusedFrameHeaders(response: ServerResponse): void {
+  response.setHeader('Content-Security-Policy', inOneLine(REFUSED_FRAME_POLICY))
+  response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
 }
 
 export function setSecurityHeaders(response: ServerResponse): void {

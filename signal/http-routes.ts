@@ -10,6 +10,8 @@ export type HttpRoute =
   | 'metrics'
   | 'config'
   | 'operator'
+  | 'partner'
+  | 'widget'
   | 'models'
   | 'model-file'
   | 'app'
@@ -20,6 +22,8 @@ const EXACT: Readonly<Record<string, HttpRoute>> = {
   '/readyz': 'ready',
   '/metrics': 'metrics',
   '/config.json': 'config',
+  '/partner.json': 'partner',
+  '/widget.html': 'widget',
 }
 
 /** Only the operator is answered below it. */

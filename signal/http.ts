@@ -16,6 +16,7 @@ import { isModelFilePath, isModelPath, sendJson, serveModels } from './models/ro
 import type { Audit } from './operator/audit.ts'
 import { type OperatorEndpoint, OperatorRouter } from './operator/router.ts'
 import { serveMetrics } from './operator/routes.ts'
+import { isPartnerPath, type PageReader, type PartnerHttpParts, servePartners } from './partners/routes.ts'
 import type { Rates } from './rates.ts'
 import { remoteOf } from './sockets/address-of.ts'
 import type { Watch } from './watch.ts'
@@ -29,6 +30,8 @@ export interface HttpParts {
   readonly mirror: Mirror
   readonly page: PageConfig
   readonly app: AppHandler
+  readonly pages: PageReader
+  readonly partners: PartnerHttpParts['partners']
   readonly watch: Watch
   /** Why no traffic should come here now; null where it may. */
   readonly unready: () => Promise<'server-draining' | 'ledger-away' | null>
@@ -94,7 +97,7 @@ function observe(
 }
 
 async function route(
-  { mirror, page, app, unready, operatorToken: token, watch }: HttpParts,
+  { mirror, page, app, pages, partners, unready, operatorToken: token, watch }: HttpParts,
   operator: OperatorRouter,
   name: string,
   pathname: string,
@@ -111,6 +114,9 @@ async function route(
   if (pathname.startsWith(OPERATOR_ROOT)) return operator.serve(ask, pathname)
   if (pathname === '/config.json') return sendJson(response, 200, page, 'no-store')
   if (isModelPath(pathname)) return serveModels(mirror, pathname, request, response)
+  if (isPartnerPath(pathname)) {
+    return servePartners({ partners, page: pages, metrics: watch.metrics, refuse }, pathname, request, response)
+  }
   app(request, response, () => refuse(response, 'nothing-here'))
 }
 

@@ -10,7 +10,7 @@ import { activeParametersOf } from '../web/wire/active-parameters.ts'
 import type { PeerId } from '../web/wire/peers.ts'
 import { FailureError } from '../web/wire/result.ts'
 import { FileAccountStore } from './accounts/file-store.ts'
-import { appFiles } from './app-files.ts'
+import { appFiles, appPages } from './app-files.ts'
 import { type AddressRates, type Config, RATE_ADDRESSES_MAX, READY_LOOK_MS } from './config.ts'
 import { Credits } from './credits/credits.ts'
 import { Drain } from './drain.ts'
@@ -24,7 +24,9 @@ import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
 import { SOURCE_TOOLS, type SourceTools } from './models/tools.ts'
 import { Audit } from './operator/audit.ts'
+import { partnerEndpoints } from './operator/partner-endpoints.ts'
 import { auditEndpoint } from './operator/routes.ts'
+import type { PageReader } from './partners/routes.ts'
 import { Rates } from './rates.ts'
 import { Accounts } from './sockets/accounts.ts'
 import { Hub } from './sockets/hub.ts'
@@ -51,7 +53,14 @@ export interface ServerParts {
   /** The default says what went wrong, on the standard error. */
   readonly log?: Log
   /** Makes the handler of the app; the default serves the built files. */
-  readonly app?: (server: Server) => Promise<{ readonly handler: AppHandler; close(): Promise<void> }>
+  readonly app?: (server: Server) => Promise<ServedApp>
+}
+
+export interface ServedApp {
+  readonly handler: AppHandler
+  /** Those that are served with headers of their own; the default reads the built files. */
+  readonly pages?: PageReader
+  close(): Promise<void>
 }
 
 /** Rejects where the port cannot be had, as Node does, and with `FailureError` where the ledger cannot be opened. */
@@ -61,7 +70,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   await store.open()
   const mirror = new Mirror(store, catalogue, parts.tools ?? SOURCE_TOOLS, parts.onMirrorEvent ?? (() => {}))
   const server = createServer()
-  const app = parts.app
+  const app: ServedApp = parts.app
     ? await parts.app(server)
     : { handler: await appFiles(config.appDir), close: () => Promise.resolve() }
   const watch: Watch = { log: parts.log ?? openLog('error', 2), metrics: new Metrics({ process: true }) }
@@ -78,6 +87,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     },
     nowMs: Date.now,
     watch,
+    partnerRates: config.partnerRates,
   })
   const page = { allowSoftwareAdapter: config.allowSoftwareAdapter }
   const audit = await Audit.open(config.dataDir, Date.now)
@@ -91,9 +101,11 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
       mirror,
       page,
       app: app.handler,
+      pages: app.pages ?? appPages(config.appDir),
+      partners: credits.partners,
       watch,
       audit,
-      operatorEndpoints: [auditEndpoint(audit)],
+      operatorEndpoints: [auditEndpoint(audit), ...partnerEndpoints(credits.partners)],
       unready,
       operatorToken,
       rates: ratesOf('http'),

@@ -7,13 +7,15 @@ import { type CreditWish, writeCredits } from '../../web/wire/credit-events.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import type { LedgerOwner } from '../../web/wire/ledger-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
-import { CREDIT_SWEEP_MANY, CREDIT_SWEEP_MS, LEDGER_LOOK_MS_MAX } from '../config.ts'
+import { CREDIT_SWEEP_MANY, CREDIT_SWEEP_MS, LEDGER_LOOK_MS_MAX, PARTNER_RATES } from '../config.ts'
 import type { LedgerDatabase } from '../ledger/database.ts'
 import { dueEvents } from '../ledger/due.ts'
 import { Journal } from '../ledger/journal.ts'
+import { PartnerShelf } from '../ledger/partner-keys.ts'
 import { ReceiptShelf } from '../ledger/receipts.ts'
 import { readHistory, readWallet } from '../ledger/wallets.ts'
 import { faultOf } from '../log/log.ts'
+import { type PartnerRates, Partners } from '../partners/partners.ts'
 import { verifyText } from '../sockets/verify.ts'
 import type { Watch } from '../watch.ts'
 import { Grants } from './grants.ts'
@@ -32,6 +34,7 @@ export interface CreditsParts {
   readonly parametersOf: (modelId: string) => Promise<number | null>
   readonly nowMs: () => number
   readonly watch: Watch
+  readonly partnerRates?: PartnerRates
 }
 
 /** Who wishes: the key that its socket has proven, and where it comes from. */
@@ -45,10 +48,12 @@ interface Opened {
   readonly journal: Journal
   readonly shelf: ReceiptShelf
   readonly settlements: Settlements
+  readonly partners: PartnerShelf
 }
 
 export class Credits {
   readonly terms: Terms
+  readonly partners: Partners
   readonly #parts: CreditsParts
   readonly #policy: CreditPolicy
   readonly #grants: Grants
@@ -63,7 +68,13 @@ export class Credits {
     this.#parts = parts
     this.#policy = policies[0]
     this.#grants = new Grants({ journal: async () => (await this.open()).journal, policy: this.#policy, nowMs })
+    this.partners = new Partners({
+      tried: (work) => this.#tried(async () => work((await this.open()).partners)),
+      nowMs,
+      rates: parts.partnerRates ?? PARTNER_RATES,
+    })
     this.terms = new LedgerTerms({
+      partners: this.partners,
       policy: this.#policy,
       ownersOf,
       parametersOf,
@@ -123,7 +134,7 @@ export class Credits {
         await shelf.began(wish.ticket, key)
         return ok(null)
       case 'over':
-        await shelf.over(wish.request, wish.parts, owners, nowMs())
+        await shelf.over(wish.request, wish.parts, await this.#holdersOf(wish.request, key, owners), nowMs())
         await this.#release(wish.request)
         return ok(null)
       case 'settle': {
@@ -185,6 +196,7 @@ export class Credits {
       journal: new Journal(database, this.#policy, (type) => watch.metrics.posted(type)),
       shelf,
       settlements,
+      partners: new PartnerShelf(database, this.#policy),
     }
   }
 
@@ -202,6 +214,16 @@ export class Credits {
       this.#parts.watch.log.write('ledger-failed', { during: 'wish', ...faultOf(error) })
       return fail('ledger-away', '')
     }
+  }
+
+  /** A visitor of a partner says of its own requests when they are over, though another one pays. */
+  async #holdersOf(
+    request: string,
+    key: PublicKeyText,
+    owners: readonly LedgerOwner[],
+  ): Promise<readonly LedgerOwner[]> {
+    const payer = await this.partners.payerOf(request, key)
+    return payer === null ? owners : [...owners, payer]
   }
 
   /** What is left of a request that owes nothing any more. */

@@ -1,13 +1,16 @@
 /**
  * What is paid for the tickets of a request: nothing inside a room, between devices of one account, or where the asker has not
- * enough; else the price of the policy, once the worst case was set aside.
+ * enough; else the price of the policy, once the worst case was set aside. For a visitor of a partner the partner's payer pays, out
+ * of the day's budget; a visitor whose payer has no more is refused and not served for nothing.
  */
 import { type CreditPolicy, holdOf } from '../../web/rules/credit-policy.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import type { LedgerOwner, MicroCredits } from '../../web/wire/ledger-events.ts'
 import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
+import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { TicketClaims, TicketPay } from '../../web/wire/tickets.ts'
 import type { ReceiptShelf } from '../ledger/receipts.ts'
+import type { Partners } from '../partners/partners.ts'
 import type { Terms, TicketTerms, TicketWish, TicketWorker } from './ticket-desk.ts'
 
 export interface LedgerTermsParts {
@@ -20,10 +23,19 @@ export interface LedgerTermsParts {
   readonly ownersOf: (key: PublicKeyText) => readonly [LedgerOwner, ...LedgerOwner[]]
   /** Of a model that this server has itself; null of one that only its tabs know. */
   readonly parametersOf: (modelId: string) => Promise<number | null>
+  readonly partners: Pick<Partners, 'find' | 'agree' | 'count'>
   readonly nowMs: () => number
 }
 
 type Ticket = TicketWorker & Pick<TicketClaims, 'id'>
+
+/** Who may pay for a request. */
+interface Purse {
+  readonly owners: readonly LedgerOwner[]
+  /** As `LedgerTermsParts`. */
+  readonly keep: ReceiptShelf['agree']
+  readonly has: (micro: MicroCredits) => Promise<boolean>
+}
 
 export class LedgerTerms implements Terms {
   readonly #parts: LedgerTermsParts
@@ -32,34 +44,50 @@ export class LedgerTerms implements Terms {
     this.#parts = parts
   }
 
-  async affords(wish: TicketWish): Promise<boolean> {
-    const { balance, policy } = this.#parts
-    if (wish.room !== null) return true
+  async affords(wish: TicketWish): Promise<Result<boolean>> {
+    if (wish.room !== null) return ok(true)
     const activeParameters = await this.#parametersOf(wish)
-    if (!activeParameters) return false
-    const micro = holdOf(policy, { ...wish, activeParameters })
-    const balances = await Promise.all(this.#ownersOf(wish.asker).map(balance))
-    return balances.some((user) => user >= micro)
+    const purse = await this.#purseOf(wish)
+    if (!purse.ok) return purse
+    const has = await purse.value.has(activeParameters ? holdOf(this.#parts.policy, { ...wish, activeParameters }) : 1n)
+    if (!has && this.#isPaidByPartner(wish, purse.value)) return fail('partner-budget', '')
+    return ok(has && activeParameters !== null)
   }
 
-  async agree(wish: TicketWish, tickets: readonly Ticket[]): Promise<readonly TicketTerms[]> {
-    const all = tickets.map((ticket, part) => ({ ticket, terms: this.#unpaid(wish, ticket, part) }))
+  async agree(wish: TicketWish, tickets: readonly Ticket[]): Promise<Result<readonly TicketTerms[]>> {
+    const purse = await this.#purseOf(wish)
+    if (!purse.ok) return purse
+    const own = [this.#ownerOf(wish.asker), ...purse.value.owners.slice(0, 1)]
+    const all = tickets.map((ticket, part) => ({ ticket, terms: this.#unpaid(wish, ticket, part, own) }))
     const owed = all.filter(({ terms }) => terms.pay.kind === 'unpaid')
     const free = all.map(({ terms }) => terms)
-    const { outputTokens } = wish
+    const { outputTokens, partner = null, request } = wish
+    const isPartners = this.#isPaidByPartner(wish, purse.value)
     const activeParameters = owed.length === 0 ? null : await this.#parametersOf(wish)
-    if (!activeParameters) return free
+    if (!activeParameters) {
+      if (owed.length > 0 && isPartners && !(await purse.value.has(1n))) return fail('partner-budget', '')
+      if (partner !== null) await this.#parts.partners.count(partner, request)
+      return ok(free)
+    }
+    const paid = { ...wish, activeParameters }
     const first = await this.#setAside(
-      { ...wish, activeParameters },
+      paid,
       owed.map(({ ticket }) => ticket),
+      purse.value,
     )
-    // Whoever has no credits is served behind all others.
-    if (first === null) return free
-    const pay = this.#payFor({ ...wish, activeParameters })
-    return all.map((one) => {
-      const place = owed.indexOf(one)
-      return place < 0 ? one.terms : { part: first + place, pay, outputTokens }
-    })
+    if (!first.ok && isPartners) return first
+    if (!first.ok) {
+      if (partner !== null) await this.#parts.partners.count(partner, request)
+      // Whoever has no credits is served behind all others.
+      return ok(free)
+    }
+    const pay = this.#payFor(paid)
+    return ok(
+      all.map((one) => {
+        const place = owed.indexOf(one)
+        return place < 0 ? one.terms : { part: first.value + place, pay, outputTokens }
+      }),
+    )
   }
 
   /** What the asker says counts only of a model that nobody here has: it sets the price. */
@@ -67,20 +95,48 @@ export class LedgerTerms implements Terms {
     return activeParameters ? ((await this.#parts.parametersOf(modelId)) ?? activeParameters) : null
   }
 
-  /** Where nothing is set aside for it. */
-  #unpaid({ room, asker, outputTokens }: TicketWish, { worker }: Ticket, part: number): TicketTerms {
+  /** A visitor of a partner has the payer's and nothing of its own: who came to read a page pays for nothing there. */
+  async #purseOf({ asker, partner = null }: TicketWish): Promise<Result<Purse>> {
+    const { keep, balance, partners } = this.#parts
+    if (partner === null) {
+      const owners = this.#ownersOf(asker)
+      const has = async (micro: MicroCredits) => (await Promise.all(owners.map(balance))).some((user) => user >= micro)
+      return ok({ owners, keep, has })
+    }
+    const found = await partners.find(partner)
+    if (!found.ok) return found
+    const { record, leftMicro } = found.value
+    return ok({
+      owners: record.payer === null ? [] : [record.payer],
+      keep: (hold, tickets) => partners.agree(partner, hold, tickets),
+      has: async (micro) => leftMicro >= micro,
+    })
+  }
+
+  #isPaidByPartner({ partner = null }: TicketWish, { owners }: Purse): boolean {
+    return partner !== null && owners.length > 0
+  }
+
+  /** Where nothing is set aside for it. `own`: for whose devices its work is free. */
+  #unpaid(
+    { room, outputTokens }: TicketWish,
+    { worker }: Ticket,
+    part: number,
+    own: readonly LedgerOwner[],
+  ): TicketTerms {
     if (room !== null) return { part, pay: { kind: 'room' }, outputTokens }
-    if (this.#ownerOf(worker) === this.#ownerOf(asker)) return { part, pay: { kind: 'own' }, outputTokens }
+    if (own.includes(this.#ownerOf(worker))) return { part, pay: { kind: 'own' }, outputTokens }
     const most = Math.min(outputTokens, this.#parts.policy.unpaidOutputTokens)
     return { part, pay: { kind: 'unpaid' }, outputTokens: most }
   }
 
-  /** The part of the first of these tickets; null where there are not enough credits. */
+  /** The part of the first of these tickets. Refusals: of the last that was asked to pay. */
   async #setAside(
     wish: TicketWish & { readonly activeParameters: number },
     owed: readonly Ticket[],
-  ): Promise<number | null> {
-    const { keep, policy, nowMs } = this.#parts
+    { owners, keep }: Purse,
+  ): Promise<Result<number>> {
+    const { policy, nowMs } = this.#parts
     const { request, asker, modelId, room, job, outputTokens } = wish
     const pay = this.#payFor(wish)
     const micro = holdOf(policy, wish)
@@ -88,11 +144,12 @@ export class LedgerTerms implements Terms {
       claims: { ...ticket, request, asker, modelId, room, job, outputTokens, pay },
       workerOwner: this.#ownerOf(ticket.worker),
     }))
-    for (const owner of this.#ownersOf(asker)) {
-      const agreed = await keep({ type: 'hold', request, owner, micro, forMs: policy.holdForMs, atMs: nowMs() }, kept)
-      if (agreed.ok) return agreed.value
+    let agreed: Result<number> = fail('credits-short', '')
+    for (const owner of owners) {
+      agreed = await keep({ type: 'hold', request, owner, micro, forMs: policy.holdForMs, atMs: nowMs() }, kept)
+      if (agreed.ok) return agreed
     }
-    return null
+    return agreed
   }
 
   #payFor({ activeParameters, layers }: { readonly activeParameters: number; readonly layers: number }): TicketPay {

@@ -1,6 +1,6 @@
 /**
  * A ledger as lines of text, and back: its journal, an event a line in the order in which they were posted; the paid tickets, their
- * receipts and what of them is over; and last how many lines there are and a hash over them. Whoever reads them again by the rules
+ * receipts and what of them is over; the keys of partners and what they used; and last how many lines there are and a hash over them. Whoever reads them again by the rules
  * has the same ledger, in either database.
  */
 import { createHash } from 'node:crypto'
@@ -15,12 +15,15 @@ import type { LedgerTables } from './tables.ts'
 
 const FORMAT = 'weft-ledger/1'
 /** Tables that the journal does not say; in the order in which they refer to each other. */
-const BESIDE = ['ticket', 'request_over', 'receipt'] as const
+const BESIDE = ['ticket', 'request_over', 'receipt', 'partner', 'partner_request', 'partner_day'] as const
 /** What names a row of each, for one page after the other. */
 const PLACES = {
   ticket: sql<string>`id`,
   request_over: sql<string>`request`,
   receipt: sql<string>`ticket || signed::text`,
+  partner: sql<string>`id`,
+  partner_request: sql<string>`request`,
+  partner_day: sql<string>`partner || day::text`,
 } as const
 
 /** Of one moment, also while others write. Each line ends with a newline. */

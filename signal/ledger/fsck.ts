@@ -1,6 +1,6 @@
 /**
  * Proves that a ledger is right: every event of the journal again, by the rules alone, and what is kept beside it must be what
- * they come to, receipts and their signatures too. Reads only. Stops at the first contradiction.
+ * they come to, receipts and their signatures too, and what partners used of their budgets. Reads only. Stops at the first contradiction.
  */
 import { sql } from 'kysely'
 import { CREDIT_POLICIES, type CreditPolicy, type IssuePolicy } from '../../web/rules/credit-policy.ts'
@@ -9,6 +9,7 @@ import { ledgerIdOf, type Posting, readLedgerEvent } from '../../web/wire/ledger
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
 import { LEDGER_PAGE_EVENTS } from '../config.ts'
 import type { LedgerDatabase } from './database.ts'
+import { partnersWrong } from './fsck-partners.ts'
 import { receiptsWrong } from './fsck-receipts.ts'
 
 export interface LedgerFacts {
@@ -85,6 +86,8 @@ export async function fsck(
     if (wrong !== null) return damaged(wrong)
     const receipts = await receiptsWrong(step, policies)
     if (typeof receipts === 'string') return damaged(receipts)
+    const partners = await partnersWrong(step)
+    if (partners !== null) return damaged(partners)
     return ok({ events, postings, owners: books.balances.size, receipts, books })
   })
 }

@@ -53,12 +53,9 @@ export class ReceiptShelf {
 
   /** All tickets of one plan; the value is the part of the first. Refusals: those of the hold; `posting-taken` where another owner has the request. */
   async agree(hold: HoldEvent, tickets: readonly TicketToKeep[]): Promise<Result<number>> {
-    const kept = tickets.map(({ claims, workerOwner }) => {
-      return { id: claims.id, owner: workerOwner, claims: JSON.stringify(ticketPayload(claims)) }
-    })
     const { rows } = await sql<{ code: string; first_part: number | null }>`
       select * from credit_agree(${ledgerIdOf(hold)}, ${ledgerBodyOf(hold)}, ${hold.atMs}::bigint, ${this.#floor(hold.atMs)}::bigint,
-        ${LEDGER_MICRO_MAX}::bigint, ${JSON.stringify(kept)}::jsonb)
+        ${LEDGER_MICRO_MAX}::bigint, ${keptTickets(tickets)}::jsonb)
     `.execute(this.#database.kysely)
     const row = rows[0]
     return row?.first_part == null ? fail(codeOf(row?.code), '') : ok(row.first_part)
@@ -168,7 +165,16 @@ function bodyOf(receipt: Receipt): string {
   return writeReceipt({ receipt, workerSignature: '', askerSignature: null })
 }
 
-function codeOf(code: unknown): Code {
+/** As the database takes them. */
+export function keptTickets(tickets: readonly TicketToKeep[]): string {
+  const kept = tickets.map(({ claims, workerOwner }) => {
+    return { id: claims.id, owner: workerOwner, claims: JSON.stringify(ticketPayload(claims)) }
+  })
+  return JSON.stringify(kept)
+}
+
+/** Of what the database refused. */
+export function codeOf(code: unknown): Code {
   assert(
     typeof code === 'string' && Object.hasOwn(CODES, code),
     `the ledger refuses by known codes, and ${String(code)} is none`,

@@ -52,4 +52,14 @@ export interface LedgerTables {
     acknowledged: Kept<string | null>
     at_ms: Kept<bigint>
   }
+  partner: {
+    id: Kept<string>
+    made_ms: Kept<bigint>
+    revoked_ms: bigint | null
+    payer: string | null
+    daily_micro: bigint
+    body: string
+  }
+  partner_request: { request: string; partner: string; day: number; held_micro: bigint }
+  partner_day: { partner: string; day: number; requests: bigint; held_micro: bigint; back_micro: bigint }
 }

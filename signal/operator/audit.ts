@@ -14,7 +14,14 @@ import { errorWords } from '../models/disk.ts'
 const FILE = 'operator.jsonl'
 
 /** The whole list. */
-export const OPERATOR_ACTIONS = ['server-started', 'server-draining', 'audit-read'] as const
+export const OPERATOR_ACTIONS = [
+  'server-started',
+  'server-draining',
+  'audit-read',
+  'partner-made',
+  'partner-changed',
+  'partner-revoked',
+] as const
 export type OperatorAction = (typeof OPERATOR_ACTIONS)[number]
 
 export interface AuditLine {

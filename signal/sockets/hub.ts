@@ -39,6 +39,7 @@ import type { Accounts } from './accounts.ts'
 import { addressOf, forwardedOf, remoteOf } from './address-of.ts'
 import { CensusDesk } from './census-desk.ts'
 import { JobDesk } from './jobs.ts'
+import { PartnerDesk } from './partner-desk.ts'
 import { Planner } from './planner.ts'
 import { Rooms } from './rooms.ts'
 import { Tab, type TabSocket } from './tab.ts'
@@ -62,7 +63,7 @@ type Answers = {
 export interface HubParts {
   readonly server: HttpServer
   readonly mint: TicketMint
-  readonly credits: Pick<Credits, 'terms' | 'wish'>
+  readonly credits: Pick<Credits, 'terms' | 'wish' | 'partners'>
   readonly accounts: Accounts
   readonly iceServers: (peer: PeerId) => readonly IceServer[]
   readonly nowMs: () => number
@@ -83,6 +84,7 @@ export class Hub {
   readonly #planner: Planner
   readonly #jobs: JobDesk
   readonly #census: CensusDesk
+  readonly #partners: PartnerDesk
   #draining = false
   readonly #sweeping: ReturnType<typeof setInterval>
   readonly #rotating: ReturnType<typeof setInterval>
@@ -94,7 +96,12 @@ export class Hub {
       isHere: (peer) => this.#sockets.has(peer),
       tell: (peer, word) => void this.#sockets.get(peer)?.emit('room', word),
     })
-    const tickets = new TicketDesk(parts.mint, parts.credits.terms)
+    this.#partners = new PartnerDesk({
+      partners: parts.credits.partners,
+      tell: (peer) => void this.#sockets.get(peer)?.emit('partner', { refused: 'partner-revoked' }),
+      limited: (place) => parts.watch.metrics.limited(place),
+    })
+    const tickets = new TicketDesk(parts.mint, parts.credits.terms, (asker) => this.#partners.of(asker))
     this.#planner = new Planner(this.roster, this.#rooms, tickets, parts.nowMs)
     this.#jobs = new JobDesk({
       roster: this.roster,
@@ -164,6 +171,7 @@ export class Hub {
   #gone(peer: PeerId): void {
     this.#rooms.gone(peer)
     this.#jobs.gone(peer)
+    this.#partners.put(peer, null)
   }
 
   /** A tab that is not let in comes again, later each time. */
@@ -253,10 +261,18 @@ export class Hub {
       socket.disconnect(true)
       return
     }
+    const partner = proof.ok ? proof.value.partner : null
+    const met = partner === null ? ok(null) : await this.#partners.meets(partner)
+    if (!met.ok) {
+      say(met)
+      socket.disconnect(true)
+      return
+    }
     // It may have gone while it was looked at.
     if (!socket.connected) return
     tab.proves()
     const peer = checked.value
+    this.#partners.put(peer, partner)
     tab.peer = peer
     this.#sockets.get(peer)?.disconnect(true)
     this.#sockets.set(peer, socket)
@@ -290,6 +306,8 @@ export class Hub {
       plan: async (own, value) => {
         const wish = parsePlanWish(value)
         if (!wish.ok) return wish
+        const allowed = await this.#partners.allows(own, wish.value)
+        if (!allowed.ok) return allowed
         const since = performance.now()
         const plan = await this.#planner.plan(own, wish.value)
         const seconds = (performance.now() - since) / 1_000
@@ -300,19 +318,23 @@ export class Hub {
         const wish = parseAssignWish(value)
         return wish.ok ? ok(this.#planner.assign(own, wish.value)) : wish
       },
-      job: (own, value) => {
+      job: async (own, value) => {
         const wish = parseJobWish(value)
-        return wish.ok ? this.#jobs.wish(own, wish.value) : wish
+        if (!wish.ok) return wish
+        const allowed = await this.#partners.allows(own, wish.value)
+        return allowed.ok ? this.#jobs.wish(own, wish.value) : allowed
       },
       jobNews: (own, value) => {
         const news = parseJobNews(value)
         return news.ok ? this.#jobs.news(own, news.value) : news
       },
       room: (own, value) => {
+        if (this.#partners.isVisitor(own)) return fail('partner-scope', '')
         const wish = parseRoomWish(value)
         return wish.ok ? this.#rooms.wish(own, wish.value) : wish
       },
       account: (own, value) => {
+        if (this.#partners.isVisitor(own)) return fail('partner-scope', '')
         const wish = parseAccountWish(value)
         const key = keyOfPeer(own)
         if (key === null) return fail('not-proven', '')

@@ -8,8 +8,6 @@ import type { JobId, JobWish, JobWord } from '../../web/wire/jobs.ts'
 import { JOB_REMEMBERED_MS, JOBS_REMEMBERED_MAX } from '../../web/wire/limits.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 
-export type LeasedWord = Extract<JobWord, { readonly state: 'leased' }>
-
 export interface BookedJob {
   readonly key: string
   readonly asker: PeerId
@@ -19,8 +17,8 @@ export interface BookedJob {
   facts: JobFacts
   /** Who was named for it, in any lease: nobody else can be said to work on it. */
   readonly named: Set<PeerId>
-  /** Of the last lease. */
-  word: Promise<LeasedWord> | null
+  /** Of the last lease: who was named, or why nobody may be. */
+  word: Promise<JobWord> | null
   lastNamed: readonly PeerId[]
   leasedMs: number
   /** Who has it: the best of those named, until its asker says whom it took. */

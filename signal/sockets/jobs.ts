@@ -7,13 +7,14 @@ import type { LinePlace } from '../../web/rules/job-line.ts'
 import { hasPlace, type MatchedWorker, type MatchResult, matchJob } from '../../web/rules/job-match.ts'
 import { isOpen, type JobEvent, moveJob } from '../../web/rules/job-state.ts'
 import type { Roster } from '../../web/rules/roster.ts'
+import type { Code } from '../../web/wire/codes.ts'
 import type { JobNews, JobWish, JobWord } from '../../web/wire/jobs.ts'
 import { CONNECT_LATE_MS, JOB_TOLD_MS, JOBS_OPEN_PER_ASKER_MAX, JOBS_QUEUED_MAX } from '../../web/wire/limits.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { TicketDesk, TicketWish } from '../credits/ticket-desk.ts'
-import { type BookedJob, JobBook, type LeasedWord } from './job-book.ts'
+import { type BookedJob, JobBook } from './job-book.ts'
 import { JobLines } from './job-lines.ts'
 import { JobOffers } from './job-offers.ts'
 import type { Rooms } from './rooms.ts'
@@ -40,14 +41,17 @@ export class JobDesk {
   /**
    * The same job again is the same job: its workers while their lease lasts and none of them failed it, its place in the line.
    * Refusals: `room-unknown`, `no-holder`, `filter-empty`, `unreachable`, `no-capacity` (nobody is large enough), `jobs-full`,
-   * `job-ended`, `event-invalid`.
+   * `job-ended`, `event-invalid`; those of the tickets, where they are known before anybody is named.
    */
   async wish(asker: PeerId, wish: JobWish): Promise<Result<JobWord>> {
     if (wish.room !== null && !this.#parts.rooms.peersIn(asker, wish.room)) return fail('room-unknown', '')
-    // Whoever has no credits for it waits behind those who have.
-    const unpaid = !(await this.#parts.tickets.affords(ticketWishOf(asker, wish)))
+    const before = this.#book.find(asker, wish.job)
+    if (before) return this.#again(before, wish)
+    const affords = await this.#parts.tickets.affords(ticketWishOf(asker, wish))
+    if (!affords.ok) return affords
     const known = this.#book.find(asker, wish.job)
-    return known ? this.#again(known, wish) : this.#first(asker, wish, unpaid)
+    // Whoever has no credits for it waits behind those who have.
+    return known ? this.#again(known, wish) : this.#first(asker, wish, !affords.value)
   }
 
   async #first(asker: PeerId, wish: JobWish, unpaid: boolean): Promise<Result<JobWord>> {
@@ -185,18 +189,32 @@ export class JobDesk {
     return job.word
   }
 
-  async #ticketed({ asker, wish }: BookedJob, workers: readonly MatchedWorker[]): Promise<LeasedWord> {
+  async #ticketed(job: BookedJob, workers: readonly MatchedWorker[]): Promise<JobWord> {
+    const { asker, wish } = job
+    const lease = job.facts.leases
     const about = ticketWishOf(asker, wish)
     const span = { first: 0, last: wish.layers }
     const places = workers.map(({ offer: { peer, positions } }) => {
       return { worker: peer, span, positions: Math.min(positions, about.tokens) }
     })
-    const tickets = await this.#parts.tickets.issue(about, places)
+    const issued = await this.#parts.tickets.issue(about, places)
+    if (!issued.ok) return this.#refuse(job, lease, issued.code)
+    const tickets = issued.value
     const named = workers.map(({ offer: { peer, engine }, score }, index) => {
       const { ticket = '', positions = 0 } = tickets[index] ?? {}
       return { peer, engine, ticket, positions, score }
     })
     return { job: wish.job, state: 'leased', workers: named }
+  }
+
+  /** Nobody works for it: what was promised to it is free again. */
+  #refuse(job: BookedJob, lease: number, code: Code): JobWord {
+    if (job.facts.leases === lease) {
+      this.#move(job, { on: 'failed', tokens: job.facts.tokens, code })
+      this.#book.promise(job, null)
+      this.#serve(new Set([job.wish.modelId]))
+    }
+    return { job: job.wish.job, state: 'failed', code }
   }
 
   /** Also where a place was free all along: who waits for it may have slept, or come into its room. */
@@ -231,7 +249,8 @@ export class JobDesk {
     const lease = job.facts.leases + 1
     void this.#lease(job, workers).then((word) => {
       // It may have ended, or been leased anew, while the tickets were signed.
-      if (job.facts.state === 'leased' && job.facts.leases === lease) this.#parts.tell(job.asker, word)
+      const isNewest = job.facts.state === 'leased' && job.facts.leases === lease
+      if (isNewest || word.state !== 'leased') this.#parts.tell(job.asker, word)
     })
     return true
   }

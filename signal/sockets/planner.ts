@@ -44,7 +44,7 @@ export class Planner {
 
   /**
    * Refusals: `no-holder`, also where a stage that is asked for again is gone; `no-capacity`, `unreachable`, `filter-empty`;
-   * `room-unknown` where the asker is not in it.
+   * `room-unknown` where the asker is not in it; those of the tickets.
    */
   async plan(asker: PeerId, wish: PlanWish): Promise<Result<Plan>> {
     const { request, modelId, layers, positions, avoid, ends, room } = wish
@@ -67,7 +67,9 @@ export class Planner {
     const workers = stages.flatMap(({ peer, span, standby }) =>
       [peer, standby].flatMap((worker) => (worker === null ? [] : [{ worker, span, positions }])),
     )
-    const signed = await this.#tickets.issue({ ...about, activeParameters: pays?.activeParameters ?? null }, workers)
+    const issued = await this.#tickets.issue({ ...about, activeParameters: pays?.activeParameters ?? null }, workers)
+    if (!issued.ok) return issued
+    const signed = issued.value
     const ticketOf = (peer: PeerId, { first }: LayerSpan) =>
       signed[workers.findIndex(({ worker, span }) => worker === peer && span.first === first)]?.ticket ?? ''
     const planned = stages.map(({ peer, span, standby }) => ({

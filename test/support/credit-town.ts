@@ -128,7 +128,8 @@ export class Town {
         positions: promptTokens + outputTokens,
       })),
     )
-    return tickets.map(({ ticket }) => {
+    if (!tickets.ok) throw new Error(tickets.code)
+    return tickets.value.map(({ ticket }) => {
       const claims = readTicket(ticket)
       if (!claims.ok) throw new Error(claims.detail)
       return claims.value

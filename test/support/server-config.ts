@@ -1,5 +1,5 @@
 /** The settings of a server for tests and benches: this machine only, a free port, a ledger in memory, no model of its own accord. */
-import { type Config, RATES } from '../../signal/config.ts'
+import { type Config, PARTNER_RATES, RATES } from '../../signal/config.ts'
 
 /** `dataDir` holds the app too where `more` names no other folder for it. */
 export function serverConfig(dataDir: string, more: Partial<Config> = {}): Config {
@@ -15,6 +15,7 @@ export function serverConfig(dataDir: string, more: Partial<Config> = {}): Confi
     proxies: 0,
     operatorToken: null,
     rates: RATES,
+    partnerRates: PARTNER_RATES,
     drainMs: 0,
     ...more,
   }

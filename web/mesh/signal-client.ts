@@ -10,6 +10,7 @@ import { type CreditWish, writeCredits } from '../wire/credit-events.ts'
 import { type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
 import { type JobNews, type JobWish, type JobWord, parseJobWord } from '../wire/jobs.ts'
 import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits.ts'
+import type { PartnerKey } from '../wire/partner-keys.ts'
 import { type PeerId, peerIdOf } from '../wire/peers.ts'
 import {
   type Assigned,
@@ -25,8 +26,10 @@ import type { RoomId } from '../wire/rooms.ts'
 import {
   type Holding,
   type IceServer,
+  type PartnerWord,
   type Presence,
   parseChallenge,
+  parsePartnerWord,
   parseRelayed,
   parseWelcome,
   type Relayed,
@@ -57,6 +60,10 @@ export interface SignalParts {
   readonly nowMs: () => number
   readonly onState: (state: SignalState) => void
   readonly onRelayed: (relayed: Relayed) => void
+  /** Of the site whose visitor this tab is. */
+  readonly partner?: PartnerKey | null
+  /** The site lets nothing more be done for its visitors. */
+  readonly onPartner?: (word: PartnerWord) => void
   /** While it looks. */
   readonly onCensus?: (census: Census) => void
   readonly onRoom?: (word: RoomWord) => void
@@ -122,6 +129,10 @@ export class SignalClient {
     this.#socket.on('job', (value) => {
       const word = parseJobWord(value)
       if (word.ok) parts.onJob?.(word.value)
+    })
+    this.#socket.on('partner', (value) => {
+      const word = parsePartnerWord(value)
+      if (word.ok) parts.onPartner?.(word.value)
     })
     this.#socket.on('draining', () => {
       this.#draining = true
@@ -234,9 +245,18 @@ export class SignalClient {
     const { key, run, nowMs, onState } = this.#parts
     const signature = toBase64Url(await key.sign('connect', [server, nonce, run]))
     const asked = nowMs()
-    const proof = { protocol, key: key.name, run, signature, resume: this.#resume }
+    const proof = {
+      protocol,
+      key: key.name,
+      run,
+      signature,
+      resume: this.#resume,
+      partner: this.#parts.partner ?? null,
+    }
     const answer = await this.#ask((socket) => socket.emitWithAck('prove', proof))
     const welcome = answer.ok ? parseWelcome(answer.value) : answer
+    // It comes again by its own rests.
+    if (!welcome.ok && welcome.code === 'partner-busy') return void this.#socket.io.engine.close()
     if (!welcome.ok) return this.#giveUp(welcome)
     this.#resume = welcome.value.resume
     // The answer was made somewhere between asking and hearing it.

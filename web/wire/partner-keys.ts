@@ -73,7 +73,10 @@ export interface PartnerView
   readonly state: PartnerState
 }
 
-/** What visitors of a key had in one UTC day: `2026-11-22`. `micro`: what was paid for it. */
+/**
+ * What visitors of a key asked for in one UTC day: `2026-11-22`. `tokens`: of prompts and answers that were paid. `micro`: of the
+ * budget; what is set aside for a request counts until it comes back.
+ */
 export interface PartnerDay {
   readonly day: string
   readonly requests: number

@@ -15,6 +15,7 @@ import {
   ROUND_TRIP_MS_MAX,
   SDP_CHARACTERS_MAX,
 } from './limits.ts'
+import { isPartnerKey, PARTNER_REFUSALS, type PartnerKey, type PartnerRefusal } from './partner-keys.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Assigned, AssignWish, Plan, PlanWish } from './plan-events.ts'
 import type { Result } from './result.ts'
@@ -41,6 +42,8 @@ export interface Proof {
   readonly signature: string
   /** From the last `Welcome` of this run: the peer was never gone. */
   readonly resume: string | null
+  /** Of the site whose visitor this tab is; null: nobody's. */
+  readonly partner: PartnerKey | null
 }
 
 export interface Welcome {
@@ -115,6 +118,11 @@ export interface Draining {
   readonly closesInMs: number
 }
 
+/** To visitors of a partner: why nothing more is done for them. */
+export interface PartnerWord {
+  readonly refused: PartnerRefusal
+}
+
 export type Reply<T> = (result: Result<T>) => void
 
 /** Names of events and what they carry, as Socket.IO types them. What arrives is parsed before it is believed. */
@@ -150,6 +158,7 @@ export interface ServerSays {
   room: (word: RoomWord) => void
   /** Of a job of this tab that was queued. */
   job: (word: JobWord) => void
+  partner: (word: PartnerWord) => void
 }
 
 const { attempt, record, refuse, list, words, orNull, number, whole, flag, oneOf, peer, span, modelId, run } =
@@ -186,8 +195,13 @@ export function parseProof(value: unknown): Result<Proof> {
       run: run(fields, 'run'),
       signature: signatureOf(fields),
       resume,
+      partner: orNull(fields, 'partner', (key) => (isPartnerKey(key) ? key : refuse('`partner`', 'is no partner key'))),
     }
   })
+}
+
+export function parsePartnerWord(value: unknown): Result<PartnerWord> {
+  return attempt(() => ({ refused: oneOf(record(value, 'A word of a partner'), 'refused', PARTNER_REFUSALS) }))
 }
 
 export function parseWelcome(value: unknown): Result<Welcome> {

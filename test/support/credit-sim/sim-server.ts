@@ -2,16 +2,18 @@
  * The server's side of credits with its real desks, over books in memory. It dies at random before or after it has committed a
  * change, answers nothing while it is away, and comes back with what was committed. Null is no answer.
  */
+import { PARTNER_RATES } from '../../../signal/config.ts'
 import { LedgerTerms } from '../../../signal/credits/ledger-terms.ts'
 import { Settlements } from '../../../signal/credits/settlements.ts'
 import type { TicketTerms, TicketWish, TicketWorker } from '../../../signal/credits/ticket-desk.ts'
 import type { ReceiptShelf } from '../../../signal/ledger/receipts.ts'
+import { Partners } from '../../../signal/partners/partners.ts'
 import type { CreditPolicy } from '../../../web/rules/credit-policy.ts'
 import type { Settled } from '../../../web/wire/credit-events.ts'
 import type { PublicKeyText } from '../../../web/wire/device-keys.ts'
 import type { LedgerEvent, LedgerOwner, MicroCredits } from '../../../web/wire/ledger-events.ts'
 import { type SignedAcknowledgement, type SignedReceipt, writeReceipt } from '../../../web/wire/receipt-bytes.ts'
-import { assert, ok, type Result } from '../../../web/wire/result.ts'
+import { assert, fail, ok, type Result } from '../../../web/wire/result.ts'
 import type { Random } from '../../fixtures/random.ts'
 import { type Change, SimBooks } from './sim-books.ts'
 import type { SimTally } from './sim-tally.ts'
@@ -59,6 +61,8 @@ export class SimServer {
       balance: async (owner) => this.spendable(owner),
       policy,
       ownersOf: (key) => [ownerOf(key)],
+      // Nobody here is a partner's visitor.
+      partners: new Partners({ tried: async () => fail('partner-unknown', ''), nowMs, rates: PARTNER_RATES }),
       nowMs,
     })
     this.#settlements = new Settlements({ shelf, policies: [policy], verify: async () => true, nowMs })
@@ -72,7 +76,11 @@ export class SimServer {
     wish: TicketWish,
     tickets: readonly (TicketWorker & { readonly id: string })[],
   ): Promise<readonly TicketTerms[] | null> {
-    return this.#answer(() => this.#terms.agree(wish, tickets))
+    return this.#answer(async () => {
+      const agreed = await this.#terms.agree(wish, tickets)
+      if (!agreed.ok) throw new Error(agreed.code)
+      return agreed.value
+    })
   }
 
   /** What is left of the request goes back at once where nothing is owed of it. */

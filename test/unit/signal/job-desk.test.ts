@@ -9,7 +9,7 @@ import { Roster } from '../../../web/rules/roster.ts'
 import type { JobClass, JobWord } from '../../../web/wire/jobs.ts'
 import { CONNECT_LATE_MS } from '../../../web/wire/limits.ts'
 import type { PeerId } from '../../../web/wire/peers.ts'
-import type { Result } from '../../../web/wire/result.ts'
+import { ok, type Result } from '../../../web/wire/result.ts'
 import { jobId, jobOffer, jobWish } from '../../support/job-tabs.ts'
 
 const peerOf = (name: string): PeerId => `ed25519:${'A'.repeat(43)}/${name.padEnd(22, 'x')}`
@@ -41,8 +41,9 @@ class World {
       roster: this.#roster,
       rooms: { peersIn: () => null },
       tickets: {
-        affords: async () => true,
-        issue: async (_, workers) => workers.map(({ worker, positions }) => ({ ticket: `for ${worker}`, positions })),
+        affords: async () => ok(true),
+        issue: async (_, workers) =>
+          ok(workers.map(({ worker, positions }) => ({ ticket: `for ${worker}`, positions }))),
       },
       nowMs: () => this.#nowMs,
       tell: (peer, word) => this.#hear(peer, word),

@@ -1,0 +1,62 @@
+/**
+ * Which of the tabs here are visitors of partners: says at the door whether a key is one, and of each wish whether its site lets a
+ * visitor have that. Who pays is not decided here.
+ */
+import type { PartnerKey } from '../../web/wire/partner-keys.ts'
+import type { PeerId } from '../../web/wire/peers.ts'
+import { fail, ok, type Result } from '../../web/wire/result.ts'
+import type { PartnerPlace, Partners } from '../partners/partners.ts'
+
+export interface PartnerDeskParts {
+  readonly partners: Pick<Partners, 'find' | 'allows' | 'takes' | 'onRevoked'>
+  /** Its key is good for nothing any more. */
+  readonly tell: (peer: PeerId) => void
+  readonly limited: (place: PartnerPlace) => void
+}
+
+export class PartnerDesk {
+  readonly #parts: PartnerDeskParts
+  readonly #keys = new Map<PeerId, PartnerKey>()
+
+  constructor(parts: PartnerDeskParts) {
+    this.#parts = parts
+    parts.partners.onRevoked((key) => {
+      for (const [peer, own] of this.#keys) if (own === key) parts.tell(peer)
+    })
+  }
+
+  /** Before a tab is let in. A ledger that is away lets it in: its wishes are looked at again. Refusals: `partner-busy`, `partner-unknown`, `partner-revoked`. */
+  async meets(key: PartnerKey): Promise<Result<null>> {
+    if (!this.#takes(key, 'partner-connect')) return fail('partner-busy', '')
+    const found = await this.#parts.partners.find(key)
+    return found.ok || found.code === 'ledger-away' ? ok(null) : found
+  }
+
+  /** `key`: null of a tab that is nobody's visitor, or not any more. */
+  put(peer: PeerId, key: PartnerKey | null): void {
+    if (key === null) this.#keys.delete(peer)
+    else this.#keys.set(peer, key)
+  }
+
+  of(peer: PeerId): PartnerKey | null {
+    return this.#keys.get(peer) ?? null
+  }
+
+  /** Whoever is nobody's visitor may. Refusals: `partner-busy`; those of `Partners.allows`. */
+  async allows(peer: PeerId, wish: { readonly modelId: string; readonly room: string | null }): Promise<Result<null>> {
+    const key = this.of(peer)
+    if (key === null) return ok(null)
+    return this.#takes(key, 'partner-wish') ? this.#parts.partners.allows(key, wish) : fail('partner-busy', '')
+  }
+
+  /** Rooms and accounts of devices are not for visitors: a page that shows a frame is nobody's home. */
+  isVisitor(peer: PeerId): boolean {
+    return this.#keys.has(peer)
+  }
+
+  #takes(key: PartnerKey, place: PartnerPlace): boolean {
+    if (this.#parts.partners.takes(key, place)) return true
+    this.#parts.limited(place)
+    return false
+  }
+}
