@@ -87,6 +87,22 @@ export const OPERATOR_BODY_BYTES_MAX = 256 * KIB
 export const OPERATOR_BODY_MS_MAX = 10_000
 /** A look at whether this server is ready is good for so long. */
 export const READY_LOOK_MS = 1_000
+/**
+ * Several processes over Redis: how often each says that it lives, when it is taken for dead, how long changes are gathered,
+ * and how long a new one waits for what the others know.
+ */
+export const CLUSTER_BEAT_MS = 1_000
+export const CLUSTER_AWAY_MS = 5_000
+export const CLUSTER_TELL_MS = 20
+export const CLUSTER_JOIN_MS_MAX = 5_000
+/** Processes that know of each other, and facts of one word between them. */
+export const CLUSTER_PROCESSES_MAX = 15
+export const CLUSTER_FACTS_MAX = 128
+/** Entries of the stream of words to tabs elsewhere: a process that reads more slowly misses some. */
+export const CLUSTER_STREAM_MAX = 10_000
+/** Redis is asked again after so long where it cannot be reached, and a server that starts gives up after the second. */
+export const REDIS_RETRY_MS = 250
+export const REDIS_CONNECT_MS_MAX = 5_000
 /** Of the log: lines that nobody reads yet, in bytes; the newest are dropped. One word, one name, and places of one error. */
 export const LOG_BYTES_WAITING_MAX = 4 * MIB
 export const LOG_WORD_CHARACTERS_MAX = 64
@@ -96,6 +112,7 @@ export const LOG_PLACES_MAX = 8
 export const COMPRESS_BYTES_MIN = KIB
 
 assert(LOCK_TOUCH_MS * 3 <= LOCK_STALE_MS, 'a busy process may miss two touches and keep its lock')
+assert(CLUSTER_BEAT_MS * 3 <= CLUSTER_AWAY_MS, 'a busy process may miss two beats and keep its tabs')
 assert(SOURCE_ANSWER_MS_MAX < SOURCE_IDLE_MS_MAX, 'a source that answers may pause longer than one that does not')
 
 export interface AddressRates {
@@ -117,6 +134,8 @@ export interface Config {
   readonly addDefault: boolean
   readonly ice: IceConfig
   readonly ledger: LedgerPlace
+  /** Where several processes meet; null: this one is alone. */
+  readonly redisUrl: string | null
   /** Proxies of the operator before this server, each of which adds to `X-Forwarded-For`. */
   readonly proxies: number
   /** What the operator shows to read figures and to rule; null: nobody may. */
@@ -158,9 +177,12 @@ export function readConfig(environment: Environment = process.env): Result<Confi
   }
   const ledger = readLedger(environment, dataDir)
   if (!ledger.ok) return ledger
+  const redis = readRedis(environment, ledger.value)
+  if (!redis.ok) return redis
   return ok({
     ice: ice.value,
     ledger: ledger.value,
+    redisUrl: redis.value,
     proxies: Number(proxiesText),
     operatorToken,
     rates: RATES,
@@ -200,6 +222,15 @@ function readLedger(environment: Environment, dataDir: string): Result<LedgerPla
   // The address holds a password: it is not said again.
   if (!/^postgres(ql)?:\/\//.test(url)) return fail('request-invalid', 'DATABASE_URL does not begin with postgres://.')
   return ok({ kind: 'server', url })
+}
+
+/** `REDIS_URL`. Like the other one, it may hold a password. */
+function readRedis(environment: Environment, ledger: LedgerPlace): Result<string | null> {
+  const url = environment['REDIS_URL'] || null
+  if (url === null) return ok(null)
+  if (!/^rediss?:\/\//.test(url)) return fail('request-invalid', 'REDIS_URL does not begin with redis:// or rediss://.')
+  if (ledger.kind === 'server') return ok(url)
+  return fail('request-invalid', 'REDIS_URL needs DATABASE_URL: a ledger in a folder is of one process.')
 }
 
 /** `STUN_URL`, and `TURN_URL` with `TURN_SECRET`. */

@@ -52,6 +52,7 @@ export const HTTP_REFUSALS = {
   'server-error': [500, 'The server failed at this request.'],
   'server-draining': [503, 'This server is about to stop.'],
   'ledger-away': [503, 'The ledger cannot be reached.'],
+  'redis-away': [503, 'The other processes of this server cannot be reached.'],
   'not-kept': [503, 'It could not be written down, so it was not done.'],
   'operator-only': [401, "This is for the operator of this server, by its operator's token."],
   'nothing-here': [404, 'There is nothing at this address.'],

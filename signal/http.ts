@@ -34,7 +34,7 @@ export interface HttpParts {
   readonly partners: PartnerHttpParts['partners']
   readonly watch: Watch
   /** Why no traffic should come here now; null where it may. */
-  readonly unready: () => Promise<'server-draining' | 'ledger-away' | null>
+  readonly unready: () => Promise<'server-draining' | 'ledger-away' | 'redis-away' | null>
   readonly operatorToken: string | null
   readonly audit: Audit
   /** Below `OPERATOR_ROOT`. */

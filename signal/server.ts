@@ -11,6 +11,7 @@ import type { PeerId } from '../web/wire/peers.ts'
 import { FailureError } from '../web/wire/result.ts'
 import { FileAccountStore } from './accounts/file-store.ts'
 import { appFiles, appPages } from './app-files.ts'
+import type { ClusterWay } from './cluster/cluster.ts'
 import { type AddressRates, type Config, RATE_ADDRESSES_MAX, READY_LOOK_MS } from './config.ts'
 import { Credits } from './credits/credits.ts'
 import { Drain } from './drain.ts'
@@ -92,7 +93,12 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   const page = { allowSoftwareAdapter: config.allowSoftwareAdapter }
   const audit = await Audit.open(config.dataDir, Date.now)
   const looks = lookedAt(() => isOpen(config, credits))
-  const unready = async () => (drain.began ? 'server-draining' : (await looks()) ? null : 'ledger-away')
+  const way = config.redisUrl === null ? null : await openWay(config.redisUrl)
+  const unready = async () => {
+    if (drain.began) return 'server-draining'
+    if (way?.isUp() === false) return 'redis-away'
+    return (await looks()) ? null : 'ledger-away'
+  }
   const { operatorToken, proxies } = config
   const ratesOf = (place: keyof AddressRates) => new Rates(config.rates[place], RATE_ADDRESSES_MAX, Date.now)
   server.on(
@@ -124,6 +130,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     proxies,
     watch,
     connects: ratesOf('connect'),
+    way,
   })
   if (audit.damagedAt !== null) watch.log.write('audit-damaged', { line: audit.damagedAt })
   let answering = 0
@@ -142,6 +149,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     busy: () => hub.sockets + answering,
     nowMs: Date.now,
   })
+  await hub.joined()
   const port = await listen(server, config)
   await audit.record('server-started')
   if (config.addDefault) mirror.addDefaultWhenEmpty()
@@ -182,6 +190,13 @@ function lookedAt(look: () => Promise<boolean>): () => Promise<boolean> {
     }
     return last
   }
+}
+
+async function openWay(url: string): Promise<ClusterWay> {
+  const { openRedis } = await import('./cluster/redis.ts')
+  const opened = await openRedis(url)
+  if (opened.ok) return opened.value
+  throw new FailureError(opened)
 }
 
 async function openOrThrow(place: LedgerPlace): Promise<LedgerDatabase> {

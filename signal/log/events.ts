@@ -33,6 +33,7 @@ export const LOG_EVENTS = {
   'socket-flooded': { level: 'warn', fields: { socket: 'word' } },
   'event-refused': { level: 'debug', fields: { request: 'word', said: 'word', code: 'word' } },
   'event-failed': { level: 'error', fields: { request: 'word', said: 'word', ...FAULT } },
+  'cluster-failed': { level: 'error', fields: FAULT },
   'ledger-failed': { level: 'error', fields: { during: 'word', ...FAULT } },
   'model-adding': { level: 'info', fields: { name: 'name', source: 'name' } },
   'model-source-failed': { level: 'warn', fields: { code: 'word' } },

@@ -62,6 +62,12 @@ export class Accounts {
     return set?.devices.includes(key) && set.account !== key ? [set.account, key] : [key]
   }
 
+  /** What this very device has told of last; null where it told of none. */
+  toldBy(own: PublicKeyText): AccountChain | null {
+    const account = this.#own.get(own)
+    return (account === undefined ? undefined : chainOf(this.#kept.get(account))[0]) ?? null
+  }
+
   close(): Promise<void> {
     return this.#store.close()
   }

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import { isDeepStrictEqual } from 'node:util'
 import { Server } from 'socket.io'
 import { Roster } from '../../web/rules/roster.ts'
 import { parseAccountWish } from '../../web/wire/accounts.ts'
@@ -24,11 +25,12 @@ import {
   parseProof,
   parseRelayWish,
   type Reply,
-  type ServerSays,
   SIGNAL_PROTOCOLS,
   type TabSays,
   type Welcome,
 } from '../../web/wire/signal-events.ts'
+import { ALONE, type Cluster, type ClusterWay, type HubServer } from '../cluster/cluster.ts'
+import { SharedCluster } from '../cluster/shared.ts'
 import type { Credits } from '../credits/credits.ts'
 import { networkOf } from '../credits/grants.ts'
 import { TicketDesk } from '../credits/ticket-desk.ts'
@@ -72,12 +74,14 @@ export interface HubParts {
   readonly watch: Watch
   /** New sockets, by address. */
   readonly connects: Rates
+  /** Null: no other process serves the same tabs. */
+  readonly way: ClusterWay | null
 }
 
 export class Hub {
   readonly roster = new Roster()
   readonly #parts: HubParts
-  readonly #io: Server<TabSays, ServerSays>
+  readonly #io: HubServer
   readonly #sockets = new Map<PeerId, TabSocket>()
   readonly #answers: Answers = this.#allAnswers()
   readonly #rooms: Rooms
@@ -85,6 +89,7 @@ export class Hub {
   readonly #jobs: JobDesk
   readonly #census: CensusDesk
   readonly #partners: PartnerDesk
+  readonly #cluster: Cluster
   #draining = false
   readonly #sweeping: ReturnType<typeof setInterval>
   readonly #rotating: ReturnType<typeof setInterval>
@@ -93,7 +98,7 @@ export class Hub {
     this.#parts = parts
     this.#rooms = new Rooms({
       nowMs: parts.nowMs,
-      isHere: (peer) => this.#sockets.has(peer),
+      isHere: (peer) => this.#sockets.has(peer) || this.#cluster.has(peer),
       tell: (peer, word) => void this.#sockets.get(peer)?.emit('room', word),
     })
     this.#partners = new PartnerDesk({
@@ -117,11 +122,13 @@ export class Hub {
       maxHttpBufferSize: EVENT_BYTES_MAX,
       perMessageDeflate: false,
       serveClient: false,
+      ...(parts.way?.adapter ? { adapter: parts.way.adapter } : {}),
       allowRequest: (request, answer) => answer(null, this.#lets(request)),
     })
+    this.#cluster = parts.way ? this.#share(parts.way) : ALONE
     this.#io.on('connection', (socket) => this.#meet(socket))
     parts.watch.metrics.watchPresences(() => ({
-      peers: this.roster.size,
+      peers: this.roster.size - this.#cluster.others,
       connected: this.#sockets.size,
       sockets: this.sockets,
       rooms: this.#rooms.size,
@@ -136,14 +143,25 @@ export class Hub {
   /** Tells everybody where the keys are others now. */
   async rotateTickets(): Promise<void> {
     const { mint } = this.#parts
-    if (await mint.rotate()) this.#io.emit('ticketKeys', mint.keys)
+    if (!(await mint.rotate())) return
+    this.#cluster.rotated()
+    this.#tellKeys()
+  }
+
+  /** Until it knows who is at other processes. */
+  joined(): Promise<void> {
+    return this.#cluster.joined()
   }
 
   /** Takes out whose lease has ended, also of their rooms and of the line of jobs, and looks at what those wait for. */
   sweep(): readonly PeerId[] {
     const gone = this.roster.sweep(this.#parts.nowMs())
     // One that only sleeps gets its lease back, and is where it was.
-    for (const peer of gone) if (!this.#sockets.has(peer)) this.#gone(peer)
+    for (const peer of gone) {
+      const sleeps = this.#sockets.has(peer)
+      if (!sleeps) this.#gone(peer)
+      this.#cluster.gone(peer, sleeps ? 'asleep' : 'lost')
+    }
     this.#jobs.sweep()
     return gone
   }
@@ -156,7 +174,7 @@ export class Hub {
   /** No new work and no new tab from now on. What was planned may still be linked, and paid. */
   drain(closesInMs: number): void {
     this.#draining = true
-    this.#io.emit('draining', { closesInMs })
+    this.#io.local.emit('draining', { closesInMs })
   }
 
   async close(): Promise<void> {
@@ -164,8 +182,38 @@ export class Hub {
     this.#rooms.close()
     clearInterval(this.#rotating)
     this.#census.close()
+    this.#cluster.close()
     await this.#io.close()
+    await this.#parts.way?.close()
     await this.#parts.accounts.close()
+  }
+
+  #tellKeys(): void {
+    this.#io.local.emit('ticketKeys', this.#cluster.keys(this.#parts.mint.keys))
+  }
+
+  #share(way: ClusterWay): Cluster {
+    const { accounts, nowMs, mint, watch } = this.#parts
+    return new SharedCluster({
+      bus: way.bus(this.#io),
+      roster: this.roster,
+      rooms: this.#rooms,
+      accounts,
+      nowMs,
+      keys: () => mint.keys,
+      isHere: (peer) => this.#sockets.has(peer),
+      moved: (peer) => {
+        const socket = this.#sockets.get(peer)
+        this.#sockets.delete(peer)
+        socket?.disconnect(true)
+        this.#jobs.gone(peer)
+      },
+      gone: (peer) => this.#gone(peer),
+      heard: (peer) => this.#jobs.heard(peer),
+      beat: () => this.#jobs.stillHere((peer) => this.#cluster.has(peer)),
+      keysChanged: () => this.#tellKeys(),
+      failed: (error) => watch.log.write('cluster-failed', faultOf(error)),
+    })
   }
 
   #gone(peer: PeerId): void {
@@ -203,7 +251,11 @@ export class Hub {
     if (peer === null || this.#sockets.get(peer) !== socket) return
     this.#sockets.delete(peer)
     this.roster.lose(peer, nowMs())
-    if (!this.roster.peer(peer)) this.#gone(peer)
+    if (this.roster.peer(peer)) this.#cluster.here(peer)
+    else {
+      this.#gone(peer)
+      this.#cluster.gone(peer, 'lost')
+    }
   }
 
   /** Everything that a tab says comes through here. */
@@ -278,8 +330,11 @@ export class Hub {
     this.#sockets.set(peer, socket)
     const fresh = randomBytes(24).toString('base64url')
     tab.resume = this.roster.join(peer, proof.ok ? proof.value.resume : null, fresh, nowMs()).resume
+    if (this.#parts.way) void socket.join(peer)
+    this.#cluster.here(peer)
     watch.log.write('socket-proven', { socket: socket.id })
-    say(ok({ resume: tab.resume, timeMs: nowMs(), ticketKeys: mint.keys, iceServers: iceServers(peer) }))
+    const ticketKeys = this.#cluster.keys(mint.keys)
+    say(ok({ resume: tab.resume, timeMs: nowMs(), ticketKeys, iceServers: iceServers(peer) }))
   }
 
   #allAnswers(): Answers {
@@ -288,8 +343,14 @@ export class Hub {
         const presence = parsePresence(value)
         if (!presence.ok) return presence
         // A tab that slept for longer than its lease is still the one that this socket has proven.
-        if (!this.roster.peer(own)) this.roster.join(own, null, resume, this.#parts.nowMs())
-        if (!this.roster.hear(own, presence.value, this.#parts.nowMs())) return fail('not-proven', '')
+        const { nowMs } = this.#parts
+        const before = this.roster.peer(own)
+        if (!before) this.roster.join(own, null, resume, nowMs())
+        // Most heartbeats say nothing new: what was said is kept, and nobody else is told.
+        const said = before?.presence ?? null
+        const same = said !== null && isDeepStrictEqual(said, presence.value)
+        if (!this.roster.hear(own, same ? said : presence.value, nowMs())) return fail('not-proven', '')
+        if (!same) this.#cluster.here(own)
         this.#jobs.heard(own)
         return ok(null)
       },
@@ -298,8 +359,9 @@ export class Hub {
         if (!wish.ok) return wish
         const { to, sealed } = wish.value
         const other = this.#sockets.get(to)
-        if (!other) return fail('peer-unknown', '')
-        other.emit('relayed', { from: own, sealed })
+        if (other) other.emit('relayed', { from: own, sealed })
+        else if (this.#cluster.has(to)) this.#cluster.relay(to, { from: own, sealed })
+        else return fail('peer-unknown', '')
         this.#parts.watch.metrics.relayed()
         return ok(null)
       },
@@ -328,17 +390,23 @@ export class Hub {
         const news = parseJobNews(value)
         return news.ok ? this.#jobs.news(own, news.value) : news
       },
-      room: (own, value) => {
+      room: async (own, value) => {
         if (this.#partners.isVisitor(own)) return fail('partner-scope', '')
         const wish = parseRoomWish(value)
-        return wish.ok ? this.#rooms.wish(own, wish.value) : wish
+        if (!wish.ok) return wish
+        const done = await this.#rooms.wish(own, wish.value)
+        if (done.ok) this.#cluster.room(own, wish.value)
+        return done
       },
-      account: (own, value) => {
+      account: async (own, value) => {
         if (this.#partners.isVisitor(own)) return fail('partner-scope', '')
         const wish = parseAccountWish(value)
         const key = keyOfPeer(own)
         if (key === null) return fail('not-proven', '')
-        return wish.ok ? this.#parts.accounts.wish(key, wish.value) : wish
+        if (!wish.ok) return wish
+        const done = await this.#parts.accounts.wish(key, wish.value)
+        if (done.ok && wish.value.kind === 'tell') this.#cluster.account(key, wish.value)
+        return done
       },
       credit: (own, value, { socket }) => {
         const wish = parseCreditWish(value)
@@ -359,7 +427,9 @@ export class Hub {
       leave: (own, _, tab) => {
         this.roster.leave(own, this.#parts.nowMs())
         this.#gone(own)
+        this.#cluster.gone(own, 'left')
         if (this.#sockets.get(own) === tab.socket) this.#sockets.delete(own)
+        void tab.socket.leave(own)
         tab.peer = null
         return ok(null)
       },

@@ -89,6 +89,10 @@ export class JobBook {
     if (worker !== null) this.#promised.set(worker, (this.#promised.get(worker) ?? new Set<BookedJob>()).add(job))
   }
 
+  promisedWorkers(): readonly PeerId[] {
+    return [...this.#promised.keys()]
+  }
+
   promisedOf(worker: PeerId): readonly BookedJob[] {
     return [...(this.#promised.get(worker) ?? [])]
   }

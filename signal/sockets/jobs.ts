@@ -124,6 +124,11 @@ export class JobDesk {
     this.#serve(new Set(free.map(({ modelId }) => modelId)))
   }
 
+  /** As `heard`, of those with a place promised whose presence comes only when it changes. */
+  stillHere(isTold: (worker: PeerId) => boolean): void {
+    for (const worker of this.#book.promisedWorkers()) if (isTold(worker)) this.heard(worker)
+  }
+
   /** Its lease has ended, or it left. What others compute for it may go on; what waits does not. */
   gone(asker: PeerId): void {
     for (const job of this.#book.openOf(asker)) {

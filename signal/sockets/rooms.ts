@@ -80,6 +80,22 @@ export class Rooms {
     }
   }
 
+  /** What a tab has said that still holds, as it would say it again. */
+  wishesOf(peer: PeerId): readonly RoomWish[] {
+    return this.roomsOf(peer).flatMap((id): readonly RoomWish[] => {
+      const room = this.#roomOf(peer, id)
+      const membership = room?.members.get(peer)
+      if (room && membership) return [{ kind: 'enter', membership, removals: room.removals }]
+      const proof = this.#halls.get(id)?.knocks.get(peer)
+      return proof === undefined ? [] : [{ kind: 'knock', room: id, proof }]
+    })
+  }
+
+  /** In which it is, or knocks. */
+  roomsOf(peer: PeerId): readonly RoomId[] {
+    return [...(this.#of.get(peer) ?? [])]
+  }
+
   /** Its lease has ended, or it left. */
   gone(peer: PeerId): void {
     for (const id of [...(this.#of.get(peer) ?? [])]) this.#quit(peer, id)

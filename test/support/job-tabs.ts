@@ -86,6 +86,7 @@ export class JobServer {
       proxies: 0,
       watch: quietWatch(),
       connects: noRates(),
+      way: null,
     })
   }
 

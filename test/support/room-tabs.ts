@@ -6,6 +6,7 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, vi } from 'vitest'
 import { type AccountStore, MemoryAccountStore } from '../../signal/accounts/store.ts'
+import type { ClusterWay } from '../../signal/cluster/cluster.ts'
 import { Accounts } from '../../signal/sockets/accounts.ts'
 import { Hub } from '../../signal/sockets/hub.ts'
 import { TicketMint } from '../../signal/sockets/tickets.ts'
@@ -19,6 +20,7 @@ import type { Census } from '../../web/wire/census.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import type { RoomWord } from '../../web/wire/room-events.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
+import type { Relayed } from '../../web/wire/signal-events.ts'
 import { NO_CREDITS } from './no-credits.ts'
 import { noRates, quietWatch } from './quiet-watch.ts'
 
@@ -67,6 +69,7 @@ export interface RoomTab {
   /** What the server says of rooms goes through here first. */
   hear: (word: RoomWord) => void
   readonly censuses: readonly Census[]
+  readonly relayed: readonly Relayed[]
   view(id: RoomId): RoomView | undefined
 }
 
@@ -77,7 +80,7 @@ export class RoomServer {
   readonly #server: HttpServer
   readonly hub: Hub
 
-  private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, nowMs: number) {
+  private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, nowMs: number, way: ClusterWay | null) {
     this.nowMs = nowMs
     this.#server = server
     this.hub = new Hub({
@@ -90,29 +93,39 @@ export class RoomServer {
       proxies: 0,
       watch: quietWatch(),
       connects: noRates(),
+      way,
     })
   }
 
-  /** `store`: of accounts; what one server has kept another one finds. */
-  static async start(store: AccountStore = new MemoryAccountStore()): Promise<RoomServer> {
+  /** `store`: of accounts; what one server has kept another one finds. `way`: to others like it. */
+  static async start(
+    store: AccountStore = new MemoryAccountStore(),
+    way: ClusterWay | null = null,
+  ): Promise<RoomServer> {
     const server = createServer()
     const nowMs = 1_700_000_000_000
-    const own = new RoomServer(server, await TicketMint.create(() => nowMs), await Accounts.open(store), nowMs)
+    const own = new RoomServer(server, await TicketMint.create(() => nowMs), await Accounts.open(store), nowMs, way)
+    await own.hub.joined()
     await new Promise<void>((done) => server.listen(0, done))
     return own
   }
 
-  /** Here and proven. The same key and shelf: another tab of the same browser. */
-  async tab(key?: DeviceKey, beside?: TabShelf): Promise<RoomTab> {
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Here and proven. `port`: of what stands before it. The same key and shelf: another tab of the same browser. */
+  async tab(key?: DeviceKey, beside?: TabShelf, port = this.port): Promise<RoomTab> {
     const shelf = beside?.beside() ?? new TabShelf()
     const own = key ?? (await newKey())
     const censuses: Census[] = []
+    const relayed: Relayed[] = []
     let views: readonly RoomView[] = []
     let rooms: MyRooms | null = null
     let tab: RoomTab | null = null
     let isHere = false
     const client = new SignalClient({
-      url: `http://localhost:${(this.#server.address() as AddressInfo).port}`,
+      url: `http://localhost:${port}`,
       key: own,
       run: toBase64Url(randomBytes(16)),
       nowMs: () => this.nowMs,
@@ -120,7 +133,7 @@ export class RoomServer {
         isHere = state === 'here'
         if (isHere) void rooms?.arrive()
       },
-      onRelayed: () => {},
+      onRelayed: (word) => relayed.push(word),
       onCensus: (census) => censuses.push(census),
       onRoom: (word) => tab?.hear(word),
     })
@@ -139,7 +152,7 @@ export class RoomServer {
     })
     const opened = rooms
     const view = (id: RoomId) => views.find((one) => one.id === id)
-    tab = { client, rooms, key: own, shelf, censuses, view, hear: (word) => void opened.hear(word) }
+    tab = { client, rooms, key: own, shelf, censuses, relayed, view, hear: (word) => void opened.hear(word) }
     await until(() => isHere)
     await rooms.arrive()
     return tab

@@ -12,6 +12,7 @@ export function serverConfig(dataDir: string, more: Partial<Config> = {}): Confi
     addDefault: false,
     ice: { stunUrl: null, turn: null },
     ledger: { kind: 'memory' },
+    redisUrl: null,
     proxies: 0,
     operatorToken: null,
     rates: RATES,

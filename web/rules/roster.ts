@@ -63,16 +63,23 @@ export class Roster {
     return true
   }
 
+  /** As the process that has its tab tells of it: that one ends its lease, or is gone itself. */
+  mirror(id: PeerId, told: Pick<RosterPeer, 'presence' | 'resume' | 'connected'>, nowMs: number): void {
+    const known = this.#peers.get(id)
+    if (known && told.presence && !serves(told.presence)) this.#ended(known, true, nowMs)
+    this.#put({ id, ...told, untilMs: Number.POSITIVE_INFINITY })
+  }
+
   /** Its socket closed without a word. */
   lose(id: PeerId, nowMs: number): void {
     const peer = this.#peers.get(id)
     if (peer) this.#peers.set(id, { ...peer, connected: false, untilMs: Math.min(peer.untilMs, nowMs + RESUME_MS) })
   }
 
-  leave(id: PeerId, nowMs: number): void {
+  leave(id: PeerId, nowMs: number, announced = true): void {
     const peer = this.#peers.get(id)
     if (!peer) return
-    this.#ended(peer, true, nowMs)
+    this.#ended(peer, announced, nowMs)
     this.#take(peer)
   }
 

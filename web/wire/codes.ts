@@ -248,6 +248,7 @@ export const CODES = {
   'escrow-live': ['This stays in escrow for a while.', 'It is free by itself.'],
   'nothing-due': ['There is nothing to give back.', 'Nothing was posted.'],
   'ledger-away': ['The ledger cannot be reached.', 'Nothing is lost: it is tried again.'],
+  'redis-away': ['Redis cannot be reached.', 'Check REDIS_URL, then start again.'],
   'ledger-busy': ['Another server has this ledger open.', 'Stop it, or set WEFT_DATA to another folder.'],
   'ledger-taken': ['This ledger is not empty.', 'Restore into an empty one: set WEFT_DATA or DATABASE_URL to another.'],
   'ledger-newer': ['The ledger was written by another version of Weft.', 'Start that version, or a newer one.'],

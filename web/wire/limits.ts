@@ -260,8 +260,8 @@ export const ICE_RESTART_MS_MAX = 4_000
 export const ICE_RESTARTS_MAX = 8
 /** A signed ticket; they have some 900. */
 export const TICKET_CHARACTERS_MAX = 4_096
-/** Public keys of the server that a tab is told of: one in use, one before it, one that comes. */
-export const TICKET_KEYS_MAX = 4
+/** Public keys that a tab is told of: of each of the server's processes, the one in use and the one before it. */
+export const TICKET_KEYS_MAX = 32
 /** A request has so long to start with its ticket, on the server's clock, give or take the skew of what a tab knows of it. */
 export const TICKET_START_MS = 5 * 60_000
 export const TICKET_SKEW_MS = 30_000

@@ -44,6 +44,7 @@ describe('over real sockets', () => {
       proxies: 0,
       watch: quietWatch(),
       connects: noRates(),
+      way: null,
       accounts: await Accounts.open(new MemoryAccountStore()),
       iceServers: () => [],
       nowMs: () => nowMs,

@@ -52,6 +52,7 @@ beforeEach(async () => {
     proxies: 0,
     watch: quietWatch(),
     connects: noRates(),
+    way: null,
     accounts: await Accounts.open(new MemoryAccountStore()),
     iceServers: () => ICE,
     nowMs: () => nowMs,

@@ -1,0 +1,255 @@
+/**
+ * The cluster of a process that is one of several: tells the others of its own tabs, and does to the roster and the rooms here what
+ * others tell of theirs. What a tab of another process does was granted there; signatures are verified here as well.
+ */
+import type { Roster } from '../../web/rules/roster.ts'
+import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
+import type { RoomId } from '../../web/wire/rooms.ts'
+import type { TicketKey } from '../../web/wire/tickets.ts'
+import { CLUSTER_BEAT_MS, CLUSTER_FACTS_MAX, CLUSTER_JOIN_MS_MAX, CLUSTER_TELL_MS } from '../config.ts'
+import type { Accounts } from '../sockets/accounts.ts'
+import type { Rooms } from '../sockets/rooms.ts'
+import type { Bus, Cluster } from './cluster.ts'
+import { Others } from './others.ts'
+import { Untold } from './untold.ts'
+import type { Fact, Going, ProcessId } from './words.ts'
+
+export interface SharedParts {
+  readonly bus: Bus
+  readonly roster: Roster
+  readonly rooms: Rooms
+  readonly accounts: Accounts
+  readonly nowMs: () => number
+  readonly keys: () => readonly TicketKey[]
+  /** Whether its socket is open here. */
+  readonly isHere: (peer: PeerId) => boolean
+  /** Its tab has come to another process. */
+  readonly moved: (peer: PeerId) => void
+  /** It left, or its lease has ended. */
+  readonly gone: (peer: PeerId) => void
+  /** A presence of another process, and that promises at tabs elsewhere may be late. */
+  readonly heard: (peer: PeerId) => void
+  readonly beat: () => void
+  readonly keysChanged: () => void
+  readonly failed: (error: unknown) => void
+}
+
+interface Home {
+  readonly process: ProcessId
+  readonly stay: number
+}
+
+/** All of a process that is being told: who, and in which rooms. */
+type Seen = Map<PeerId, Set<RoomId>>
+
+export class SharedCluster implements Cluster {
+  readonly #parts: SharedParts
+  readonly #others: Others
+  readonly #untold = new Untold()
+  /** Tabs of this process, by their stay. */
+  readonly #own = new Map<PeerId, number>()
+  readonly #homes = new Map<PeerId, Home>()
+  readonly #seen = new Map<ProcessId, Seen>()
+  /** What is told is done in its order, though signatures take their time. */
+  #last: Promise<unknown> = Promise.resolve()
+  #telling: ReturnType<typeof setTimeout> | null = null
+  readonly #beating: ReturnType<typeof setInterval>
+  #isOpen = true
+
+  constructor(parts: SharedParts) {
+    this.#parts = parts
+    const { bus, nowMs, keys, keysChanged } = parts
+    this.#others = new Others({
+      nowMs,
+      keys,
+      keysChanged,
+      tell: (word) => bus.tell(word),
+      all: () => this.#all(),
+      facts: (process, facts) => this.#then(() => this.#hear(process, facts)),
+      allBegins: (process) => this.#then(() => void this.#seen.set(process, new Map())),
+      allEnds: (process) => this.#then(() => this.#forgetUnseen(process)),
+      lost: (process) => this.#then(() => this.#lose(process)),
+    })
+    bus.hear((word) => {
+      if (this.#isOpen) this.#others.hear(word)
+    })
+    this.#beating = setInterval(() => this.#beat(), CLUSTER_BEAT_MS)
+  }
+
+  get others(): number {
+    return this.#homes.size
+  }
+
+  has(peer: PeerId): boolean {
+    return this.#homes.has(peer) && this.#parts.roster.peer(peer)?.connected === true
+  }
+
+  here(peer: PeerId): void {
+    const stay = this.#own.get(peer) ?? (this.#homes.get(peer)?.stay ?? 0) + 1
+    this.#homes.delete(peer)
+    this.#own.set(peer, stay)
+    const fact = this.#factOf(peer, stay)
+    if (fact) this.#tell(fact)
+  }
+
+  gone(peer: PeerId, how: Going): void {
+    this.#homes.delete(peer)
+    if (!this.#own.has(peer)) return
+    if (how !== 'asleep') this.#own.delete(peer)
+    this.#tell({ on: 'gone', peer, how })
+  }
+
+  room(peer: PeerId, wish: Extract<Fact, { readonly on: 'room' }>['wish']): void {
+    if (this.#own.has(peer)) this.#tell({ on: 'room', peer, wish })
+  }
+
+  account(own: string, chain: Extract<Fact, { readonly on: 'account' }>['chain']): void {
+    this.#tell({ on: 'account', own, chain })
+  }
+
+  relay: Cluster['relay'] = (to, relayed) => this.#parts.bus.relay(to, relayed)
+
+  keys(own: readonly TicketKey[]): readonly TicketKey[] {
+    return this.#others.keys(own)
+  }
+
+  rotated(): void {
+    this.#others.beat()
+  }
+
+  async joined(): Promise<void> {
+    const untilMs = Date.now() + CLUSTER_JOIN_MS_MAX
+    let saidSo = false
+    while (this.#isOpen && Date.now() < untilMs) {
+      const listening = await this.#parts.bus.count().catch(() => 0)
+      // Before it hears anything itself it would not hear the answers.
+      if (listening > 0 && !saidSo) this.#others.beat(true)
+      saidSo ||= listening > 0
+      if (listening > 0 && this.#others.inStep >= listening - 1) return this.#last.then(() => {})
+      await new Promise((resolve) => setTimeout(resolve, CLUSTER_TELL_MS))
+    }
+  }
+
+  close(): void {
+    if (!this.#isOpen) return
+    this.#flush()
+    this.#isOpen = false
+    clearInterval(this.#beating)
+    this.#others.close()
+  }
+
+  #tell(fact: Fact): void {
+    if (!this.#isOpen) return
+    this.#untold.add(fact)
+    if (this.#untold.size >= CLUSTER_FACTS_MAX) this.#flush()
+    else this.#telling ??= setTimeout(() => this.#flush(), CLUSTER_TELL_MS)
+  }
+
+  #flush(): void {
+    if (this.#telling !== null) clearTimeout(this.#telling)
+    this.#telling = null
+    this.#others.tell(this.#untold.take())
+  }
+
+  #beat(): void {
+    this.#flush()
+    this.#others.beat()
+    this.#others.look()
+    this.#parts.beat()
+  }
+
+  #factOf(peer: PeerId, stay: number): Fact | null {
+    const known = this.#parts.roster.peer(peer)
+    if (!known) return null
+    const { resume, connected, presence } = known
+    return { on: 'here', peer, stay, resume, connected, presence }
+  }
+
+  /** What is gathered is in it: it is told first, so that the number is right. */
+  #all(): readonly Fact[] {
+    this.#flush()
+    const { rooms, accounts } = this.#parts
+    return [...this.#own].flatMap(([peer, stay]): readonly Fact[] => {
+      const here = this.#factOf(peer, stay)
+      if (!here) return []
+      const own = keyOfPeer(peer)
+      const chain = own === null ? null : accounts.toldBy(own)
+      const told: readonly Fact[] = own !== null && chain ? [{ on: 'account', own, chain }] : []
+      return [here, ...rooms.wishesOf(peer).map((wish): Fact => ({ on: 'room', peer, wish })), ...told]
+    })
+  }
+
+  #then(work: () => void | Promise<void>): void {
+    this.#last = this.#last.then(work).catch((error: unknown) => this.#parts.failed(error))
+  }
+
+  async #hear(process: ProcessId, facts: readonly Fact[]): Promise<void> {
+    const { rooms, accounts } = this.#parts
+    for (const fact of facts) {
+      if (fact.on === 'here') this.#hearHere(process, fact)
+      else if (fact.on === 'account') await accounts.wish(fact.own, { kind: 'tell', ...fact.chain })
+      // It is at another process by now, or here.
+      else if (this.#homes.get(fact.peer)?.process !== process) continue
+      else if (fact.on === 'gone') this.#hearGone(fact.peer, fact.how)
+      else {
+        this.#noteRoom(process, fact)
+        await rooms.wish(fact.peer, fact.wish)
+      }
+    }
+  }
+
+  #hearHere(process: ProcessId, { peer, stay, ...told }: Extract<Fact, { readonly on: 'here' }>): void {
+    const { roster, isHere, moved, heard, nowMs } = this.#parts
+    const own = this.#own.get(peer)
+    const home = own === undefined ? this.#homes.get(peer) : { process: this.#others.self, stay: own }
+    if (home && home.process !== process) {
+      const isThere = own === undefined ? this.has(peer) : isHere(peer)
+      // Whoever has it for certain keeps it, unless the tab went on from there; at a draw, one of the two.
+      const newer = stay > home.stay || (stay === home.stay && process > home.process)
+      if (isThere && !newer) return
+    }
+    if (own !== undefined) {
+      this.#own.delete(peer)
+      moved(peer)
+    }
+    this.#homes.set(peer, { process, stay })
+    this.#seen.get(process)?.set(peer, new Set())
+    roster.mirror(peer, told, nowMs())
+    heard(peer)
+  }
+
+  #hearGone(peer: PeerId, how: Going): void {
+    const { roster, gone, nowMs } = this.#parts
+    roster.leave(peer, nowMs(), how === 'left')
+    // One that only sleeps stays where it is.
+    if (how === 'asleep') return
+    this.#homes.delete(peer)
+    gone(peer)
+  }
+
+  #noteRoom(process: ProcessId, { peer, wish }: Extract<Fact, { readonly on: 'room' }>): void {
+    const rooms = this.#seen.get(process)?.get(peer)
+    if (wish.kind === 'enter') rooms?.add(wish.membership.room)
+    else if (wish.kind === 'knock') rooms?.add(wish.room)
+  }
+
+  /** What it did not tell of any more has gone while nothing was heard. */
+  async #forgetUnseen(process: ProcessId): Promise<void> {
+    const seen: Seen = this.#seen.get(process) ?? new Map()
+    this.#seen.delete(process)
+    const { rooms } = this.#parts
+    for (const [peer, home] of [...this.#homes]) {
+      if (home.process !== process) continue
+      const named = seen.get(peer)
+      if (!named) this.#hearGone(peer, 'lost')
+      else for (const room of rooms.roomsOf(peer)) if (!named.has(room)) await rooms.wish(peer, { kind: 'quit', room })
+    }
+  }
+
+  /** Its tabs may come here, for as long as a socket that closed without a word. */
+  #lose(process: ProcessId): void {
+    const { roster, nowMs } = this.#parts
+    this.#seen.delete(process)
+    for (const [peer, home] of this.#homes) if (home.process === process) roster.lose(peer, nowMs())
+  }
+}
