@@ -113,7 +113,8 @@ export function placeAgain(
   let next = wanted.first
   for (const stage of others) {
     const peer = peers.find(({ id, span }) => isSame(stage, { peer: id, span }))
-    step = peer && stage.span.first === next ? stepOver(step, peer, asker, request.rttMs) : null
+    const meets = peer && stage.span.first === next && reaches(asker, peer, request.rttMs)
+    step = meets ? stepOver(step, peer, request.rttMs) : null
     if (!step) return null
     next = stage.span.last
   }
@@ -156,8 +157,9 @@ function cheapest(
   for (const first of starts) {
     const befores: readonly (Step | null)[] = first === wanted.first ? [null] : (ends.get(first) ?? [])
     for (const peer of byFirst.get(first) ?? []) {
-      const step = best(befores.flatMap((before) => stepOver(before, peer, asker, rttMs) ?? []))
-      if (step) ends.set(peer.span.last, [...(ends.get(peer.span.last) ?? []), step])
+      if (!reaches(asker, peer, rttMs)) continue
+      const step = best(befores.flatMap((before) => stepOver(before, peer, rttMs) ?? []))
+      if (step) add(ends, peer.span.last, step)
     }
   }
   return best((ends.get(wanted.last) ?? []).flatMap((step) => closedOf(step, request, rttMs) ?? []))
@@ -174,14 +176,12 @@ function closedOf(step: Step, { asker, ends }: PlacementRequest, rttMs: Placemen
   return { ...step, ms: step.ms + back / 2 }
 }
 
-function stepOver(
-  before: Step | null,
-  peer: PlacementPeer,
-  asker: string,
-  rttMs: PlacementRequest['rttMs'],
-): Step | null {
-  // The asker talks to every stage itself: it opens them, and tells them of a takeover.
-  if (peer.id !== asker && rttMs(asker, peer.id) === null) return null
+/** The asker talks to every stage itself: it opens them, and tells them of a takeover. */
+function reaches(asker: string, { id }: PlacementPeer, rttMs: PlacementRequest['rttMs']): boolean {
+  return id === asker || rttMs(asker, id) !== null
+}
+
+function stepOver(before: Step | null, peer: PlacementPeer, rttMs: PlacementRequest['rttMs']): Step | null {
   if (!before) return { peer, before, stages: 1, ms: stageMs(peer) }
   if (uses(before, peer.id)) return null
   const rtt = rttMs(before.peer.id, peer.id)
@@ -201,8 +201,7 @@ function best(steps: readonly Step[]): Step | null {
 function candidates(peers: readonly PlacementPeer[], seed: number): ReadonlyMap<number, readonly PlacementPeer[]> {
   const bySpan = new Map<string, PlacementPeer[]>()
   for (const peer of peers) {
-    const key = `${peer.span.first}-${peer.span.last}`
-    bySpan.set(key, [...(bySpan.get(key) ?? []), peer])
+    add(bySpan, `${peer.span.first}-${peer.span.last}`, peer)
   }
   const byFirst = new Map<number, PlacementPeer[]>()
   for (const same of bySpan.values()) {
@@ -219,6 +218,12 @@ function inOrder(peers: readonly PlacementPeer[], seed: number): readonly Placem
   return keyed
     .sort((a, b) => a.ms - b.ms || a.draw - b.draw || (a.peer.id < b.peer.id ? -1 : 1))
     .map(({ peer }) => peer)
+}
+
+function add<Key, T>(lists: Map<Key, T[]>, key: Key, one: T): void {
+  const list = lists.get(key)
+  if (list) list.push(one)
+  else lists.set(key, [one])
 }
 
 function uses(step: Step | null, id: string): boolean {

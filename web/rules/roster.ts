@@ -54,10 +54,14 @@ export class Roster {
     return peer
   }
 
-  /** Also renews the lease. False for a peer that is not here. */
+  /** Also renews the lease, and no more where it is the very presence that is known. False for a peer that is not here. */
   hear(id: PeerId, presence: Presence, nowMs: number): boolean {
     const peer = this.#peers.get(id)
     if (!peer) return false
+    if (presence === peer.presence) {
+      this.#peers.set(id, { ...peer, untilMs: nowMs + LEASE_MS })
+      return true
+    }
     if (!serves(presence)) this.#ended(peer, true, nowMs)
     this.#put({ ...peer, presence, untilMs: nowMs + LEASE_MS })
     return true
