@@ -80,7 +80,8 @@ type Client = ReturnType<typeof clientOf>
 /** `atOnce`: what cannot be said now is not said later, when it is not true any more. */
 function clientOf(url: string, atOnce: boolean) {
   const socket = { reconnectStrategy: REDIS_RETRY_MS, connectTimeout: REDIS_CONNECT_MS_MAX }
-  const client = createClient({ url, socket, RESP: 2, disableOfflineQueue: atOnce })
+  const waiting = atOnce ? { disableOfflineQueue: true, commandsQueueMaxLength: CLUSTER_STREAM_MAX } : {}
+  const client = createClient({ url, socket, RESP: 2, ...waiting })
   // It comes back by itself; whether it is there is asked by `isUp`.
   client.on('error', () => {})
   return client

@@ -2,51 +2,24 @@
  * A real server process on a folder, killed at random moments while tabs are paid, and started again; after each kill the ledger
  * is looked through. For `test/contract/credits-kill*.test.ts`.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { sql } from 'kysely'
 import { expect, vi } from 'vitest'
-import type { Config } from '../../signal/config.ts'
 import { openLedger } from '../../signal/ledger/database.ts'
 import { fsck } from '../../signal/ledger/fsck.ts'
 import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 import { CreditMarket } from './credit-tabs.ts'
 import { freePort } from './debian-service.ts'
+import { KilledServer } from './killed-server.ts'
 import { serverConfig } from './server-config.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const ASKERS = 4
 const WORKERS = 5
 const PATIENT = { timeout: 60_000, interval: 20 }
-
-class KilledServer {
-  readonly #config: Config
-  #child: ChildProcess | null = null
-
-  constructor(config: Config) {
-    this.#config = config
-  }
-
-  async start(): Promise<void> {
-    const args = ['--import', 'tsx', join(ROOT, 'test/support/server-process.ts'), JSON.stringify(this.#config)]
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
-    this.#child = child
-    const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
-    expect(line).toMatch(/^http/)
-  }
-
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const ended = once(child, 'exit')
-    child.kill(signal)
-    await ended
-  }
-}
 
 export async function expectNothingLostByKills(kills: number): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'weft-kills-'))
