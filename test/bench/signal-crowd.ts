@@ -18,13 +18,13 @@ const SEALED = { call: 'c'.repeat(22), kind: 'offer' as const, text: 'v'.repeat(
 const tell = (word: CrowdTells) => void process.send?.(word)
 const clients: SignalClient[] = []
 
-async function join({ url, peers, models }: Extract<CrowdAsked, { ask: 'join' }>): Promise<void> {
+async function join({ urls, peers, models }: Extract<CrowdAsked, { ask: 'join' }>): Promise<void> {
   const keys: DeviceKey[] = []
   for (let index = 0; index < peers; index += 1) keys.push(await DeviceKey.of(await makeKey()))
   const since = performance.now()
   let next = 0
   const joiner = async () => {
-    for (let key = keys[next++]; key; key = keys[next++]) clients.push(await here(url, key))
+    for (let key = keys[next++]; key; key = keys[next++]) clients.push(await here(urls[next % urls.length] ?? '', key))
   }
   await Promise.all(Array.from({ length: JOINING_AT_ONCE }, joiner))
   const seconds = (performance.now() - since) / 1_000

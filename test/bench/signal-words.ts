@@ -1,4 +1,4 @@
-/** What the three processes of `bench:signal` tell each other, and the crowd that they agree on. Computes nothing else. */
+/** What the processes of `bench:signal` tell each other, and the crowd that they agree on. Computes nothing else. */
 import type { PeerId } from '../../web/wire/peers.ts'
 import { type PlanWish, parsePlanWish } from '../../web/wire/plan-events.ts'
 import type { Presence } from '../../web/wire/signal-events.ts'
@@ -12,9 +12,19 @@ export interface Memory {
   readonly rss: number
 }
 
-export type ServerTells = { readonly says: 'url'; readonly url: string } | ({ readonly says: 'memory' } & Memory)
+/** While plans were asked for: how late the loop came to what was due, and what of that the collector took in all. */
+export interface Waited {
+  readonly loopMs: { readonly p50: number; readonly p99: number; readonly max: number }
+  readonly gcMs: { readonly minor: number; readonly major: number; readonly max: number }
+}
+
+export type ServerAsked = 'memory' | 'watch' | 'waited'
+export type ServerTells =
+  | { readonly says: 'url'; readonly url: string }
+  | ({ readonly says: 'memory' } & Memory)
+  | ({ readonly says: 'waited' } & Waited)
 export type CrowdAsked =
-  | { readonly ask: 'join'; readonly url: string; readonly peers: number; readonly models: number }
+  | { readonly ask: 'join'; readonly urls: readonly string[]; readonly peers: number; readonly models: number }
   | { readonly ask: 'relay'; readonly seconds: number }
 export type CrowdTells =
   | { readonly says: 'joined'; readonly seconds: number }

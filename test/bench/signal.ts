@@ -1,6 +1,7 @@
 /**
  * `npm run bench:signal`: what a tab costs the server, and how fast it plans and passes on words with many of them present. The
- * real server and a crowd of real clients, each in a process of its own, with their heartbeats; plans are asked for by this one.
+ * real server, as one process and as two over Redis, and a crowd of real clients, each in a process of its own, with their heartbeats;
+ * plans are asked for by this one.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,14 +12,23 @@ import { DeviceKey, makeKey } from '../../web/account/device-key.ts'
 import { SignalClient } from '../../web/mesh/signal-client.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import { HEARTBEAT_MS } from '../../web/wire/limits.ts'
+import { Redis } from '../support/redis.ts'
 import { type FlagSpec, readFlags, runCommand, usage, wholeNumber } from './flags.ts'
 import { provenance, round } from './report.ts'
-import { type CrowdAsked, type CrowdTells, type Memory, planOf, type ServerTells } from './signal-words.ts'
+import {
+  type CrowdAsked,
+  type CrowdTells,
+  type Memory,
+  planOf,
+  type ServerAsked,
+  type ServerTells,
+} from './signal-words.ts'
 
 const SPEC: FlagSpec = {
   peers: { type: 'string', words: 'tabs that are there (5000)' },
   models: { type: 'string', words: 'models of which each serves a quarter of one (20)' },
   plans: { type: 'string', words: 'asked for, one after the other (1500)' },
+  processes: { type: 'string', words: 'of the server: 1 or 2 alone (both, one after the other)' },
   seconds: { type: 'string', words: 'of words passed on as fast as they go (5)' },
   json: { type: 'boolean', words: 'one JSON object' },
 }
@@ -43,39 +53,70 @@ async function main(): Promise<void> {
     plans: wholeNumber(flags, 'plans', 1_500, 100_000),
     seconds: wholeNumber(flags, 'seconds', 5, 60),
   }
+  const only = flags['processes'] === undefined ? null : wholeNumber(flags, 'processes', 1, 2)
+  const runs = await inTurn(only === null ? [1, 2] : [only], (processes) => run(processes, shape))
+  const [first, ...more] = runs
+  const result = { ...provenance(), command: `npm run bench:signal -- ${ARGS.join(' ')}`, ...shape, ...first, more }
+  process.stdout.write(flags['json'] === true ? `${JSON.stringify(result)}\n` : tellOf(result))
+}
+
+async function inTurn<In, Out>(all: readonly In[], work: (one: In) => Promise<Out>): Promise<readonly Out[]> {
+  const done: Out[] = []
+  for (const one of all) done.push(await work(one))
+  return done
+}
+
+async function run(processes: number, shape: Shape) {
   const dataDir = await mkdtemp(join(tmpdir(), 'weft-bench-signal-'))
-  const server = start('signal-server.ts', ['--expose-gc'], [dataDir])
+  const redis = processes > 1 ? await Redis.start() : null
+  const servers = Array.from({ length: processes }, (_, index) =>
+    start('signal-server.ts', ['--expose-gc'], [join(dataDir, String(index)), redis?.url ?? '']),
+  )
   const crowd = start('signal-crowd.ts', ['--max-old-space-size=4096'], [])
   try {
-    const figures = await measure(server, crowd, shape)
-    const result = { ...provenance(), command: `npm run bench:signal -- ${ARGS.join(' ')}`, ...shape, ...figures }
-    process.stdout.write(flags['json'] === true ? `${JSON.stringify(result)}\n` : tellOf(result))
+    return await measure(servers, crowd, shape)
   } finally {
-    crowd.kill('SIGKILL')
-    server.kill('SIGKILL')
+    for (const child of [crowd, ...servers]) child.kill('SIGKILL')
+    await redis?.close()
     await rm(dataDir, { recursive: true, force: true })
   }
 }
 
-async function measure(server: ChildProcess, crowd: ChildProcess, { peers, models, plans, seconds }: Shape) {
-  const { url } = await hear<ServerTells, 'url'>(server, 'url')
-  const before = await memoryOf(server)
+async function measure(
+  servers: readonly ChildProcess[],
+  crowd: ChildProcess,
+  { peers, models, plans, seconds }: Shape,
+) {
+  const urls = await Promise.all(servers.map(async (server) => (await hear<ServerTells, 'url'>(server, 'url')).url))
+  const before = await memoryOf(servers)
   const joining = hear<CrowdTells, 'joined'>(crowd, 'joined')
-  ask(crowd, { ask: 'join', url, peers, models })
+  ask(crowd, { ask: 'join', urls, peers, models })
   const joined = await joining
   await sleep(BEATS_BEFORE_MEASURING * HEARTBEAT_MS)
-  const after = await memoryOf(server)
-  const planMs = await planTimes(url, plans, models)
+  const after = await memoryOf(servers)
+  const [asked] = servers
+  say(asked, 'watch')
+  const planMs = await planTimes(urls[0] ?? '', plans, models)
+  const waiting = asked ? hear<ServerTells, 'waited'>(asked, 'waited') : null
+  say(asked, 'waited')
+  const waited = await waiting
   const relaying = hear<CrowdTells, 'relayed'>(crowd, 'relayed')
   ask(crowd, { ask: 'relay', seconds })
   const relayed = await relaying
   return {
-    processes: 1,
+    processes: servers.length,
     heartbeatMs: HEARTBEAT_MS,
+    // Of all processes together: each knows all tabs.
     heapBytesPerPeer: Math.round((after.heapUsed - before.heapUsed) / peers),
     rssBytesPerPeer: Math.round((after.rss - before.rss) / peers),
     connectsPerSecond: round(peers / joined.seconds),
     planMs: { p50: round(quantile(planMs, 0.5)), p99: round(quantile(planMs, 0.99)) },
+    loopLateMs: waited && {
+      p50: round(waited.loopMs.p50),
+      p99: round(waited.loopMs.p99),
+      max: round(waited.loopMs.max),
+    },
+    gcMs: waited && { minor: round(waited.gcMs.minor), major: round(waited.gcMs.major), max: round(waited.gcMs.max) },
     relayMessagesPerSecond: round(relayed.messages / relayed.seconds),
   }
 }
@@ -122,10 +163,17 @@ function start(file: string, flags: readonly string[], args: readonly string[]):
 
 const ask = (crowd: ChildProcess, asked: CrowdAsked) => void crowd.send(asked)
 
-function memoryOf(server: ChildProcess): Promise<Memory> {
-  const memory = hear<ServerTells, 'memory'>(server, 'memory')
-  server.send('memory')
-  return memory
+const say = (server: ChildProcess | undefined, asked: ServerAsked) => void server?.send(asked)
+
+/** Of all together. */
+async function memoryOf(servers: readonly ChildProcess[]): Promise<Memory> {
+  const memories = await inTurn(servers, (server) => {
+    const memory = hear<ServerTells, 'memory'>(server, 'memory')
+    say(server, 'memory')
+    return memory
+  })
+  const sum = (of: (memory: Memory) => number) => memories.reduce((total, memory) => total + of(memory), 0)
+  return { heapUsed: sum(({ heapUsed }) => heapUsed), rss: sum(({ rss }) => rss) }
 }
 
 /** The next word of this kind. A tab that is lost, or a process that ends, ends the bench. */
