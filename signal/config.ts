@@ -103,6 +103,8 @@ export const CLUSTER_STREAM_MAX = 10_000
 /** Redis is asked again after so long where it cannot be reached, and a server that starts gives up after the second. */
 export const REDIS_RETRY_MS = 250
 export const REDIS_CONNECT_MS_MAX = 5_000
+/** A Redis that says nothing for so long is away, to who asks whether this server is ready. */
+export const REDIS_LOOK_MS_MAX = 2_000
 /** Of the log: lines that nobody reads yet, in bytes; the newest are dropped. One word, one name, and places of one error. */
 export const LOG_BYTES_WAITING_MAX = 4 * MIB
 export const LOG_WORD_CHARACTERS_MAX = 64

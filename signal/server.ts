@@ -94,9 +94,10 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   const audit = await Audit.open(config.dataDir, Date.now)
   const looks = lookedAt(() => isOpen(config, credits))
   const way = config.redisUrl === null ? null : await openWay(config.redisUrl)
+  const isMet = lookedAt(async () => way === null || way.isUp())
   const unready = async () => {
     if (drain.began) return 'server-draining'
-    if (way?.isUp() === false) return 'redis-away'
+    if (!(await isMet())) return 'redis-away'
     return (await looks()) ? null : 'ledger-away'
   }
   const { operatorToken, proxies } = config

@@ -33,8 +33,8 @@ export interface ClusterWay {
   /** Of Socket.IO; null for its own. */
   readonly adapter: ServerOptions['adapter'] | null
   readonly bus: (io: HubServer) => Bus
-  /** False: nothing that is told arrives. */
-  isUp(): boolean
+  /** Asked within `REDIS_LOOK_MS_MAX`; false: nothing that is told arrives. */
+  isUp(): Promise<boolean>
   /** After the hub's sockets were closed. */
   close(): Promise<void>
 }

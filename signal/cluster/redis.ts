@@ -5,7 +5,7 @@
 import { createAdapter } from '@socket.io/redis-streams-adapter'
 import { createClient } from 'redis'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
-import { CLUSTER_STREAM_MAX, REDIS_CONNECT_MS_MAX, REDIS_RETRY_MS } from '../config.ts'
+import { CLUSTER_STREAM_MAX, REDIS_CONNECT_MS_MAX, REDIS_LOOK_MS_MAX, REDIS_RETRY_MS } from '../config.ts'
 import type { ClusterWay } from './cluster.ts'
 
 const EVENT = 'cluster'
@@ -67,7 +67,15 @@ export async function openRedis(url: string): Promise<Result<ClusterWay>> {
         return subscribed.length === 0 ? 0 : io.of('/').adapter.serverCount()
       },
     }),
-    isUp: () => client.isReady && readers.every((reader) => reader.isReady),
+    async isUp() {
+      const late = new Promise<false>((resolve) => setTimeout(() => resolve(false), REDIS_LOOK_MS_MAX).unref())
+      // One that has stopped without closing its connections answers nothing.
+      const answers = client.ping().then(
+        () => readers.every((reader) => reader.isReady),
+        () => false,
+      )
+      return Promise.race([late, answers])
+    },
     async close() {
       isOpen = false
       for (const one of [client, ...readers]) if (one.isOpen) one.destroy()

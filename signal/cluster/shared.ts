@@ -7,31 +7,31 @@ import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { TicketKey } from '../../web/wire/tickets.ts'
 import { CLUSTER_BEAT_MS, CLUSTER_FACTS_MAX, CLUSTER_JOIN_MS_MAX, CLUSTER_TELL_MS } from '../config.ts'
+import { faultOf } from '../log/log.ts'
 import type { Accounts } from '../sockets/accounts.ts'
+import type { JobDesk } from '../sockets/jobs.ts'
 import type { Rooms } from '../sockets/rooms.ts'
-import type { Bus, Cluster } from './cluster.ts'
+import type { TabSocket } from '../sockets/tab.ts'
+import type { TicketMint } from '../sockets/tickets.ts'
+import type { Watch } from '../watch.ts'
+import type { Bus, Cluster, HubServer } from './cluster.ts'
 import { Others } from './others.ts'
 import { Untold } from './untold.ts'
 import type { Fact, Going, ProcessId } from './words.ts'
 
 export interface SharedParts {
-  readonly bus: Bus
+  readonly io: HubServer
   readonly roster: Roster
   readonly rooms: Rooms
+  readonly jobs: Pick<JobDesk, 'heard' | 'stillHere' | 'gone'>
   readonly accounts: Accounts
+  readonly mint: Pick<TicketMint, 'keys'>
   readonly nowMs: () => number
-  readonly keys: () => readonly TicketKey[]
-  /** Whether its socket is open here. */
-  readonly isHere: (peer: PeerId) => boolean
-  /** Its tab has come to another process. */
-  readonly moved: (peer: PeerId) => void
+  readonly watch: Watch
+  /** Of this process. One whose tab has come to another is taken out. */
+  readonly sockets: Map<PeerId, TabSocket>
   /** It left, or its lease has ended. */
   readonly gone: (peer: PeerId) => void
-  /** A presence of another process, and that promises at tabs elsewhere may be late. */
-  readonly heard: (peer: PeerId) => void
-  readonly beat: () => void
-  readonly keysChanged: () => void
-  readonly failed: (error: unknown) => void
 }
 
 interface Home {
@@ -44,6 +44,7 @@ type Seen = Map<PeerId, Set<RoomId>>
 
 export class SharedCluster implements Cluster {
   readonly #parts: SharedParts
+  readonly #bus: Bus
   readonly #others: Others
   readonly #untold = new Untold()
   /** Tabs of this process, by their stay. */
@@ -56,13 +57,14 @@ export class SharedCluster implements Cluster {
   readonly #beating: ReturnType<typeof setInterval>
   #isOpen = true
 
-  constructor(parts: SharedParts) {
+  constructor(bus: Bus, parts: SharedParts) {
     this.#parts = parts
-    const { bus, nowMs, keys, keysChanged } = parts
+    this.#bus = bus
+    const { nowMs, io, mint } = parts
     this.#others = new Others({
       nowMs,
-      keys,
-      keysChanged,
+      keys: () => mint.keys,
+      keysChanged: () => void io.local.emit('ticketKeys', this.keys(mint.keys)),
       tell: (word) => bus.tell(word),
       all: () => this.#all(),
       facts: (process, facts) => this.#then(() => this.#hear(process, facts)),
@@ -107,7 +109,7 @@ export class SharedCluster implements Cluster {
     this.#tell({ on: 'account', own, chain })
   }
 
-  relay: Cluster['relay'] = (to, relayed) => this.#parts.bus.relay(to, relayed)
+  relay: Cluster['relay'] = (to, relayed) => this.#bus.relay(to, relayed)
 
   keys(own: readonly TicketKey[]): readonly TicketKey[] {
     return this.#others.keys(own)
@@ -121,7 +123,7 @@ export class SharedCluster implements Cluster {
     const untilMs = Date.now() + CLUSTER_JOIN_MS_MAX
     let saidSo = false
     while (this.#isOpen && Date.now() < untilMs) {
-      const listening = await this.#parts.bus.count().catch(() => 0)
+      const listening = await this.#bus.count().catch(() => 0)
       // Before it hears anything itself it would not hear the answers.
       if (listening > 0 && !saidSo) this.#others.beat(true)
       saidSo ||= listening > 0
@@ -155,7 +157,8 @@ export class SharedCluster implements Cluster {
     this.#flush()
     this.#others.beat()
     this.#others.look()
-    this.#parts.beat()
+    // Of a worker elsewhere nothing is heard while nothing changes.
+    this.#parts.jobs.stillHere((worker) => this.has(worker))
   }
 
   #factOf(peer: PeerId, stay: number): Fact | null {
@@ -180,7 +183,9 @@ export class SharedCluster implements Cluster {
   }
 
   #then(work: () => void | Promise<void>): void {
-    this.#last = this.#last.then(work).catch((error: unknown) => this.#parts.failed(error))
+    this.#last = this.#last.then(work).catch((error: unknown) => {
+      this.#parts.watch.log.write('cluster-failed', faultOf(error))
+    })
   }
 
   async #hear(process: ProcessId, facts: readonly Fact[]): Promise<void> {
@@ -199,23 +204,26 @@ export class SharedCluster implements Cluster {
   }
 
   #hearHere(process: ProcessId, { peer, stay, ...told }: Extract<Fact, { readonly on: 'here' }>): void {
-    const { roster, isHere, moved, heard, nowMs } = this.#parts
+    const { roster, sockets, jobs, nowMs } = this.#parts
     const own = this.#own.get(peer)
     const home = own === undefined ? this.#homes.get(peer) : { process: this.#others.self, stay: own }
     if (home && home.process !== process) {
-      const isThere = own === undefined ? this.has(peer) : isHere(peer)
+      const isThere = own === undefined ? this.has(peer) : sockets.has(peer)
       // Whoever has it for certain keeps it, unless the tab went on from there; at a draw, one of the two.
       const newer = stay > home.stay || (stay === home.stay && process > home.process)
       if (isThere && !newer) return
     }
     if (own !== undefined) {
       this.#own.delete(peer)
-      moved(peer)
+      const socket = sockets.get(peer)
+      sockets.delete(peer)
+      socket?.disconnect(true)
+      jobs.gone(peer)
     }
     this.#homes.set(peer, { process, stay })
     this.#seen.get(process)?.set(peer, new Set())
     roster.mirror(peer, told, nowMs())
-    heard(peer)
+    jobs.heard(peer)
   }
 
   #hearGone(peer: PeerId, how: Going): void {

@@ -31,6 +31,7 @@ import {
 } from '../../web/wire/signal-events.ts'
 import { ALONE, type Cluster, type ClusterWay, type HubServer } from '../cluster/cluster.ts'
 import { SharedCluster } from '../cluster/shared.ts'
+import type { Going } from '../cluster/words.ts'
 import type { Credits } from '../credits/credits.ts'
 import { networkOf } from '../credits/grants.ts'
 import { TicketDesk } from '../credits/ticket-desk.ts'
@@ -125,7 +126,9 @@ export class Hub {
       ...(parts.way?.adapter ? { adapter: parts.way.adapter } : {}),
       allowRequest: (request, answer) => answer(null, this.#lets(request)),
     })
-    this.#cluster = parts.way ? this.#share(parts.way) : ALONE
+    const [io, roster, rooms, jobs, sockets] = [this.#io, this.roster, this.#rooms, this.#jobs, this.#sockets]
+    const shared = { ...parts, io, roster, rooms, jobs, sockets, gone: (peer: PeerId) => this.#gone(peer) }
+    this.#cluster = parts.way ? new SharedCluster(parts.way.bus(io), shared) : ALONE
     this.#io.on('connection', (socket) => this.#meet(socket))
     parts.watch.metrics.watchPresences(() => ({
       peers: this.roster.size - this.#cluster.others,
@@ -145,7 +148,7 @@ export class Hub {
     const { mint } = this.#parts
     if (!(await mint.rotate())) return
     this.#cluster.rotated()
-    this.#tellKeys()
+    this.#io.local.emit('ticketKeys', this.#cluster.keys(mint.keys))
   }
 
   /** Until it knows who is at other processes. */
@@ -158,9 +161,8 @@ export class Hub {
     const gone = this.roster.sweep(this.#parts.nowMs())
     // One that only sleeps gets its lease back, and is where it was.
     for (const peer of gone) {
-      const sleeps = this.#sockets.has(peer)
-      if (!sleeps) this.#gone(peer)
-      this.#cluster.gone(peer, sleeps ? 'asleep' : 'lost')
+      if (this.#sockets.has(peer)) this.#cluster.gone(peer, 'asleep')
+      else this.#gone(peer, 'lost')
     }
     this.#jobs.sweep()
     return gone
@@ -188,38 +190,11 @@ export class Hub {
     await this.#parts.accounts.close()
   }
 
-  #tellKeys(): void {
-    this.#io.local.emit('ticketKeys', this.#cluster.keys(this.#parts.mint.keys))
-  }
-
-  #share(way: ClusterWay): Cluster {
-    const { accounts, nowMs, mint, watch } = this.#parts
-    return new SharedCluster({
-      bus: way.bus(this.#io),
-      roster: this.roster,
-      rooms: this.#rooms,
-      accounts,
-      nowMs,
-      keys: () => mint.keys,
-      isHere: (peer) => this.#sockets.has(peer),
-      moved: (peer) => {
-        const socket = this.#sockets.get(peer)
-        this.#sockets.delete(peer)
-        socket?.disconnect(true)
-        this.#jobs.gone(peer)
-      },
-      gone: (peer) => this.#gone(peer),
-      heard: (peer) => this.#jobs.heard(peer),
-      beat: () => this.#jobs.stillHere((peer) => this.#cluster.has(peer)),
-      keysChanged: () => this.#tellKeys(),
-      failed: (error) => watch.log.write('cluster-failed', faultOf(error)),
-    })
-  }
-
-  #gone(peer: PeerId): void {
+  #gone(peer: PeerId, how: Going = 'left'): void {
     this.#rooms.gone(peer)
     this.#jobs.gone(peer)
     this.#partners.put(peer, null)
+    this.#cluster.gone(peer, how)
   }
 
   /** A tab that is not let in comes again, later each time. */
@@ -252,10 +227,7 @@ export class Hub {
     this.#sockets.delete(peer)
     this.roster.lose(peer, nowMs())
     if (this.roster.peer(peer)) this.#cluster.here(peer)
-    else {
-      this.#gone(peer)
-      this.#cluster.gone(peer, 'lost')
-    }
+    else this.#gone(peer, 'lost')
   }
 
   /** Everything that a tab says comes through here. */
@@ -427,7 +399,6 @@ export class Hub {
       leave: (own, _, tab) => {
         this.roster.leave(own, this.#parts.nowMs())
         this.#gone(own)
-        this.#cluster.gone(own, 'left')
         if (this.#sockets.get(own) === tab.socket) this.#sockets.delete(own)
         void tab.socket.leave(own)
         tab.peer = null

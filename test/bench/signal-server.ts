@@ -19,10 +19,10 @@ const delay = monitorEventLoopDelay({ resolution: 1 })
 delay.enable()
 const gcMs = { minor: 0, major: 0, max: 0 }
 new PerformanceObserver((list) => {
-  for (const { duration, detail } of list.getEntries()) {
-    const isMinor = (detail as { readonly kind: number }).kind === constants.NODE_PERFORMANCE_GC_MINOR
-    gcMs[isMinor ? 'minor' : 'major'] += duration
-    gcMs.max = Math.max(gcMs.max, duration)
+  for (const entry of list.getEntries() as readonly (PerformanceEntry & { readonly detail?: { kind?: number } })[]) {
+    const isMinor = entry.detail?.kind === constants.NODE_PERFORMANCE_GC_MINOR
+    gcMs[isMinor ? 'minor' : 'major'] += entry.duration
+    gcMs.max = Math.max(gcMs.max, entry.duration)
   }
 }).observe({ entryTypes: ['gc'] })
 

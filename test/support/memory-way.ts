@@ -37,7 +37,7 @@ export class MemoryWay {
           count: async () => this.#ends.size,
         }
       },
-      isUp: () => !this.isCut,
+      isUp: async () => !this.isCut,
       close: async () => void this.#ends.delete(way),
     }
     return way
