@@ -53,6 +53,7 @@ export class SharedCluster implements Cluster {
   readonly #seen = new Map<ProcessId, Seen>()
   /** What is told is done in its order, though signatures take their time. */
   #last: Promise<unknown> = Promise.resolve()
+  #kept: Promise<unknown> = Promise.resolve()
   #telling: ReturnType<typeof setTimeout> | null = null
   readonly #beating: ReturnType<typeof setInterval>
   #isOpen = true
@@ -183,16 +184,20 @@ export class SharedCluster implements Cluster {
   }
 
   #then(work: () => void | Promise<void>): void {
-    this.#last = this.#last.then(work).catch((error: unknown) => {
+    this.#last = this.#caught(this.#last.then(work))
+  }
+
+  #caught(work: Promise<unknown>): Promise<unknown> {
+    return work.catch((error: unknown) => {
       this.#parts.watch.log.write('cluster-failed', faultOf(error))
     })
   }
 
   async #hear(process: ProcessId, facts: readonly Fact[]): Promise<void> {
-    const { rooms, accounts } = this.#parts
+    const { rooms } = this.#parts
     for (const fact of facts) {
       if (fact.on === 'here') this.#hearHere(process, fact)
-      else if (fact.on === 'account') await accounts.wish(fact.own, { kind: 'tell', ...fact.chain })
+      else if (fact.on === 'account') this.#keep(fact)
       // It is at another process by now, or here.
       else if (this.#homes.get(fact.peer)?.process !== process) continue
       else if (fact.on === 'gone') this.#hearGone(fact.peer, fact.how)
@@ -201,6 +206,12 @@ export class SharedCluster implements Cluster {
         await rooms.wish(fact.peer, fact.wish)
       }
     }
+  }
+
+  /** Each is written to the disk: who is here does not wait for it. */
+  #keep({ own, chain }: Extract<Fact, { readonly on: 'account' }>): void {
+    const { accounts } = this.#parts
+    this.#kept = this.#caught(this.#kept.then(() => accounts.wish(own, { kind: 'tell', ...chain })))
   }
 
   #hearHere(process: ProcessId, { peer, stay, ...told }: Extract<Fact, { readonly on: 'here' }>): void {
