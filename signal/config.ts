@@ -85,6 +85,8 @@ export const AUDIT_SUBJECT_CHARACTERS_MAX = 200
 /** What the operator sends at once, and how long it may take. */
 export const OPERATOR_BODY_BYTES_MAX = 256 * KIB
 export const OPERATOR_BODY_MS_MAX = 10_000
+/** How often a server whose database is shared looks what others have ruled in it. */
+export const RULINGS_LOOK_MS = 5_000
 /** A look at whether this server is ready is good for so long. */
 export const READY_LOOK_MS = 1_000
 /**

@@ -25,8 +25,11 @@ import { Mirror, type OnMirrorEvent } from './models/mirror.ts'
 import { ModelStore } from './models/store.ts'
 import { SOURCE_TOOLS, type SourceTools } from './models/tools.ts'
 import { Audit } from './operator/audit.ts'
+import { lookEndpoints } from './operator/look-endpoints.ts'
 import { partnerEndpoints } from './operator/partner-endpoints.ts'
 import { auditEndpoint } from './operator/routes.ts'
+import { rulingEndpoints } from './operator/ruling-endpoints.ts'
+import { Rulings } from './operator/rulings.ts'
 import type { PageReader } from './partners/routes.ts'
 import { Rates } from './rates.ts'
 import { Accounts } from './sockets/accounts.ts'
@@ -92,16 +95,30 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   })
   const page = { allowSoftwareAdapter: config.allowSoftwareAdapter }
   const audit = await Audit.open(config.dataDir, Date.now)
-  const looks = lookedAt(() => isOpen(config, credits))
+  const isReachable = lookedAt(() => isOpen(config, credits))
   const way = config.redisUrl === null ? null : await openWay(config.redisUrl)
   const isMet = lookedAt(async () => way === null || way.isUp())
   const unready = async () => {
     if (drain.began) return 'server-draining'
     if (!(await isMet())) return 'redis-away'
-    return (await looks()) ? null : 'ledger-away'
+    return (await isReachable()) ? null : 'ledger-away'
   }
   const { operatorToken, proxies } = config
   const ratesOf = (place: keyof AddressRates) => new Rates(config.rates[place], RATE_ADDRESSES_MAX, Date.now)
+  const rulings = new Rulings({
+    open: async () => (await credits.open()).database,
+    nowMs: Date.now,
+    watch,
+    changed: () => hub.ruled(),
+  })
+  const looks = lookEndpoints({
+    hub: () => hub,
+    ownersOf: (key) => accounts.ownersOf(key),
+    metrics: watch.metrics,
+    policy: CREDIT_POLICIES[0],
+    config,
+    nowMs: Date.now,
+  })
   server.on(
     'request',
     createHandler({
@@ -112,7 +129,12 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
       partners: credits.partners,
       watch,
       audit,
-      operatorEndpoints: [auditEndpoint(audit), ...partnerEndpoints(credits.partners)],
+      operatorEndpoints: [
+        auditEndpoint(audit),
+        ...partnerEndpoints(credits.partners),
+        ...rulingEndpoints(rulings),
+        ...looks,
+      ],
       unready,
       operatorToken,
       rates: ratesOf('http'),
@@ -132,7 +154,10 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     watch,
     connects: ratesOf('connect'),
     way,
+    rulings,
   })
+  // As above: in memory there is nothing from before.
+  if (config.ledger.kind !== 'memory') await rulings.begin(config.ledger.kind === 'server')
   if (audit.damagedAt !== null) watch.log.write('audit-damaged', { line: audit.damagedAt })
   let answering = 0
   server.on('request', (_, response) => {
@@ -157,6 +182,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
   let closing: Promise<void> | null = null
   const close = async () => {
     await Promise.all([hub.close(), mirror.close(), app.close(), stop(server)])
+    await rulings.close()
     await Promise.all([credits.close(), audit.close()])
   }
   const end = () => {

@@ -12,6 +12,7 @@ import type { EngineName, LoadProgress } from './wire/chat.ts'
 import type { LayerSpan, PeerId } from './wire/peers.ts'
 import type { Failure, Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
+import type { Announcement } from './wire/rulings.ts'
 
 export type { AccountView } from './account/my-account.ts'
 export type { RoomPerson, RoomView } from './account/room-view.ts'
@@ -189,4 +190,6 @@ export interface MeshView {
   readonly rooms: readonly RoomView[]
   /** Null until it has joined. */
   readonly account: AccountView | null
+  /** What the operator of the server tells everybody, as long as this tab is connected. */
+  readonly announcements: readonly Announcement[]
 }

@@ -48,6 +48,7 @@ export class AppMesh {
   #census: Census | null = null
   #rooms: MeshView['rooms'] = []
   #account: MeshView['account'] = null
+  #announcements: MeshView['announcements'] = []
   /** By who looks; undefined follows what the person chose. */
   readonly #lookers = new Map<string, RoomId | null | undefined>()
   #links: MeshView['links'] = []
@@ -228,6 +229,7 @@ export class AppMesh {
     this.#links = []
     this.#rooms = []
     this.#account = null
+    this.#announcements = []
     this.#head = null
     this.#changed()
     await joined?.leave()
@@ -322,6 +324,10 @@ export class AppMesh {
         hear(() => {
           this.#account = account
         }),
+      onAnnouncements: (announcements) =>
+        hear(() => {
+          this.#announcements = announcements
+        }),
       onContribution: (state) => hear(() => this.#giving.hear(state)),
       onJobs: () => hear(() => this.#giving.hearJobs()),
       onRoute: (request, word) =>
@@ -389,6 +395,7 @@ export class AppMesh {
       census: this.#census,
       rooms: this.#rooms,
       account: this.#account,
+      announcements: this.#announcements,
     }
   }
 

@@ -35,7 +35,16 @@ export interface JoinedMesh {
 export type MeshHooks = Required<
   Pick<
     MeshTabParts,
-    'relayOnly' | 'donor' | 'onSignal' | 'onRooms' | 'onAccount' | 'onContribution' | 'onRoute' | 'onCensus' | 'onJobs'
+    | 'relayOnly'
+    | 'donor'
+    | 'onSignal'
+    | 'onRooms'
+    | 'onAccount'
+    | 'onContribution'
+    | 'onRoute'
+    | 'onCensus'
+    | 'onJobs'
+    | 'onAnnouncements'
   >
 >
 

@@ -36,6 +36,7 @@ import type { RequestId } from './wire/peer-frame.ts'
 import type { PeerId } from './wire/peers.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
+import type { Announcement } from './wire/rulings.ts'
 import type { Holding } from './wire/signal-events.ts'
 
 export interface MeshTabParts {
@@ -53,6 +54,8 @@ export interface MeshTabParts {
   readonly donor?: () => boolean
   readonly onSignal: (state: SignalState) => void
   readonly onCensus?: (census: Census) => void
+  /** What the operator tells everybody, all that is in force. */
+  readonly onAnnouncements?: (announcements: readonly Announcement[]) => void
   readonly onAccount: (account: AccountView) => void
   readonly onRooms: (rooms: readonly RoomView[]) => void
   readonly onContribution: (state: ContributionState) => void
@@ -104,6 +107,7 @@ export class MeshTab {
       },
       onRoom: (word) => void rooms.hear(word),
       ...(onCensus ? { onCensus } : {}),
+      ...(parts.onAnnouncements ? { onAnnouncements: parts.onAnnouncements } : {}),
       onJob: (word) => words.hear(word),
       onLink: (link) => exchange.add(link),
     })

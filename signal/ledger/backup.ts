@@ -15,7 +15,16 @@ import type { LedgerTables } from './tables.ts'
 
 const FORMAT = 'weft-ledger/1'
 /** Tables that the journal does not say; in the order in which they refer to each other. */
-const BESIDE = ['ticket', 'request_over', 'receipt', 'partner', 'partner_request', 'partner_day'] as const
+const BESIDE = [
+  'ticket',
+  'request_over',
+  'receipt',
+  'partner',
+  'partner_request',
+  'partner_day',
+  'sanction',
+  'announcement',
+] as const
 /** What names a row of each, for one page after the other. */
 const PLACES = {
   ticket: sql<string>`id`,
@@ -24,6 +33,8 @@ const PLACES = {
   partner: sql<string>`id`,
   partner_request: sql<string>`request`,
   partner_day: sql<string>`partner || day::text`,
+  sanction: sql<string>`id`,
+  announcement: sql<string>`id`,
 } as const
 
 /** Of one moment, also while others write. Each line ends with a newline. */

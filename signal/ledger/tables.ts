@@ -62,4 +62,20 @@ export interface LedgerTables {
   }
   partner_request: { request: string; partner: string; day: number; held_micro: bigint }
   partner_day: { partner: string; day: number; requests: bigint; held_micro: bigint; back_micro: bigint }
+  sanction: {
+    id: Kept<string>
+    subject: Kept<string>
+    reason: Kept<string>
+    made_ms: Kept<bigint>
+    until_ms: Kept<bigint | null>
+    lifted_ms: bigint | null
+  }
+  announcement: {
+    id: Kept<string>
+    level: Kept<string>
+    text: Kept<string>
+    made_ms: Kept<bigint>
+    until_ms: Kept<bigint>
+    ended_ms: bigint | null
+  }
 }

@@ -6,6 +6,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Code } from '../../web/wire/codes.ts'
 import type { CreditWish } from '../../web/wire/credit-events.ts'
 import type { LedgerEvent } from '../../web/wire/ledger-events.ts'
+import type { Figure } from '../../web/wire/operator-views.ts'
 import type { TabSays } from '../../web/wire/signal-events.ts'
 import type { HttpMethod, HttpRoute } from '../http-routes.ts'
 import type { PartnerPlace } from '../partners/partners.ts'
@@ -71,6 +72,18 @@ export class Metrics {
   /** As text. */
   read(): Promise<string> {
     return this.#registry.metrics()
+  }
+
+  /** What was counted since the process began, by its one label. */
+  async totals(): Promise<
+    Readonly<Record<'plans' | 'ended' | 'limited', readonly Figure[]>> & { readonly relayed: number }
+  > {
+    const [plans, ended, limited] = await Promise.all([
+      figuresOf(this.#plans, 'outcome'),
+      figuresOf(this.#jobs, 'state'),
+      figuresOf(this.#limited, 'place'),
+    ])
+    return { plans, ended, limited, relayed: (await this.#relayed.get()).values[0]?.value ?? 0 }
   }
 
   /** Asked each time when the figures are read. Once. */
@@ -142,4 +155,9 @@ export class Metrics {
       },
     })
   }
+}
+
+async function figuresOf<Label extends string>(counter: Counter<Label>, label: Label): Promise<readonly Figure[]> {
+  const { values } = await counter.get()
+  return values.map(({ labels, value }) => ({ name: String(labels[label]), count: value }))
 }

@@ -21,6 +21,10 @@ export const OPERATOR_ACTIONS = [
   'partner-made',
   'partner-changed',
   'partner-revoked',
+  'sanction-made',
+  'sanction-lifted',
+  'announcement-made',
+  'announcement-ended',
 ] as const
 export type OperatorAction = (typeof OPERATOR_ACTIONS)[number]
 

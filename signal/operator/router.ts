@@ -53,6 +53,7 @@ const JSON_TYPE = /^application\/json\s*(;|$)/i
 const STATUSES: Readonly<Partial<Record<Code, number>>> = {
   'request-invalid': 400,
   'partner-unknown': 404,
+  'ruling-unknown': 404,
   'not-kept': 503,
   'ledger-away': 503,
 }

@@ -45,6 +45,7 @@ import { JobDesk } from './jobs.ts'
 import { PartnerDesk } from './partner-desk.ts'
 import { Planner } from './planner.ts'
 import { Rooms } from './rooms.ts'
+import { RuledDoor, type RulingsInForce } from './ruled-door.ts'
 import { Tab, type TabSocket } from './tab.ts'
 import type { TicketMint } from './tickets.ts'
 import { verifyText } from './verify.ts'
@@ -77,6 +78,7 @@ export interface HubParts {
   readonly connects: Rates
   /** Null: no other process serves the same tabs. */
   readonly way: ClusterWay | null
+  readonly rulings?: RulingsInForce
 }
 
 export class Hub {
@@ -91,6 +93,7 @@ export class Hub {
   readonly #census: CensusDesk
   readonly #partners: PartnerDesk
   readonly #cluster: Cluster
+  readonly #door: RuledDoor
   #draining = false
   readonly #sweeping: ReturnType<typeof setInterval>
   readonly #rotating: ReturnType<typeof setInterval>
@@ -118,6 +121,12 @@ export class Hub {
       ended: (state) => parts.watch.metrics.jobEnded(state),
     })
     this.#census = new CensusDesk(this.roster, (room) => this.#jobs.waiting(room))
+    this.#door = new RuledDoor({
+      rulings: parts.rulings ?? null,
+      ownersOf: (key) => parts.accounts.ownersOf(key),
+      sockets: this.#sockets,
+      gone: (peer) => this.#leave(peer),
+    })
     this.#io = new Server(parts.server, {
       transports: ['websocket'],
       maxHttpBufferSize: EVENT_BYTES_MAX,
@@ -173,10 +182,37 @@ export class Hub {
     return this.#io.of('/').sockets.size
   }
 
+  /** For the operator to look at. */
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  get rooms(): Pick<Rooms, 'halls' | 'size'> {
+    return this.#rooms
+  }
+
+  get jobs(): Pick<JobDesk, 'open' | 'counts'> {
+    return this.#jobs
+  }
+
+  get connected(): number {
+    return this.#sockets.size
+  }
+
+  /** When the socket of this peer was opened; null where it has none. */
+  sinceMs(peer: PeerId): number | null {
+    return this.#sockets.get(peer)?.handshake.issued ?? null
+  }
+
   /** No new work and no new tab from now on. What was planned may still be linked, and paid. */
   drain(closesInMs: number): void {
     this.#draining = true
     this.#io.local.emit('draining', { closesInMs })
+  }
+
+  /** The operator has ruled something else. */
+  ruled(): void {
+    this.#door.ruled()
   }
 
   async close(): Promise<void> {
@@ -188,6 +224,11 @@ export class Hub {
     await this.#io.close()
     await this.#parts.way?.close()
     await this.#parts.accounts.close()
+  }
+
+  #leave(peer: PeerId): void {
+    this.roster.leave(peer, this.#parts.nowMs())
+    this.#gone(peer)
   }
 
   #gone(peer: PeerId, how: Going = 'left'): void {
@@ -307,6 +348,7 @@ export class Hub {
     watch.log.write('socket-proven', { socket: socket.id })
     const ticketKeys = this.#cluster.keys(mint.keys)
     say(ok({ resume: tab.resume, timeMs: nowMs(), ticketKeys, iceServers: iceServers(peer) }))
+    this.#door.greet(socket)
   }
 
   #allAnswers(): Answers {
@@ -378,6 +420,7 @@ export class Hub {
         if (!wish.ok) return wish
         const done = await this.#parts.accounts.wish(key, wish.value)
         if (done.ok && wish.value.kind === 'tell') this.#cluster.account(key, wish.value)
+        this.#door.check(own)
         return done
       },
       credit: (own, value, { socket }) => {
@@ -397,8 +440,7 @@ export class Hub {
         return ok(null)
       },
       leave: (own, _, tab) => {
-        this.roster.leave(own, this.#parts.nowMs())
-        this.#gone(own)
+        this.#leave(own)
         if (this.#sockets.get(own) === tab.socket) this.#sockets.delete(own)
         void tab.socket.leave(own)
         tab.peer = null
@@ -412,7 +454,8 @@ export class Hub {
       return fail('protocol-unknown', `This server speaks ${SIGNAL_PROTOCOLS.min} to ${SIGNAL_PROTOCOLS.max}.`)
     }
     const holds = await verifyText(key, 'connect', [name, nonce, run], signature)
-    return holds ? ok(peerIdOf(key, run)) : fail('proof-invalid', '')
+    if (!holds) return fail('proof-invalid', '')
+    return this.#door.refusal(key) ?? ok(peerIdOf(key, run))
   }
 }
 

@@ -14,6 +14,7 @@ export interface BookedJob {
   wish: JobWish
   /** Its asker had not enough credits for it when it came. */
   readonly unpaid: boolean
+  readonly madeMs: number
   facts: JobFacts
   /** Who was named for it, in any lease: nobody else can be said to work on it. */
   readonly named: Set<PeerId>
@@ -56,7 +57,7 @@ export class JobBook {
     const key = `${asker} ${wish.job}`
     const facts = newJob(nowMs)
     const unleased = { named: new Set<PeerId>(), word: null, lastNamed: [], leasedMs: 0, worker: null, promised: null }
-    const job: BookedJob = { key, asker, wish, unpaid, facts, ...unleased, told: null }
+    const job: BookedJob = { key, asker, wish, unpaid, madeMs: nowMs, facts, ...unleased, told: null }
     this.#jobs.set(key, job)
     this.#openOf.set(asker, (this.#openOf.get(asker) ?? new Map<string, BookedJob>()).set(key, job))
     return job

@@ -105,6 +105,11 @@ export class JobDesk {
     return tokens
   }
 
+  /** For the operator to look at. */
+  open(): readonly BookedJob[] {
+    return this.#book.open()
+  }
+
   /** Open ones, by their state. */
   counts(): Readonly<Record<'queued' | 'leased' | 'running', number>> {
     const counts = { queued: 0, leased: 0, running: 0 }

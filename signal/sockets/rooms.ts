@@ -55,6 +55,14 @@ export class Rooms {
     return this.#halls.size
   }
 
+  /** How many are in each, and how many wait for its owner. */
+  *halls(): Generator<{ readonly id: RoomId; readonly members: number; readonly knocks: number }> {
+    for (const [id, { rooms, knocks }] of this.#halls) {
+      const members = [...rooms.values()].reduce((sum, room) => sum + room.members.size, 0)
+      yield { id, members, knocks: knocks.size }
+    }
+  }
+
   /** Those who are in the asker's room; null where the asker is in none with this id. */
   peersIn(asker: PeerId, id: RoomId): ReadonlySet<PeerId> | null {
     const room = this.#roomOf(asker, id)

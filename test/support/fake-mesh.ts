@@ -21,6 +21,7 @@ import { type JobEvent, readChatJob } from '../../web/wire/job-parts.ts'
 import type { PlannedStage } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
+import type { Announcement } from '../../web/wire/rulings.ts'
 import { FakeWallet } from './fake-wallet.ts'
 import { until } from './until.ts'
 
@@ -241,6 +242,10 @@ export class FakeMesh {
 
   account(account: AccountView): void {
     this.#hooks?.onAccount(account)
+  }
+
+  announced(announcements: readonly Announcement[]): void {
+    this.#hooks?.onAnnouncements(announcements)
   }
 
   rooms(rooms: readonly RoomView[]): void {

@@ -12,6 +12,7 @@ import { BREAKERS_MAX, HEARTBEAT_MS, LINKS_MAX, NEIGHBOURS_TOLD_MAX } from '../w
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { RoomWord } from '../wire/room-events.ts'
+import type { Announcement } from '../wire/rulings.ts'
 import type { Neighbour, Relayed } from '../wire/signal-events.ts'
 import { connectWebRtc, type WebRtcLink } from './link-webrtc.ts'
 import { type SealedParts, SealedSignalling } from './sealed-signalling.ts'
@@ -31,6 +32,7 @@ export interface MeshNodeParts {
   /** Also while the tab is hidden. */
   readonly every: (ms: number, run: () => void) => () => void
   readonly onRoom?: (word: RoomWord) => void
+  readonly onAnnouncements?: (announcements: readonly Announcement[]) => void
   readonly onJob?: (word: JobWord) => void
   /** Open, whoever called. */
   readonly onLink: (link: WebRtcLink) => void
@@ -57,7 +59,7 @@ export class MeshNode {
 
   constructor(parts: MeshNodeParts) {
     this.#parts = parts
-    const { url, key, randomId, nowMs, onState, onCensus, onRoom, onJob, relayOnly, every } = parts
+    const { url, key, randomId, nowMs, onState, onCensus, onRoom, onAnnouncements, onJob, relayOnly, every } = parts
     this.server = new SignalClient({
       url,
       key,
@@ -66,6 +68,7 @@ export class MeshNode {
       onState,
       ...(onCensus ? { onCensus } : {}),
       ...(onRoom ? { onRoom } : {}),
+      ...(onAnnouncements ? { onAnnouncements } : {}),
       ...(onJob ? { onJob } : {}),
       onRelayed: (relayed) => this.#hear(relayed),
       about: () => ({ relayOnly: relayOnly(), near: this.#near() }),

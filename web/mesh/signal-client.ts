@@ -23,6 +23,7 @@ import {
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { parseRoomWord, type RoomWish, type RoomWord } from '../wire/room-events.ts'
 import type { RoomId } from '../wire/rooms.ts'
+import { type Announcement, parseAnnouncements, parseSanctionWord, saySanction } from '../wire/rulings.ts'
 import {
   type Holding,
   type IceServer,
@@ -67,6 +68,8 @@ export interface SignalParts {
   /** While it looks. */
   readonly onCensus?: (census: Census) => void
   readonly onRoom?: (word: RoomWord) => void
+  /** What the operator tells everybody, all of it. */
+  readonly onAnnouncements?: (announcements: readonly Announcement[]) => void
   /** Of a job of this tab, that it did not ask for just now: it is leased at last, its place in the line, it is over. */
   readonly onJob?: (word: JobWord) => void
   /** What goes with every heartbeat, as it is then. */
@@ -92,7 +95,8 @@ export class SignalClient {
   #here = false
   /** The server is about to stop: it is asked for nothing new. */
   #draining = false
-  #gaveUp = false
+  /** Why it does not come again. */
+  #gaveUp: Failure | null = null
   /** Who waits until it is proven. */
   #waiting: ((here: boolean) => void)[] = []
   #aheadMs = 0
@@ -133,6 +137,14 @@ export class SignalClient {
     this.#socket.on('partner', (value) => {
       const word = parsePartnerWord(value)
       if (word.ok) parts.onPartner?.(word.value)
+    })
+    this.#socket.on('announcements', (value) => {
+      const announcements = parseAnnouncements(value)
+      if (announcements.ok) parts.onAnnouncements?.(announcements.value)
+    })
+    this.#socket.on('sanctioned', (value) => {
+      const word = parseSanctionWord(value)
+      if (word.ok) this.#giveUp(fail('sanctioned', saySanction(word.value)))
     })
     this.#socket.on('draining', () => {
       this.#draining = true
@@ -292,7 +304,7 @@ export class SignalClient {
 
   /** What the server answers to an event. Refusals: `signal-away`, and its own. */
   async #answer(ask: (socket: PatientSocket) => Promise<unknown>): Promise<Result<unknown>> {
-    return (await this.#isHere()) ? this.#ask(ask) : fail('signal-away', '')
+    return (await this.#isHere()) ? this.#ask(ask) : (this.#gaveUp ?? fail('signal-away', ''))
   }
 
   /** The same for whom the server does not know yet. */
@@ -306,7 +318,7 @@ export class SignalClient {
 
   /** Where it is not proven right now, waits a little: it may be coming back. */
   #isHere(): Promise<boolean> {
-    if (this.#here || this.#gaveUp) return Promise.resolve(this.#here)
+    if (this.#here || this.#gaveUp !== null) return Promise.resolve(this.#here)
     return new Promise((resolve) => {
       const settle = (here: boolean) => {
         clearTimeout(timer)
@@ -319,12 +331,12 @@ export class SignalClient {
 
   #become(here: boolean): void {
     this.#here = here
-    if (here || this.#gaveUp) for (const settle of this.#waiting.splice(0)) settle(here)
+    if (here || this.#gaveUp !== null) for (const settle of this.#waiting.splice(0)) settle(here)
   }
 
   #away(reason: Failure, final: boolean): void {
     this.#rest()
-    this.#gaveUp ||= final
+    if (final) this.#gaveUp = reason
     this.#become(false)
     this.#parts.onState({ state: 'away', reason, final })
   }

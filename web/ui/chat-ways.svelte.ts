@@ -91,6 +91,10 @@ export class ChatWays {
     return this.#mesh.contribution
   }
 
+  get announcements(): MeshView['announcements'] {
+    return this.#mesh.announcements
+  }
+
   /** The room that this browser works in; null where there is none. */
   get roomName(): string | null {
     return nameOfChosenRoom(this.#mesh)

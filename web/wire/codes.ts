@@ -168,6 +168,11 @@ export const CODES = {
   'not-proven': ['The server does not know this tab yet.', 'Connect again.'],
   'protocol-unknown': ['This page and the server speak different versions.', 'Reload the page.'],
   'proof-invalid': ['The server could not verify the key of this device.', 'Reload the page.'],
+  'sanctioned': [
+    'The operator of this server does not let this device in.',
+    'Your own models answer here all the same. Ask who runs the server.',
+  ],
+  'ruling-unknown': ['There is no such ruling in force.', 'Look at the list again.'],
   'server-other': [
     'The signalling server has another name than its address.',
     'Open the page at the address that the server has.',

@@ -21,6 +21,7 @@ import type { Assigned, AssignWish, Plan, PlanWish } from './plan-events.ts'
 import type { Result } from './result.ts'
 import type { RoomWish, RoomWord } from './room-events.ts'
 import type { RoomId } from './rooms.ts'
+import type { Announcement, SanctionWord } from './rulings.ts'
 import { parseTicketKeys, type TicketKey } from './tickets.ts'
 
 /** Both sides name the versions they speak; the highest common one is used. */
@@ -151,6 +152,10 @@ export interface ServerSays {
   relayed: (relayed: Relayed) => void
   /** They were rotated. */
   ticketKeys: (keys: readonly TicketKey[]) => void
+  /** The operator lets this device in no more; then the socket ends. */
+  sanctioned: (word: SanctionWord) => void
+  /** All that is in force: after it came in, where there are any, and after every change. */
+  announcements: (announcements: readonly Announcement[]) => void
   /** It is about to stop and takes no new work. */
   draining: (word: Draining) => void
   /** Every `CENSUS_MS`, to tabs that look. */
