@@ -22,6 +22,7 @@ import {
 } from '../../web/wire/partner-keys.ts'
 import { keyOfPeer } from '../../web/wire/peers.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
+import { parseTicketClaims } from '../../web/wire/tickets.ts'
 import type { LedgerDatabase } from './database.ts'
 import { codeOf, keptTickets, type TicketToKeep } from './receipts.ts'
 
@@ -129,13 +130,15 @@ export class PartnerShelf {
 
   /** Whose hold is for this request of a visitor with this device key; null where none is. */
   async payerOf(request: string, device: string): Promise<LedgerOwner | null> {
-    const { rows } = await sql<{ claims: string; asker_owner: string }>`
-      select claims, asker_owner from ticket join partner_request using (request)
+    const { rows } = await sql<{ claims: string; part: number; asker_owner: string }>`
+      select claims, part, asker_owner from ticket join partner_request using (request)
       where request = ${request} and held_micro > 0 order by part limit 1
     `.execute(this.#database.kysely)
     const [row] = rows
-    const { asker } = JSON.parse(row?.claims ?? '{}') as { asker?: string }
-    return row && keyOfPeer(asker ?? '') === device ? row.asker_owner : null
+    if (!row) return null
+    const claims = parseTicketClaims({ ...(JSON.parse(row.claims) as object), part: row.part })
+    assert(claims.ok, 'a ticket is read as it was kept')
+    return keyOfPeer(claims.value.asker) === device ? row.asker_owner : null
   }
 
   /** The last `many` days that had any, the newest first. */

@@ -330,7 +330,9 @@ export class Hub {
     const met = partner === null ? ok(null) : await this.#partners.meets(partner)
     if (!met.ok) {
       say(met)
-      socket.disconnect(true)
+      // A tab whose socket is cut comes again by itself; one that is sent away does not.
+      if (met.code === 'partner-busy') socket.conn.close()
+      else socket.disconnect(true)
       return
     }
     // It may have gone while it was looked at.

@@ -8,6 +8,7 @@ import { Postgres } from '../support/postgres.ts'
 import { creditsSuite } from './credits.suite.ts'
 import { creditsOverSuite } from './credits-over.suite.ts'
 import { ledgerSuite } from './ledger.suite.ts'
+import { partnersSuite } from './partners.suite.ts'
 
 let server: Postgres
 const open: LedgerDatabase[] = []
@@ -31,6 +32,7 @@ const fresh = async () => new Journal(await database(), TABLE_POLICY)
 ledgerSuite('on a PostgreSQL server', fresh)
 creditsSuite('on a PostgreSQL server', database)
 creditsOverSuite('on a PostgreSQL server', database)
+partnersSuite('on a PostgreSQL server', database)
 
 it('people who work for each other at once never wait in a circle, and nothing is paid twice', async () => {
   const journal = await fresh()

@@ -8,6 +8,7 @@ import type { DeviceKey } from '../../web/account/device-key.ts'
 import { CREDIT_POLICIES, CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 import { type CreditWish, parsePuzzle, parseWallet, type Wallet } from '../../web/wire/credit-events.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
+import type { PartnerKey } from '../../web/wire/partner-keys.ts'
 import { keyOfPeer, type PeerId, peerIdOf } from '../../web/wire/peers.ts'
 import {
   type Acknowledgement,
@@ -17,7 +18,7 @@ import {
   type SignedAcknowledgement,
   type SignedReceipt,
 } from '../../web/wire/receipt-bytes.ts'
-import type { Result } from '../../web/wire/result.ts'
+import { ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import { readTicket, type TicketClaims } from '../../web/wire/tickets.ts'
 import { madeReceipt } from './made-receipts.ts'
@@ -53,6 +54,8 @@ export interface TownWish {
   readonly promptTokens?: number
   readonly outputTokens?: number
   readonly activeParameters?: number | null
+  /** Of the site whose visitor asks. */
+  readonly partner?: PartnerKey
 }
 
 type Policies = typeof CREDIT_POLICIES
@@ -64,6 +67,7 @@ export class Town {
   readonly known = new Map<string, number>()
   /** Devices of one account. */
   readonly #owners = new Map<string, string>()
+  #visiting: PartnerKey | null = null
   nowMs = CREDIT_POLICY.epochZeroMs + 1_000
 
   constructor(database: LedgerDatabase, policies: Policies = CREDIT_POLICIES) {
@@ -80,7 +84,8 @@ export class Town {
       nowMs: () => this.nowMs,
       watch: quietWatch(),
     })
-    this.#desk = new TicketDesk({ sign: async (claims) => unsigned(claims) }, this.credits.terms)
+    const mint = { sign: async (claims: TicketClaims) => unsigned(claims) }
+    this.#desk = new TicketDesk(mint, this.credits.terms, () => this.#visiting)
   }
 
   async device(): Promise<Device> {
@@ -105,11 +110,22 @@ export class Town {
 
   /** The claims of a ticket for each worker, as both sides read them. */
   async hire(asker: Device, workers: readonly Device[], wish: TownWish = {}): Promise<readonly TicketClaims[]> {
+    const hired = await this.tryToHire(asker, workers, wish)
+    if (!hired.ok) throw new Error(hired.code)
+    return hired.value
+  }
+
+  async tryToHire(
+    asker: Device,
+    workers: readonly Device[],
+    wish: TownWish = {},
+  ): Promise<Result<readonly TicketClaims[]>> {
     const { promptTokens = 100, outputTokens = 400, room = null, activeParameters = MODEL.activeParameters } = wish
     const { modelId, layers } = MODEL
     const request = wish.request ?? Buffer.from(randomBytes(16)).toString('hex')
     const share = layers / workers.length
     const isJob = workers.length === 1
+    this.#visiting = wish.partner ?? null
     const tickets = await this.#desk.issue(
       {
         request,
@@ -128,12 +144,13 @@ export class Town {
         positions: promptTokens + outputTokens,
       })),
     )
-    if (!tickets.ok) throw new Error(tickets.code)
-    return tickets.value.map(({ ticket }) => {
-      const claims = readTicket(ticket)
-      if (!claims.ok) throw new Error(claims.detail)
-      return claims.value
+    if (!tickets.ok) return tickets
+    const claims = tickets.value.map(({ ticket }) => {
+      const read = readTicket(ticket)
+      if (!read.ok) throw new Error(read.detail)
+      return read.value
     })
+    return ok(claims)
   }
 
   /** Ended now. */

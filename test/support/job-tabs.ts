@@ -14,8 +14,9 @@ import { SignalClient } from '../../web/mesh/signal-client.ts'
 import type { Census } from '../../web/wire/census.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import type { JobOffer, JobWish, JobWord } from '../../web/wire/jobs.ts'
+import type { PartnerKey } from '../../web/wire/partner-keys.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
-import type { Presence } from '../../web/wire/signal-events.ts'
+import type { PartnerWord, Presence } from '../../web/wire/signal-events.ts'
 import { NO_CREDITS } from './no-credits.ts'
 import { noRates, quietWatch } from './quiet-watch.ts'
 
@@ -59,6 +60,7 @@ const ASKS_ONLY: Presence = {
 export interface JobTab {
   readonly client: SignalClient
   readonly words: readonly JobWord[]
+  readonly partnerWords: readonly PartnerWord[]
   readonly censuses: readonly Census[]
   /** Until the server has heard it. */
   offer(offers: readonly JobOffer[], room?: RoomId | null): Promise<void>
@@ -103,9 +105,10 @@ export class JobServer {
     return `http://localhost:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** The same key: another tab of the same device. */
-  async tab(key?: DeviceKey): Promise<JobTab> {
+  /** The same key: another tab of the same device. `partner`: of the site whose visitor it is. */
+  async tab(key?: DeviceKey, partner: PartnerKey | null = null): Promise<JobTab> {
     const words: JobWord[] = []
+    const partnerWords: PartnerWord[] = []
     const censuses: Census[] = []
     let isHere = false
     const client = new SignalClient({
@@ -119,6 +122,8 @@ export class JobServer {
       onRelayed: () => {},
       onCensus: (census) => censuses.push(census),
       onJob: (word) => words.push(word),
+      partner,
+      onPartner: (word) => partnerWords.push(word),
     })
     this.#clients.push(client)
     await until(() => isHere)
@@ -127,7 +132,7 @@ export class JobServer {
       const said = JSON.stringify(offers)
       await until(() => JSON.stringify(this.hub.roster.peer(client.peer)?.presence?.offers) === said)
     }
-    return { client, words, censuses, offer }
+    return { client, words, partnerWords, censuses, offer }
   }
 
   async worker(more: Partial<JobOffer> = {}): Promise<JobTab> {

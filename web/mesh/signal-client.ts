@@ -267,8 +267,8 @@ export class SignalClient {
     }
     const answer = await this.#ask((socket) => socket.emitWithAck('prove', proof))
     const welcome = answer.ok ? parseWelcome(answer.value) : answer
-    // It comes again by its own rests.
-    if (!welcome.ok && welcome.code === 'partner-busy') return void this.#socket.io.engine.close()
+    // The server cuts this socket, and the next one may have its turn.
+    if (!welcome.ok && welcome.code === 'partner-busy') return
     if (!welcome.ok) return this.#giveUp(welcome)
     this.#resume = welcome.value.resume
     // The answer was made somewhere between asking and hearing it.
