@@ -82,6 +82,16 @@ module.exports = {
       to: { path: '^(web|signal|test)/', pathNot: ['^web/(widget|ui|wire)/', ...door] },
     },
     {
+      name: 'admin-knows-no-app',
+      severity: 'error',
+      comment: "The operator's page shares looks and words with ui/, and has no App, no engine and no mesh.",
+      from: { path: '^web/admin(/|-main\\.ts$)' },
+      to: {
+        path: '^(web|signal|test)/',
+        pathNot: [shared, '^web/admin/', '^web/ui/(parts/|credits/DayBars\\.svelte$|Mark\\.svelte$|format\\.ts$)'],
+      },
+    },
+    {
       name: 'sdk-stands-on-app',
       severity: 'error',
       comment: 'The SDK is another face of App: it brings no engine, no store and no mesh of its own.',

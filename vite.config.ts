@@ -85,7 +85,7 @@ function serviceWorker(): Plugin[] {
     injectManifest: {
       rollupFormat: 'iife',
       globPatterns: ['**/*.{html,js,css,woff2,wasm,svg,png,webmanifest}'],
-      globIgnores: ['screenshots/**', 'embed.js'],
+      globIgnores: ['screenshots/**', 'embed.js', 'admin.html', `${ADMIN_ASSETS}/**`],
       maximumFileSizeToCacheInBytes: Number.MAX_SAFE_INTEGER,
       manifestTransforms: [shellFiles],
     },
@@ -123,6 +123,39 @@ function embedScript(): Plugin {
   }
 }
 
+/** Of the operator's page; the server lets browsers keep them as it does the app's. */
+const ADMIN_ASSETS = 'assets/admin'
+
+/**
+ * The operator's page beside the app, built by itself: nothing of it is in a file that the app loads, and it is no part of what the service
+ * worker keeps.
+ */
+function adminPage(): Plugin {
+  return {
+    name: 'weft:admin-page',
+    apply: (config, { command }) => command === 'build' && config.root === 'web',
+    async generateBundle() {
+      const built = await build({
+        configFile: false,
+        root: `${repository}/web`,
+        logLevel: 'error',
+        publicDir: false,
+        plugins: [svelte({ configFile: false })],
+        build: {
+          write: false,
+          target: 'es2023',
+          assetsDir: ADMIN_ASSETS,
+          rollupOptions: { input: `${repository}/web/admin.html` },
+        },
+      })
+      for (const file of [built].flat().flatMap((result) => ('output' in result ? result.output : []))) {
+        const source = file.type === 'chunk' ? file.code : file.source
+        this.emitFile({ type: 'asset', fileName: file.fileName, source })
+      }
+    },
+  }
+}
+
 /** `--mode sdk`: the SDK as a package entry, one ES module without the app. After the app's own build, which empties `dist/`. */
 const SDK = {
   root: 'web',
@@ -154,7 +187,7 @@ export default defineConfig(({ mode }) => {
   return {
     root: mode === 'test' || long ? repository : 'web',
     publicDir: `${repository}/public`,
-    plugins: [svelte({ configFile: false }), embedScript(), serviceWorker()],
+    plugins: [svelte({ configFile: false }), embedScript(), adminPage(), serviceWorker()],
     worker: {
       format: 'es',
       rollupOptions: { output: { entryFileNames: workerFile, chunkFileNames: chunkFile, assetFileNames: assetFile } },

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import sirv from 'sirv'
-import { setScriptPolicy } from './headers.ts'
+import { setPagePolicy, setScriptPolicy } from './headers.ts'
 import type { AppHandler } from './http.ts'
 import { fileBytes } from './models/disk.ts'
 import type { PageReader } from './partners/routes.ts'
@@ -27,6 +27,7 @@ export function appPages(appDir: string): PageReader {
 /** The app's page has no dot in its path, so what answers under the name of a script is that script or nothing. */
 function setFileHeaders(response: ServerResponse, pathname: string): void {
   setScriptPolicy(response, pathname)
+  setPagePolicy(response, pathname)
   response.setHeader('Cache-Control', HASHED.test(pathname) ? 'public, max-age=31536000, immutable' : 'no-cache')
 }
 

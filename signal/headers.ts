@@ -39,6 +39,22 @@ const SERVICE_WORKER_POLICY: Readonly<Record<string, string>> = {
   'connect-src': `'self'`,
 }
 const SERVICE_WORKER = '/sw.js'
+
+/** The operator's page holds a token: it runs its own script, asks this server, sends no form and stands in no frame. */
+const OPERATOR_POLICY: Readonly<Record<string, string>> = {
+  'default-src': `'none'`,
+  'script-src': `'self'`,
+  'connect-src': `'self'`,
+  'img-src': `'self' data:`,
+  'font-src': `'self'`,
+  'style-src': `'self'`,
+  'base-uri': `'none'`,
+  'form-action': `'none'`,
+  'frame-ancestors': `'none'`,
+}
+/** As the files are found: with their ending or without. */
+const OPERATOR_PAGE = /^\/admin(?:\.html)?\/?$/
+
 /** What partners' pages load, also where they take only what says that they may. */
 const EMBED_SCRIPT = '/embed.js'
 
@@ -86,6 +102,13 @@ export function setWidgetHeaders(response: ServerResponse, origins: readonly str
 export function setRefusedFrameHeaders(response: ServerResponse): void {
   response.setHeader('Content-Security-Policy', inOneLine(REFUSED_FRAME_POLICY))
   response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
+}
+
+/** Called for a path under which a file of the app is answered. */
+export function setPagePolicy(response: ServerResponse, pathname: string): void {
+  if (!OPERATOR_PAGE.test(pathname)) return
+  response.setHeader('Content-Security-Policy', inOneLine(OPERATOR_POLICY))
+  response.setHeader('X-Frame-Options', 'DENY')
 }
 
 export function setSecurityHeaders(response: ServerResponse): void {

@@ -87,10 +87,10 @@ registerRoute(
 setCatchHandler(async () => Response.error())
 
 /** What is said of the server itself is never the page, as it was kept. */
-const SERVER_ONLY = new Set(['/healthz', '/readyz', '/metrics', '/operator/audit'])
+const SERVER_ONLY = new Set(['/healthz', '/readyz', '/metrics', '/admin'])
 
 function isPlace(pathname: string): boolean {
-  return !pathname.startsWith('/models/') && !SERVER_ONLY.has(pathname) && !/\.[^/]+$/.test(pathname)
+  return !/^\/(models|operator)\//.test(pathname) && !SERVER_ONLY.has(pathname) && !/\.[^/]+$/.test(pathname)
 }
 
 function isOwn(url: URL): boolean {
