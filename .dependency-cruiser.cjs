@@ -79,7 +79,7 @@ module.exports = {
       severity: 'error',
       comment: 'The widget is another face of App; it shares components with ui/.',
       from: { path: '^web/widget/' },
-      to: { path: '^(web|signal|test)/', pathNot: ['^web/(widget|ui|wire)/', ...door] },
+      to: { path: '^(web|signal|test)/', pathNot: ['^web/(widget|ui|wire|rules)/', ...door] },
     },
     {
       name: 'admin-knows-no-app',

@@ -85,7 +85,15 @@ function serviceWorker(): Plugin[] {
     injectManifest: {
       rollupFormat: 'iife',
       globPatterns: ['**/*.{html,js,css,woff2,wasm,svg,png,webmanifest}'],
-      globIgnores: ['screenshots/**', 'embed.js', 'admin.html', `${ADMIN_ASSETS}/**`],
+      // What stands in other sites is asked for anew, with the headers of its key.
+      globIgnores: [
+        'screenshots/**',
+        'embed.js',
+        'widget*',
+        'assets/{widget,Widget}*',
+        'admin.html',
+        `${ADMIN_ASSETS}/**`,
+      ],
       maximumFileSizeToCacheInBytes: Number.MAX_SAFE_INTEGER,
       manifestTransforms: [shellFiles],
     },
@@ -156,6 +164,18 @@ function adminPage(): Plugin {
   }
 }
 
+/** The pages of the product; those of tests and benches are built from folders of their own. */
+function pages(): Plugin {
+  return {
+    name: 'weft:pages',
+    apply: (config, { command }) => command === 'build' && config.root === 'web',
+    config: () => {
+      const input = ['index', 'widget', 'widget-refused'].map((name) => `${repository}/web/${name}.html`)
+      return { build: { rollupOptions: { input } } }
+    },
+  }
+}
+
 /** `--mode sdk`: the SDK as a package entry, one ES module without the app. After the app's own build, which empties `dist/`. */
 const SDK = {
   root: 'web',
@@ -187,7 +207,7 @@ export default defineConfig(({ mode }) => {
   return {
     root: mode === 'test' || long ? repository : 'web',
     publicDir: `${repository}/public`,
-    plugins: [svelte({ configFile: false }), embedScript(), adminPage(), serviceWorker()],
+    plugins: [svelte({ configFile: false }), pages(), embedScript(), adminPage(), serviceWorker()],
     worker: {
       format: 'es',
       rollupOptions: { output: { entryFileNames: workerFile, chunkFileNames: chunkFile, assetFileNames: assetFile } },

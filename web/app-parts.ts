@@ -30,6 +30,8 @@ export interface AppParts {
   readonly updates?: UpdateDoor
   /** Without it this tab can join no other. */
   readonly mesh?: MeshParts
+  /** This device answers in place of others only where its person has picked it by hand; it loads nothing before. */
+  readonly othersFirst?: boolean
   /** Without it only an unanswered look at the server tells that it is gone. */
   readonly network?: NetworkDoor
 }

@@ -37,6 +37,8 @@ export interface WaysParts {
   readonly picked: () => ModelEntry | undefined
   readonly entries: () => readonly ModelEntry[]
   readonly wish: () => Mode | null
+  /** Where others may answer, this device does only as the wish. */
+  readonly othersFirst: boolean
   readonly kept: KeptAnswers
   readonly redaction: () => RedactionPreferences
 }
@@ -70,12 +72,14 @@ export class Ways implements Asker {
 
   /** As things stand. Refusals: those of `chooseMode`; `not-loaded` where no model is picked. */
   choose(scope: Scope, tried: Tried = NOTHING_TRIED): Result<ModeChoice> {
-    const { picked, entries, wish, mesh } = this.#parts
+    const { picked, entries, wish, othersFirst, mesh } = this.#parts
     const entry = picked()
     if (!entry) return fail('not-loaded', '')
     const room = this.#roomOf(scope)
-    const smaller = smallerOf(entry, entries(), mesh.view, room).map((one) => without(one, one.key, tried))
-    const facts = without(factsOf(entry, mesh.view, room), entry.key, tried)
+    const spared = othersFirst && scope !== 'device' && wish() !== 'local'
+    const known = <T extends ModelFacts>(facts: T, key: string) => sparing(without(facts, key, tried), spared)
+    const smaller = smallerOf(entry, entries(), mesh.view, room).map((one) => known(one, one.key))
+    const facts = known(factsOf(entry, mesh.view, room), entry.key)
     return chooseMode({ scope, inRoom: this.#room !== null, wish: wish(), smaller, ...facts })
   }
 
@@ -262,6 +266,10 @@ function without<T extends ModelFacts>(facts: T, key: string, tried: Tried): T {
     job: noJob ? { ...job, refusal: noJob } : job,
     layers: noLayers ? { ...layers, refusal: noLayers } : layers,
   }
+}
+
+function sparing<T extends ModelFacts>(facts: T, spared: boolean): T {
+  return spared ? { ...facts, local: { ...facts.local, refusal: fail('device-spared', '') } } : facts
 }
 
 /** Tokens of one model say nothing to another. */

@@ -76,7 +76,7 @@ export class App {
       prebuilt: parts.prebuilt ?? (async () => []),
       seen: () => this.models.noteParts(),
       wanted: () => this.preferences.value.modelKey,
-      looked: (keptBefore) => void this.#loadKept(keptBefore),
+      looked: (keptBefore) => void (parts.othersFirst || this.#loadKept(keptBefore)),
     })
     this.mesh = new AppMesh(parts.mesh ?? null, this.preferences, {
       runner: parts.runner,
@@ -92,6 +92,7 @@ export class App {
       picked: () => shelf.entry(this.view.selectedKey),
       entries: () => shelf.entries,
       wish: () => this.preferences.value.mode,
+      othersFirst: parts.othersFirst ?? false,
       kept: this.keptAnswers,
       redaction: () => this.preferences.value.redaction,
     })

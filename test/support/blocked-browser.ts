@@ -16,7 +16,8 @@ export interface BlockedBrowser {
   close(): Promise<void>
 }
 
-export async function launchBlockedBrowser(): Promise<BlockedBrowser> {
+/** `args`: over those of every test. */
+export async function launchBlockedBrowser(args: readonly string[] = []): Promise<BlockedBrowser> {
   const profile = await mkdtemp(join(tmpdir(), 'weft-blocked-'))
   await mkdir(join(profile, 'Default'))
   const settings = { profile: { default_content_setting_values: { cookies: BLOCK } } }
@@ -24,7 +25,7 @@ export async function launchBlockedBrowser(): Promise<BlockedBrowser> {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: ensureChromium(),
     headless: true,
-    args: [...CHROMIUM_FLAGS],
+    args: [...CHROMIUM_FLAGS, ...args],
   })
   const close = async () => {
     await context.close()

@@ -26,6 +26,11 @@ export const CHROMIUM_FLAGS: readonly string[] = [
 /** Two browsers on one machine find each other without asking the network for names. */
 export const OPEN_ADDRESSES: readonly string[] = ['--disable-features=WebRtcHideLocalIpsWithMdns']
 
+/** The same in a page whose frame is of another site: on one machine, a browser would ask its person before that frame may connect. */
+export const OPEN_FRAMES: readonly string[] = [
+  '--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks,LocalNetworkAccessChecksWebRTC,LocalNetworkAccessChecksWebSockets',
+]
+
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
 function inPath(): string | null {

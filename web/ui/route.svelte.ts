@@ -80,7 +80,9 @@ export class Router {
   /** A step that Back undoes. */
   go(route: Route): void {
     this.#route = route
-    if (location.hash !== hashOf(route)) history.pushState(null, '', hashOf(route))
+    // Back in the page around a frame is that page's own.
+    if (window !== window.parent) this.rename(route)
+    else if (location.hash !== hashOf(route)) history.pushState(null, '', hashOf(route))
   }
 
   /** The same place under its right name. */

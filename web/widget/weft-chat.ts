@@ -137,6 +137,8 @@ export class WeftChat extends HTMLElement {
     const origin = new URL(this.home).origin
     frame.setAttribute('sandbox', SANDBOX)
     frame.allow = 'clipboard-write'
+    // The server says in which pages a key may stand; more than the origin it need not know.
+    frame.referrerPolicy = 'strict-origin'
     frame.title = this.#name
     const link = new FrameLink({
       frame,

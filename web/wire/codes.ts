@@ -263,6 +263,7 @@ export const CODES = {
   'request-invalid': ['The request is malformed.', 'Check its fields.'],
   'schema-invalid': ['The schema is not supported.', 'Change it at the path.'],
   'schema-unmet': ['The answer does not fit the schema.', 'Ask again.'],
+  'device-spared': ['Others answer here, and not this device.', 'Pick this device where it is offered.'],
   'partner-unknown': ['This chat has no valid key.', 'Tell whoever runs this site.'],
   'partner-revoked': ['This chat was switched off.', 'Tell whoever runs this site.'],
   'partner-origin': ['This chat belongs to another site.', 'Nothing was started.'],

@@ -1,0 +1,88 @@
+/** When a press counts as consent, what is remembered of it, and what is said before. */
+import { describe, expect, it } from 'vitest'
+import { judgePress, type Press } from '../../../web/widget/consent-press.ts'
+import { sayChoices } from '../../../web/widget/consent-words.ts'
+import { KeptConsent } from '../../../web/widget/kept-consent.ts'
+import { EMBED_CONSENTS_KEPT_MAX, EMBED_FRAME_HEIGHT_MIN, EMBED_SEEN_MS_MIN } from '../../../web/wire/limits.ts'
+import type { PartnerView } from '../../../web/wire/partner-keys.ts'
+
+const good: Press = {
+  consent: 'use',
+  trusted: true,
+  seenMs: EMBED_SEEN_MS_MIN,
+  exact: true,
+  width: 400,
+  height: 600,
+  first: null,
+}
+
+describe('a press', () => {
+  it.each([
+    ['a person’s own, on what was seen', {}, 'counts'],
+    ['of a script', { trusted: false }, 'ignored'],
+    ['on what was just uncovered', { seenMs: EMBED_SEEN_MS_MIN - 1 }, 'covered'],
+    ['on what is covered, in spite of a first one', { seenMs: 0, first: 'use' }, 'covered'],
+    ['in a frame too small to read', { height: EMBED_FRAME_HEIGHT_MIN - 1 }, 'small'],
+    ['where nobody tells what covers', { exact: false }, 'again'],
+    ['the same, elsewhere once more', { exact: false, first: 'use' }, 'counts'],
+    ['another, elsewhere', { exact: false, first: 'give' }, 'again'],
+  ] as const)('%s', (_, more, end) => {
+    expect(judgePress({ ...good, ...more })).toBe(end)
+  })
+})
+
+function shelf() {
+  const values = new Map<string, string>()
+  return {
+    getItem: (key: string) => values.get(key) ?? null,
+    setItem: (key: string, value: string) => values.set(key, value),
+  }
+}
+
+describe('what is remembered', () => {
+  it('is remembered by site, until it is taken back, for a number of sites', () => {
+    const kept = shelf()
+    const of = (site: string) => new KeptConsent(site, kept)
+    of('https://a.example').value = 'use'
+    of('https://b.example').value = 'give'
+    expect(of('https://a.example').value).toBe('use')
+    expect(of('https://c.example').value).toBe('none')
+    of('https://b.example').value = 'none'
+    expect(of('https://b.example').value).toBe('none')
+    for (let site = 0; site < EMBED_CONSENTS_KEPT_MAX; site += 1) of(`https://${site}.example`).value = 'use'
+    expect(of('https://a.example').value).toBe('none')
+    expect(of('https://0.example').value).toBe('use')
+  })
+
+  it('is nothing where it is damaged, or where the browser refuses', () => {
+    const kept = shelf()
+    for (const text of ['{', '7', '[["https://a.example","all"],[1,"use"],null]']) {
+      kept.setItem('weft-widget-consents', text)
+      expect(new KeptConsent('https://a.example', kept).value).toBe('none')
+    }
+    const none = new KeptConsent('https://a.example', null)
+    none.value = 'use'
+    expect([none.kept, none.value]).toEqual([false, 'none'])
+    none.moveTo(kept)
+    none.value = 'use'
+    expect([none.kept, none.value]).toEqual([true, 'use'])
+  })
+})
+
+describe('what is said', () => {
+  const view = { site: 'Loom', origins: [], models: [], system: '', suggested: [] } as const
+  const say = (more: Pick<PartnerView, 'scope' | 'state'>) => sayChoices({ ...view, ...more }, 'weft.example')
+
+  it('names who answers, by what the key allows', () => {
+    expect(say({ scope: 'any', state: 'open' }).use.says).toContain('only where you pick it')
+    expect(say({ scope: 'mesh', state: 'open' }).use.says).not.toContain('This device')
+    expect(say({ scope: 'own', state: 'open' }).use.says).toContain('stays on it')
+    expect(say({ scope: 'own', state: 'open' }).sees).toContain('leaves this device')
+  })
+
+  it('offers this device where the budget is used up, else nothing to use', () => {
+    const used = say({ scope: 'any', state: 'partner-budget' })
+    expect([used.use.open, used.use.name]).toEqual([true, 'Use it on this device'])
+    expect(say({ scope: 'mesh', state: 'partner-budget' }).use.open).toBe(false)
+  })
+})

@@ -1,0 +1,183 @@
+/**
+ * What an `App` is made of in a browser: catalogue, engines, downloads, mesh. The app's own page and the widget's frame both
+ * begin here, and each adds what is its own. Loads no engine and no mesh before it is wanted; decides nothing.
+ */
+import type { ModelsParts } from './app-models.ts'
+import type { AppParts } from './app-parts.ts'
+import type { PrebuiltEntry } from './app-shelf.ts'
+import { httpCatalogue } from './catalogue.ts'
+import { threadCount } from './cpu/threads.ts'
+import { DOWNLOADS_CHANNEL } from './download-tabs.ts'
+import { browserGpu, probeGpu } from './engine/gpu/device.ts'
+import { tryRoom } from './engine/gpu/room.ts'
+import { givingDevice } from './giving-device.ts'
+import type { MeshHooks } from './mesh-door.ts'
+import { browserNetwork, waitOnline } from './online.ts'
+import type { ModelRunner } from './schedule/engine-door.ts'
+import { Engines } from './schedule/engines.ts'
+import { WorkerModelStore } from './schedule/model-store.ts'
+import { SharedRunner } from './schedule/shared-runner.ts'
+import { SpeedStore } from './schedule/speed-store.ts'
+import { StageChat } from './schedule/stage-chat.ts'
+import { TABS_CHANNEL } from './schedule/tab-wire.ts'
+import { askPersistence } from './weights/persistence.ts'
+
+export interface Place {
+  /** Of Weft, with a slash at the end. */
+  readonly baseUrl: string
+  /** Null where the browser refuses it: what is measured lasts for this page. */
+  readonly shelf: Storage | null
+  /** The key of the site whose page this stands in; null in Weft's own. */
+  readonly partner?: string | null
+}
+
+/** What every page of Weft has of an `App`. */
+export type BrowserParts = Required<Pick<AppParts, 'runner' | 'catalogue' | 'prebuilt' | 'models' | 'mesh' | 'network'>>
+
+const forever = new AbortController().signal
+const now = () => performance.now()
+
+/** A browser may refuse it by throwing at the first touch. */
+export function browserShelf(): Storage | null {
+  try {
+    return localStorage
+  } catch {
+    return null
+  }
+}
+
+export function browserParts({ baseUrl, shelf }: Place): BrowserParts {
+  const catalogue = httpCatalogue(baseUrl)
+  const runner = shareEngines(enginesOf(baseUrl, catalogue, shelf))
+  return {
+    runner,
+    catalogue,
+    prebuilt,
+    models: modelsOf(baseUrl),
+    mesh: meshOf(baseUrl, runner),
+    network: browserNetwork,
+  }
+}
+
+function enginesOf(baseUrl: string, catalogue: AppParts['catalogue'], shelf: Storage | null): Engines {
+  let softwareAllowed: boolean | null = null
+  return new Engines({
+    make: {
+      async cpu() {
+        const { CpuChat } = await import('./schedule/cpu-chat.ts')
+        const makeWorker = () =>
+          new Worker(new URL('./cpu/worker.ts', import.meta.url), { type: 'module', name: 'CPU engine' })
+        return new CpuChat({ makeWorker, baseUrl, askPersistence, now })
+      },
+      async webllm() {
+        const { WebLlmChat } = await import('./schedule/webllm-chat.ts')
+        const makeWorker = () =>
+          new Worker(new URL('./webllm/worker.ts', import.meta.url), { type: 'module', name: 'WebLLM' })
+        const probe = () => probeGpu(browserGpu())
+        const room = (bytes: number) => tryRoom(browserGpu(), bytes)
+        return new WebLlmChat({ makeWorker, baseUrl, probe, room, askPersistence, now })
+      },
+      stage: async () =>
+        new StageChat({
+          makeWorker: () =>
+            new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'stage engine' }),
+          baseUrl,
+          askPersistence,
+          now,
+        }),
+    },
+    /** The server's word holds for this visit, also when the server is gone later. */
+    async allowSoftware() {
+      if (softwareAllowed !== null) return softwareAllowed
+      const config = await catalogue.config(forever)
+      if (config.ok) softwareAllowed = config.value.allowSoftwareAdapter
+      return softwareAllowed ?? false
+    },
+    cpuThreads: threadCount(crossOriginIsolated, navigator.hardwareConcurrency),
+    speeds: new SpeedStore(shelf),
+  })
+}
+
+async function prebuilt(): Promise<readonly PrebuiltEntry[]> {
+  const gpu = await probeGpu(browserGpu())
+  if (!gpu.ok) return []
+  const { prebuiltCatalogue, prebuiltSummary } = await import('./webllm/catalogue.ts')
+  const entries = prebuiltCatalogue(gpu.value).flatMap((family) => family.entries)
+  return entries.flatMap(({ name, title, family, kind, fits, reason }) => {
+    const needs = prebuiltSummary(name)
+    if (!needs.ok || kind !== 'chat') return []
+    const { model, gpuBytes } = needs.value
+    return { name, family, model: { ...model, name: title }, gpuBytes, fits, reason }
+  })
+}
+
+/** One owner per browser, where the browser has the means; else each tab runs its own engines. */
+function shareEngines(engines: Engines): ModelRunner {
+  if (!('locks' in navigator) || !('BroadcastChannel' in window)) return engines
+  try {
+    const channel = new BroadcastChannel(TABS_CHANNEL)
+    return new SharedRunner({ engines, locks: navigator.locks, channel, tab: crypto.randomUUID() })
+  } catch {
+    // Refused, as all storage is: this tab is alone.
+    return engines
+  }
+}
+
+/** Downloads and all that is kept. Where the browser refuses locks or channels, each tab is alone. */
+function modelsOf(baseUrl: string): ModelsParts {
+  const makeWorker = () =>
+    new Worker(new URL('./weights/worker.ts', import.meta.url), { type: 'module', name: 'model storage' })
+  const locks = 'locks' in navigator ? navigator.locks : null
+  return {
+    store: new WorkerModelStore({ makeWorker, askPersistence }),
+    baseUrl,
+    locks,
+    channel: downloadsChannel(),
+    wait: waitOnline,
+    now,
+  }
+}
+
+function downloadsChannel(): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel(DOWNLOADS_CHANNEL)
+  } catch {
+    return null
+  }
+}
+
+function meshOf(baseUrl: string, runner: ModelRunner): BrowserParts['mesh'] {
+  return {
+    join: (hooks) => joinMesh(baseUrl, runner, hooks),
+    nowMs: now,
+    every(ms, run) {
+      const timer = setInterval(run, ms)
+      return () => clearInterval(timer)
+    },
+    ...givingDevice,
+  }
+}
+
+/** Nothing of it is loaded until somebody wants it. */
+async function joinMesh(baseUrl: string, runner: ModelRunner, hooks: MeshHooks) {
+  const [{ MeshTab }, { deviceIdentity }, { roomShelf }, { accountShelf }] = await Promise.all([
+    import('./mesh-tab.ts'),
+    import('./account/key-shelf.ts'),
+    import('./account/room-shelf.ts'),
+    import('./account/account-shelf.ts'),
+  ])
+  const { key } = await deviceIdentity()
+  return MeshTab.join({
+    baseUrl,
+    key,
+    roomShelf: await roomShelf(),
+    accountShelf: await accountShelf(),
+    makeStageWorker: () =>
+      new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'stage for others' }),
+    makeTicker: () =>
+      new Worker(new URL('./mesh/ticker-worker.ts', import.meta.url), { type: 'module', name: 'ticker' }),
+    askPersistence,
+    jobRunner: runner,
+    ...hooks,
+  })
+}

@@ -1,0 +1,70 @@
+/**
+ * What a visitor is told before anything runs, by what the key allows: who would answer, who sees what, who pays. Pure.
+ */
+import { CODES } from '../wire/codes.ts'
+import type { PartnerView } from '../wire/partner-keys.ts'
+import type { PressEnd } from './consent-press.ts'
+
+interface ChoiceWords {
+  readonly name: string
+  readonly says: string
+  /** Whether anything would answer. */
+  readonly open: boolean
+}
+
+export interface ConsentWords {
+  readonly intro: string
+  readonly use: ChoiceWords
+  readonly give: ChoiceWords
+  readonly none: Pick<ChoiceWords, 'name'>
+  readonly sees: string
+  readonly declined: string
+  readonly budget: string
+  readonly kept: (keeps: boolean) => string
+}
+
+export function sayChoices({ site, scope, state }: PartnerView, host: string): ConsentWords {
+  const others = scope !== 'own' && state === 'open'
+  const device = scope !== 'mesh'
+  const here =
+    'This device answers, and what you write stays on it. It downloads a model once; you see how large it is before.'
+  const away = `Other people’s devices answer and can read what you ask. You pay nothing.${device ? ' This device answers only where you pick it.' : ''}`
+  const told = `The site (${site}) learns that you use this panel, not what is written in it. What it tells the model about its page goes with your questions.`
+  const seen = others
+    ? 'The devices that answer read your question and what was said before it, and see your network address. Mail addresses, numbers and the like are replaced before they leave.'
+    : 'Nothing that you write leaves this device.'
+  return {
+    intro: `A chat of Weft (${host}): browsers compute the answers, on people’s own devices. Nothing of it is loaded yet.`,
+    use: {
+      name: others ? 'Use it' : 'Use it on this device',
+      says: others ? away : device ? here : CODES['partner-budget'][0],
+      open: others || device,
+    },
+    give: {
+      name: 'Use it and give',
+      says: 'As above, and your GPU answers others while this panel is in sight. It rests on a battery below half and ends with this page.',
+      open: true,
+    },
+    none: { name: 'Not now' },
+    sees: `${seen} The server of Weft sees who works for whom and how much, never what is written. ${told}`,
+    declined: 'Nothing was loaded and nothing was sent. You can close this panel, or choose later.',
+    budget: device
+      ? `${CODES['partner-budget'][0]} Until tomorrow this device can answer instead.`
+      : CODES['partner-budget'].join(' '),
+    kept: (keeps) =>
+      keeps
+        ? `Your choice is remembered for ${site}; what you write is not. You can take it back at any time.`
+        : 'This browser keeps nothing for this panel: your choice lasts until you leave the page.',
+  }
+}
+
+export function sayPressEnd(end: PressEnd): string {
+  const words: Readonly<Record<PressEnd, string>> = {
+    counts: '',
+    again: '',
+    ignored: '',
+    covered: 'Wait a moment, then press again: the button has to be in sight, covered by nothing.',
+    small: 'This panel is too small to read. Make the window larger, then press again.',
+  }
+  return words[end]
+}

@@ -1,0 +1,264 @@
+/**
+ * The state of the frame in a partner's page: whom it belongs to, what the visitor has agreed to, and the room of the chat, which
+ * is made only after that. Carries words between page and room. Knows no engine and no mesh.
+ */
+import type { EmbedConsent, EmbedSettings, EmbedWork, FrameWord, HostWord } from '../wire/embed-words.ts'
+import { EMBED_VERSION } from '../wire/embed-words.ts'
+import type { PartnerView } from '../wire/partner-keys.ts'
+import { type Failure, fail, type Result } from '../wire/result.ts'
+import { Bridge, type Posted } from './bridge.ts'
+import { type ConsentShelf, KeptConsent } from './kept-consent.ts'
+import { sayRefused } from './refusal.ts'
+import { applySettings } from './theme.ts'
+import type { WidgetRoom } from './widget-room.svelte.ts'
+
+export interface RoomWish {
+  readonly partner: PartnerView
+  readonly onWork: (work: EmbedWork) => void
+  readonly onAnswered: (reason: AnsweredReason) => void
+  /** What was given has been stopped: the visitor agrees to using it alone from now on. */
+  readonly onStopped: () => void
+}
+
+export type AnsweredReason = Extract<FrameWord, { readonly kind: 'answered' }>['reason']
+
+export interface FrameParts {
+  /** The page around the frame; null where it stands alone. */
+  readonly host: Window | null
+  /** Of that page, where the browser tells. */
+  readonly origin: string | null
+  readonly look: () => Promise<Result<PartnerView>>
+  readonly shelf: ConsentShelf
+  readonly askStorage: (own: ConsentShelf) => Promise<ConsentShelf>
+  /** Fetches the code of the chat first. */
+  readonly openRoom: (wish: RoomWish) => Promise<WidgetRoom>
+  readonly nowMs: () => number
+}
+
+/** `alone`: in no page. `refused`: nothing is answered here. */
+export type FrameStage = 'opening' | 'alone' | 'refused' | 'asking' | 'entering' | 'open'
+
+export class WidgetFrame {
+  readonly #parts: FrameParts
+  #bridge: Bridge | null = null
+  #kept: KeptConsent
+  #partner = $state.raw<PartnerView | null>(null)
+  #failure = $state.raw<Failure | null>(null)
+  #consent = $state<EmbedConsent>('none')
+  #declined = $state(false)
+  #asking = $state(false)
+  #room = $state.raw<WidgetRoom | null>(null)
+  #entering = $state(false)
+  #keeps = $state(true)
+  #work: EmbedWork = 'idle'
+  /** Of the page, until there is a room. */
+  #suggested = $state.raw<readonly string[]>([])
+  #draft = $state('')
+  #context = ''
+  /** The share of the time that it gives. */
+  #duty = $state(0.5)
+  onShown: (shown: boolean) => void = () => {}
+
+  constructor(parts: FrameParts) {
+    this.#parts = parts
+    this.#kept = new KeptConsent(parts.origin ?? '', parts.shelf)
+    this.#keeps = this.#kept.kept
+  }
+
+  get stage(): FrameStage {
+    if (this.#parts.host === null) return 'alone'
+    if (this.#failure) return 'refused'
+    if (!this.#partner) return 'opening'
+    if (this.#asking || this.#consent === 'none') return 'asking'
+    return this.#room ? 'open' : 'entering'
+  }
+
+  get partner(): PartnerView | null {
+    return this.#partner
+  }
+
+  get failure(): Failure | null {
+    return this.#failure
+  }
+
+  get consent(): EmbedConsent {
+    return this.#consent
+  }
+
+  /** The visitor has said no in this visit. */
+  get declined(): boolean {
+    return this.#declined
+  }
+
+  get room(): WidgetRoom | null {
+    return this.#room
+  }
+
+  /** The browser remembers what the visitor answers. */
+  get keeps(): boolean {
+    return this.#keeps
+  }
+
+  /** What the page would ask, while nothing may be sent. */
+  get draft(): string {
+    return this.#draft
+  }
+
+  get duty(): number {
+    return this.#duty
+  }
+
+  set duty(share: number) {
+    this.#duty = share
+  }
+
+  async start(): Promise<void> {
+    const { host, origin, look, nowMs } = this.#parts
+    if (host === null) return
+    this.#failure = null
+    const seen = await look()
+    if (!seen.ok) return this.#refuse(host, seen)
+    const { origins } = seen.value
+    if (origin !== null && !origins.includes(origin)) return this.#refuse(host, fail('partner-origin', ''))
+    this.#partner = seen.value
+    this.#suggested = seen.value.suggested
+    this.#bridge = new Bridge(origins, origin, { host, nowMs, onWord: (word) => this.#hear(word) })
+    this.#bridge.say({ kind: 'here', version: EMBED_VERSION })
+    this.#consent = this.#kept.value
+    this.#tell()
+    if (this.#consent !== 'none') await this.#enter()
+  }
+
+  hear(posted: Posted): void {
+    this.#bridge?.hear(posted)
+  }
+
+  /** Inside a press that was found to count. */
+  async choose(consent: EmbedConsent): Promise<void> {
+    this.#asking = false
+    this.#declined = consent === 'none'
+    this.#consent = consent
+    this.#kept.value = consent
+    if (consent === 'none') await this.#leave()
+    this.#tell()
+    if (consent === 'none') return
+    void this.#keep()
+    await this.#enter()
+  }
+
+  /** Shows the question again; what was agreed to holds until it is answered. */
+  ask(): void {
+    this.#asking = true
+  }
+
+  /** Leaves the question as it was. */
+  goBack(): void {
+    this.#asking = false
+  }
+
+  close(): void {
+    this.#bridge?.say({ kind: 'close' })
+  }
+
+  async #enter(): Promise<void> {
+    const partner = this.#partner
+    if (!partner || this.#entering) return
+    this.#entering = true
+    const room =
+      this.#room ??
+      (await this.#parts
+        .openRoom({
+          partner,
+          onWork: (work) => {
+            this.#work = work
+            this.#tell()
+          },
+          onAnswered: (reason) => this.#bridge?.say({ kind: 'answered', reason }),
+          onStopped: () => this.#stopped(),
+        })
+        .catch(() => null))
+    this.#entering = false
+    if (!room) return this.#fail(fail('source-unreachable', ''))
+    // Taken back while its code was fetched.
+    if (this.#consent === 'none') return room.close()
+    const isNew = this.#room === null
+    this.#room = room
+    room.setContext(this.#context)
+    room.suggest(this.#suggested)
+    if (isNew && this.#draft !== '') room.chat.draft = this.#draft
+    this.#draft = ''
+    if (this.#consent === 'give') room.give(this.#duty)
+    else room.stopGiving()
+  }
+
+  async #leave(): Promise<void> {
+    const room = this.#room
+    this.#room = null
+    this.#work = 'idle'
+    await room?.close()
+  }
+
+  #stopped(): void {
+    if (this.#consent !== 'give') return
+    this.#consent = 'use'
+    this.#kept.value = 'use'
+    this.#tell()
+  }
+
+  async #keep(): Promise<void> {
+    const { shelf, askStorage } = this.#parts
+    this.#kept.moveTo(await askStorage(shelf))
+    this.#kept.value = this.#consent
+    this.#keeps = this.#kept.kept
+  }
+
+  #hear(word: HostWord): void {
+    switch (word.kind) {
+      case 'hello':
+        if (word.version === EMBED_VERSION) this.#dress(word)
+        else this.#fail(fail('protocol-unknown', ''))
+        break
+      case 'settings':
+        this.#dress(word)
+        break
+      case 'shown':
+        this.onShown(word.shown)
+        break
+      case 'ask':
+        if (this.#room && this.stage === 'open') void this.#room.ask(word.text)
+        else this.#draft = word.text
+        break
+      case 'context':
+        this.#context = word.text
+        this.#room?.setContext(word.text)
+        break
+      case 'suggest':
+        this.#suggested = word.questions
+        this.#room?.suggest(word.questions)
+        break
+      default:
+        word satisfies never
+    }
+  }
+
+  #dress(settings: EmbedSettings): void {
+    applySettings(settings, document.documentElement)
+    this.#room?.setFont(settings.theme.font ?? null)
+  }
+
+  #refuse(host: Window, failure: Failure): void {
+    this.#failure = failure
+    sayRefused(host, failure.code)
+  }
+
+  #fail(failure: Failure): void {
+    this.#failure = failure
+    void this.#leave()
+    this.#tell()
+  }
+
+  #tell(): void {
+    const refused = this.#failure?.code ?? (this.#partner?.state === 'partner-budget' ? 'partner-budget' : null)
+    this.#bridge?.say({ kind: 'state', consent: this.#consent, work: this.#work, refused })
+  }
+}

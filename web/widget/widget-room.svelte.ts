@@ -1,0 +1,261 @@
+/**
+ * The chat of a frame whose visitor has agreed: the app's own `Chat` within what the key allows, what is given, and one way to stop
+ * all of it. Talks to `App`; says what runs to who made it.
+ */
+import type { App } from '../app.ts'
+import type { MeshView } from '../app-mesh-view.ts'
+import type { AppView, ModelEntry } from '../app-view.ts'
+import { Chat } from '../ui/chat.svelte.ts'
+import type { EmbedWork } from '../wire/embed-words.ts'
+import type { PartnerView } from '../wire/partner-keys.ts'
+import type { Failure } from '../wire/result.ts'
+import { type Running, sayRunning, systemOf } from './room-words.ts'
+import type { AnsweredReason, RoomWish } from './widget-frame.svelte.ts'
+
+const REASONS: Readonly<Record<string, AnsweredReason>> = { done: 'stop', length: 'length', stopped: 'aborted' }
+
+export class WidgetRoom {
+  readonly chat: Chat
+  readonly #app: App
+  readonly #wish: RoomWish
+  #view: AppView
+  #mesh: MeshView
+  #suggested = $state.raw<readonly string[]>([])
+  #font = $state<string | null>(null)
+  #context = $state('')
+  /** The visitor wants to give, and has not stopped it. */
+  #gives = $state(false)
+  /** A model that is not here yet may be downloaded for it. */
+  #fetches = $state(false)
+  #answering: string | null = null
+  readonly #ends: (() => void)[]
+
+  constructor(app: App, wish: RoomWish) {
+    this.#app = app
+    this.#wish = wish
+    this.#view = $state.raw(app.view)
+    this.#mesh = $state.raw(app.mesh.view)
+    this.chat = new Chat(app)
+    this.#ends = [
+      app.subscribe((view) => {
+        this.#view = view
+        this.#changed()
+      }),
+      app.mesh.subscribe((view) => {
+        this.#mesh = view
+        this.#changed()
+      }),
+      app.conversations.subscribe(() => this.#followAnswer()),
+    ]
+    void this.#begin()
+  }
+
+  get partner(): PartnerView {
+    return this.#wish.partner
+  }
+
+  /** Others may be asked; not where nobody pays for them any more today. */
+  get othersAllowed(): boolean {
+    const { scope, state } = this.partner
+    return scope !== 'own' && state === 'open'
+  }
+
+  get deviceAllowed(): boolean {
+    return this.partner.scope !== 'mesh'
+  }
+
+  /** This device answers, by the visitor's choice or as the only one that may. */
+  get deviceAnswers(): boolean {
+    return this.chat.ways.scope === 'device' || this.#view.modeWish === 'local'
+  }
+
+  get entry(): ModelEntry | null {
+    return this.chat.selected
+  }
+
+  /** What this device has to download before it answers; null for nothing. */
+  get missing(): ModelEntry | null {
+    const { entry } = this
+    const { load } = this.#view
+    if (!entry || entry.kept || !this.deviceAnswers) return null
+    return (load.state === 'ready' || load.state === 'loading') && load.key === entry.key ? null : entry
+  }
+
+  /** What would be downloaded to give; null where nothing would, or where that was answered. */
+  get missingToGive(): ModelEntry | null {
+    const { entry } = this
+    return this.#gives && !this.#fetches && entry && !entry.kept ? entry : null
+  }
+
+  /** Why giving did not begin, or ended by itself. */
+  get givingRefusal(): Failure | null {
+    const { contribution } = this.#mesh
+    return contribution.state === 'off' ? contribution.refusal : null
+  }
+
+  get signal(): MeshView['signal'] {
+    return this.#mesh.signal
+  }
+
+  get suggested(): readonly string[] {
+    return this.#suggested
+  }
+
+  get font(): string | null {
+    return this.#font
+  }
+
+  /** What the site says to the model, as the visitor may read it. */
+  get told(): string {
+    return systemOf(this.partner, this.#context)
+  }
+
+  get sendable(): boolean {
+    return this.chat.sendable && this.missing === null
+  }
+
+  get running(): Running {
+    const { answering, ways, loadingEntry } = this.chat
+    const by = ways.over || this.#mesh.asking ? 'others' : 'device'
+    return {
+      answering: answering ? by : null,
+      loading: loadingEntry?.model.name ?? null,
+      contribution: this.#mesh.contribution,
+    }
+  }
+
+  /** Null where nothing runs. */
+  get runs(): string | null {
+    return sayRunning(this.running)
+  }
+
+  get work(): EmbedWork {
+    const { answering, loading, contribution } = this.running
+    if (answering !== null) return 'answering'
+    if (loading !== null) return 'loading'
+    if (contribution.state === 'serving') return 'giving'
+    return contribution.state === 'off' || contribution.state === 'paused' ? 'idle' : 'loading'
+  }
+
+  setContext(text: string): void {
+    this.#context = text
+  }
+
+  suggest(questions: readonly string[]): void {
+    this.#suggested = questions
+  }
+
+  setFont(font: string | null): void {
+    this.#font = font
+  }
+
+  /** A question of the page or of a chip: sent where it can be, else it waits in the composer. */
+  async ask(text: string): Promise<void> {
+    if (this.chat.answering) {
+      this.chat.draft = text
+      return
+    }
+    this.chat.draft = text
+    await this.send()
+  }
+
+  async send(): Promise<void> {
+    if (!this.sendable) return
+    const { settings } = this.chat.open.conversation
+    const system = this.told
+    if (settings.system !== system) this.chat.setSettings({ ...settings, system })
+    await this.chat.send()
+  }
+
+  /** This device, or others again. */
+  answerHere(here: boolean): void {
+    this.#app.pickMode(here ? 'local' : null)
+  }
+
+  /** What is missing is downloaded: the visitor has seen how much. */
+  async fetch(): Promise<void> {
+    const { entry } = this
+    if (entry) await this.#app.load(entry.key)
+  }
+
+  async startAnew(): Promise<void> {
+    this.chat.startNew()
+    await this.#scope()
+  }
+
+  give(duty: number): void {
+    this.#app.mesh.set({ consent: true, duty })
+    this.#gives = true
+    this.#tryGiving(true)
+  }
+
+  /** The visitor has seen how much is downloaded for it. */
+  fetchAndGive(): void {
+    this.#fetches = true
+    this.#tryGiving(true)
+  }
+
+  stopGiving(): void {
+    this.#gives = false
+    this.#fetches = false
+    void this.#app.mesh.stop()
+    if (!this.othersAllowed) this.#app.mesh.set({ consent: false })
+  }
+
+  /** All that runs. */
+  stop(): void {
+    this.chat.cancelLoad()
+    if (this.#gives) {
+      this.stopGiving()
+      this.#wish.onStopped()
+    }
+  }
+
+  async look(): Promise<void> {
+    await this.#app.lookAgain()
+  }
+
+  async close(): Promise<void> {
+    for (const end of this.#ends) end()
+    this.chat.stop()
+    await this.#app.close()
+  }
+
+  async #begin(): Promise<void> {
+    await this.#app.conversations.start()
+    await this.#scope()
+    await this.#app.start()
+    this.#tryGiving()
+  }
+
+  async #scope(): Promise<void> {
+    if (this.othersAllowed) await this.chat.ways.setScope('anyone')
+  }
+
+  /** `pressed`: by the visitor, just now; what was refused is not tried again by itself. */
+  #tryGiving(pressed = false): void {
+    const { entry } = this
+    const { contribution } = this.#mesh
+    if (!this.#gives || contribution.state !== 'off' || (contribution.refusal !== null && !pressed)) return
+    if (entry?.fit.state !== 'known' || (!entry.kept && !this.#fetches)) return
+    void this.#app.mesh.contribute(entry.key)
+  }
+
+  #changed(): void {
+    this.#tryGiving()
+    this.#wish.onWork(this.work)
+  }
+
+  #followAnswer(): void {
+    const { open } = this.#app.conversations.view
+    const { running, branch } = open
+    if (running) {
+      this.#answering = running.answer.id
+    } else if (this.#answering !== null) {
+      const answer = branch.find(({ id }) => id === this.#answering)
+      this.#answering = null
+      if (answer?.role === 'assistant') this.#wish.onAnswered(REASONS[answer.state] ?? 'failed')
+    }
+    this.#wish.onWork(this.work)
+  }
+}
