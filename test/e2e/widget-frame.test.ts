@@ -10,8 +10,8 @@ import type { AppServer } from '../support/app-page.ts'
 import { launchBlockedBrowser } from '../support/blocked-browser.ts'
 import { PATIENT } from '../support/chat-screen.ts'
 import { launchChromium, OPEN_FRAMES } from '../support/chromium.ts'
-import { type PartnerSite, servePartner } from '../support/partner-page.ts'
 import type { MeshTabPage } from '../support/mesh-app.ts'
+import { type PartnerSite, servePartner } from '../support/partner-page.ts'
 import {
   agree,
   answerForKey,
@@ -119,7 +119,10 @@ describe('use only', () => {
     await agree(frame, 'Use it')
     await button(frame, QUESTION).click(PATIENT)
     await runningLine(frame).getByText('Other people’s devices answer you.').waitFor(PATIENT)
-    await frame.locator('article.assistant .text').getByText(/\w{20}/).waitFor(PATIENT)
+    await frame
+      .locator('article.assistant .text')
+      .getByText(/\w{20}/)
+      .waitFor(PATIENT)
     await button(frame, 'Stop').click()
     await expect.poll(() => toldHost(page), PATIENT).toContainEqual(['weft-answer', { reason: 'aborted' }])
     await runningLine(frame).getByText('Nothing runs.').waitFor(PATIENT)
@@ -243,7 +246,7 @@ describe('on pages and browsers of all kinds', () => {
       await agree(frame, 'Use it')
       await askIn(frame)
       await frame.getByText('Answered by a tab of somebody else, whole').waitFor(PATIENT)
-      } finally {
+    } finally {
       await blocked.close()
     }
   })
