@@ -9,7 +9,6 @@ import { KIB, MIB, SOURCE_ANSWER_MS_MAX } from '../web/wire/limits.ts'
 import { assert, fail, ok, type Result } from '../web/wire/result.ts'
 import type { LedgerPlace } from './ledger/place.ts'
 import type { LogLevel } from './log/events.ts'
-import type { PartnerRates } from './partners/partners.ts'
 import type { IceConfig } from './sockets/turn.ts'
 
 /** A source that stops sending for this long was cut; the fetch goes on where it stopped. */
@@ -123,6 +122,10 @@ export interface AddressRates {
   readonly http: RateLimit
   readonly connect: RateLimit
 }
+
+/** What is counted for each partner key: answers over HTTP, new sockets, and what its visitors ask others for. */
+export type PartnerPlace = 'partner-http' | 'partner-connect' | 'partner-wish'
+export type PartnerRates = Readonly<Record<PartnerPlace, RateLimit>>
 
 export interface Config {
   /** 0 asks the system for a free port. */

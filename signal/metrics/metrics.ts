@@ -8,8 +8,8 @@ import type { CreditWish } from '../../web/wire/credit-events.ts'
 import type { LedgerEvent } from '../../web/wire/ledger-events.ts'
 import type { Figure } from '../../web/wire/operator-views.ts'
 import type { TabSays } from '../../web/wire/signal-events.ts'
+import type { PartnerPlace } from '../config.ts'
 import type { HttpMethod, HttpRoute } from '../http-routes.ts'
-import type { PartnerPlace } from '../partners/partners.ts'
 
 /** Where a limit was met: HTTP requests of an address, new sockets of one, events of a socket. */
 export type LimitPlace = 'http' | 'connect' | 'events' | PartnerPlace

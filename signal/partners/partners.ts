@@ -3,11 +3,11 @@
  * ledger each time, so that every process of a server knows of a change at the next wish. Knows no socket and no page.
  */
 import { randomBytes } from 'node:crypto'
-import type { RateLimit } from '../../web/rules/rate.ts'
 import type { HoldEvent, LedgerOwner } from '../../web/wire/ledger-events.ts'
 import { PARTNERS_MAX } from '../../web/wire/limits.ts'
 import type { PartnerDay, PartnerKey, PartnerRecord, PartnerState, PartnerWish } from '../../web/wire/partner-keys.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
+import type { PartnerPlace, PartnerRates } from '../config.ts'
 import type { KeptPartner, PartnerShelf } from '../ledger/partner-keys.ts'
 import type { TicketToKeep } from '../ledger/receipts.ts'
 import { Rates } from '../rates.ts'
@@ -18,10 +18,6 @@ export interface PartnersParts {
   readonly nowMs: () => number
   readonly rates: PartnerRates
 }
-
-/** What is counted for each key: answers over HTTP, new sockets, and what their tabs ask others for. */
-export type PartnerPlace = 'partner-http' | 'partner-connect' | 'partner-wish'
-export type PartnerRates = Readonly<Record<PartnerPlace, RateLimit>>
 
 export class Partners {
   readonly #parts: PartnersParts

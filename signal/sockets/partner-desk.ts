@@ -5,7 +5,8 @@
 import type { PartnerKey } from '../../web/wire/partner-keys.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
-import type { PartnerPlace, Partners } from '../partners/partners.ts'
+import type { PartnerPlace } from '../config.ts'
+import type { Partners } from '../partners/partners.ts'
 
 export interface PartnerDeskParts {
   readonly partners: Pick<Partners, 'find' | 'allows' | 'takes' | 'onRevoked'>

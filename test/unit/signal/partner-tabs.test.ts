@@ -1,8 +1,9 @@
 /** Visitors of partners over real sockets and the real hub: who pays for their jobs and plans, and why they are refused. */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { PartnerRates } from '../../../signal/config.ts'
 import { Credits } from '../../../signal/credits/credits.ts'
 import type { LedgerDatabase } from '../../../signal/ledger/database.ts'
-import { newPartnerKey, type PartnerRates } from '../../../signal/partners/partners.ts'
+import { newPartnerKey } from '../../../signal/partners/partners.ts'
 import type { DeviceKey } from '../../../web/account/device-key.ts'
 import { SignalClient, type SignalState } from '../../../web/mesh/signal-client.ts'
 import { CREDIT_POLICY, holdOf } from '../../../web/rules/credit-policy.ts'
