@@ -114,7 +114,7 @@ export function placeAgain(
   for (const stage of others) {
     const peer = peers.find(({ id, span }) => isSame(stage, { peer: id, span }))
     const meets = peer && stage.span.first === next && reaches(asker, peer, request.rttMs)
-    step = meets ? stepOver(step, peer, request.rttMs) : null
+    step = meets ? stepOver([step], peer, request.rttMs) : null
     if (!step) return null
     next = stage.span.last
   }
@@ -158,7 +158,7 @@ function cheapest(
     const befores: readonly (Step | null)[] = first === wanted.first ? [null] : (ends.get(first) ?? [])
     for (const peer of byFirst.get(first) ?? []) {
       if (!reaches(asker, peer, rttMs)) continue
-      const step = best(befores.flatMap((before) => stepOver(before, peer, rttMs) ?? []))
+      const step = stepOver(befores, peer, rttMs)
       if (step) add(ends, peer.span.last, step)
     }
   }
@@ -181,11 +181,22 @@ function reaches(asker: string, { id }: PlacementPeer, rttMs: PlacementRequest['
   return id === asker || rttMs(asker, id) !== null
 }
 
-function stepOver(before: Step | null, peer: PlacementPeer, rttMs: PlacementRequest['rttMs']): Step | null {
-  if (!before) return { peer, before, stages: 1, ms: stageMs(peer) }
-  if (uses(before, peer.id)) return null
-  const rtt = rttMs(before.peer.id, peer.id)
-  return rtt === null ? null : { peer, before, stages: before.stages + 1, ms: before.ms + rtt / 2 + stageMs(peer) }
+/** To this peer by the first of the best ways. There are thousands of pairs: a step is made for each peer, not for each pair. */
+function stepOver(
+  befores: readonly (Step | null)[],
+  peer: PlacementPeer,
+  rttMs: PlacementRequest['rttMs'],
+): Step | null {
+  const own = stageMs(peer)
+  let found: Omit<Step, 'peer'> = { before: null, stages: Number.POSITIVE_INFINITY, ms: Number.POSITIVE_INFINITY }
+  for (const before of befores) {
+    const rtt = before ? rttMs(before.peer.id, peer.id) : 0
+    if (rtt === null || uses(before, peer.id)) continue
+    const stages = (before?.stages ?? 0) + 1
+    const ms = (before?.ms ?? 0) + rtt / 2 + own
+    if (stages < found.stages || (stages === found.stages && ms < found.ms)) found = { before, stages, ms }
+  }
+  return found.stages === Number.POSITIVE_INFINITY ? null : { peer, ...found }
 }
 
 /** The first of the best: candidates stand in the order of the seed. */
