@@ -114,6 +114,10 @@ describe('two processes over Redis', () => {
     const [asker, own] = [await tab(here.port), await tab(here.port)]
     serve(own, 0, 4)
     await expect.poll(() => plan(asker), PATIENT).toEqual([own.client.peer])
+    redis.freeze()
+    await expect.poll(() => readyOf(here), PATIENT).toMatchObject({ status: 503, code: 'redis-away' })
+    redis.thaw()
+    await expect.poll(() => readyOf(here), PATIENT).toMatchObject({ status: 200 })
     await redis.stop()
     await expect.poll(() => readyOf(here), PATIENT).toMatchObject({ status: 503, code: 'redis-away' })
     expect(await plan(asker)).toEqual([own.client.peer])

@@ -43,6 +43,15 @@ export class Redis {
     await ended
   }
 
+  /** It keeps its connections and answers nothing. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
   async close(): Promise<void> {
     await this.stop()
     await rm(this.#folder, { recursive: true, force: true })
