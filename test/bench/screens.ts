@@ -14,6 +14,7 @@ import { addModel } from '../support/add-model.ts'
 import { SHARED_DATA } from '../support/prepare.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
 import { smolLm2Path } from '../support/smollm2.ts'
+import { ADMIN_SCREENS } from './admin-screens.ts'
 import { PLAYED_SCREENS } from './played-screens.ts'
 
 const QUESTION = 'What is weaving? Tell me about warp and weft in two short paragraphs.'
@@ -243,6 +244,7 @@ export const SCREENS: readonly Screen[] = [
     },
   },
   ...PLAYED_SCREENS,
+  ...ADMIN_SCREENS,
 ]
 
 /** `docs/SCREENS.md`. */
