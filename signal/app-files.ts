@@ -16,7 +16,12 @@ const HASHED = /^\/assets\//
 
 export async function appFiles(appDir: string): Promise<AppHandler> {
   if ((await fileBytes(join(appDir, 'index.html'))) === null) return notBuilt
-  return sirv(appDir, { etag: true, single: true, setHeaders: setFileHeaders })
+  const files = sirv(appDir, { etag: true, single: true, setHeaders: setFileHeaders })
+  return (request, response, next) => {
+    // What a browser has kept gets the headers of the word that it is still the same, of which sirv says nothing.
+    if (request.headers['if-none-match'] !== undefined) setScriptPolicy(response, request.url?.split('?', 1)[0] ?? '')
+    files(request, response, next)
+  }
 }
 
 /** Read each time: few ask, and a build may have made it anew. */

@@ -11,7 +11,9 @@ import { DOWNLOADS_CHANNEL } from './download-tabs.ts'
 import { browserGpu, probeGpu } from './engine/gpu/device.ts'
 import { tryRoom } from './engine/gpu/room.ts'
 import { givingDevice } from './giving-device.ts'
-import type { MeshHooks } from './mesh-door.ts'
+import type { Visitor } from './mesh/node.ts'
+import type { MeshHooks, MeshParts } from './mesh-door.ts'
+import type { MeshTabParts } from './mesh-tab.ts'
 import { browserNetwork, waitOnline } from './online.ts'
 import type { ModelRunner } from './schedule/engine-door.ts'
 import { Engines } from './schedule/engines.ts'
@@ -27,8 +29,8 @@ export interface Place {
   readonly baseUrl: string
   /** Null where the browser refuses it: what is measured lasts for this page. */
   readonly shelf: Storage | null
-  /** The key of the site whose page this stands in; null in Weft's own. */
-  readonly partner?: string | null
+  /** Of a partner's page; null in Weft's own. */
+  readonly visitor?: Visitor | null
 }
 
 /** What every page of Weft has of an `App`. */
@@ -46,7 +48,7 @@ export function browserShelf(): Storage | null {
   }
 }
 
-export function browserParts({ baseUrl, shelf }: Place): BrowserParts {
+export function browserParts({ baseUrl, shelf, visitor = null }: Place): BrowserParts {
   const catalogue = httpCatalogue(baseUrl)
   const runner = shareEngines(enginesOf(baseUrl, catalogue, shelf))
   return {
@@ -54,7 +56,7 @@ export function browserParts({ baseUrl, shelf }: Place): BrowserParts {
     catalogue,
     prebuilt,
     models: modelsOf(baseUrl),
-    mesh: meshOf(baseUrl, runner),
+    mesh: meshOf((hooks) => joinMesh({ baseUrl, visitor, jobRunner: runner, ...hooks })),
     network: browserNetwork,
   }
 }
@@ -146,9 +148,9 @@ function downloadsChannel(): BroadcastChannel | null {
   }
 }
 
-function meshOf(baseUrl: string, runner: ModelRunner): BrowserParts['mesh'] {
+function meshOf(join: MeshParts['join']): BrowserParts['mesh'] {
   return {
-    join: (hooks) => joinMesh(baseUrl, runner, hooks),
+    join,
     nowMs: now,
     every(ms, run) {
       const timer = setInterval(run, ms)
@@ -159,7 +161,7 @@ function meshOf(baseUrl: string, runner: ModelRunner): BrowserParts['mesh'] {
 }
 
 /** Nothing of it is loaded until somebody wants it. */
-async function joinMesh(baseUrl: string, runner: ModelRunner, hooks: MeshHooks) {
+async function joinMesh(parts: MeshHooks & Pick<MeshTabParts, 'baseUrl' | 'jobRunner' | 'visitor'>) {
   const [{ MeshTab }, { deviceIdentity }, { roomShelf }, { accountShelf }] = await Promise.all([
     import('./mesh-tab.ts'),
     import('./account/key-shelf.ts'),
@@ -168,7 +170,6 @@ async function joinMesh(baseUrl: string, runner: ModelRunner, hooks: MeshHooks) 
   ])
   const { key } = await deviceIdentity()
   return MeshTab.join({
-    baseUrl,
     key,
     roomShelf: await roomShelf(),
     accountShelf: await accountShelf(),
@@ -177,7 +178,6 @@ async function joinMesh(baseUrl: string, runner: ModelRunner, hooks: MeshHooks) 
     makeTicker: () =>
       new Worker(new URL('./mesh/ticker-worker.ts', import.meta.url), { type: 'module', name: 'ticker' }),
     askPersistence,
-    jobRunner: runner,
-    ...hooks,
+    ...parts,
   })
 }

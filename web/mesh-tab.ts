@@ -12,7 +12,7 @@ import type { RoomShelf } from './account/room-shelf.ts'
 import type { RoomView } from './account/room-view.ts'
 import { TicketCheck } from './account/ticket-check.ts'
 import { loopback } from './mesh/loopback.ts'
-import { MeshNode } from './mesh/node.ts'
+import { MeshNode, type Visitor } from './mesh/node.ts'
 import type { SignalState } from './mesh/signal-client.ts'
 import { Ticker } from './mesh/ticker.ts'
 import { MeshReceipts, type MeshReceiptsParts } from './mesh-receipts.ts'
@@ -49,6 +49,8 @@ export interface MeshTabParts {
   /** The engines of this browser, for whole jobs of others. */
   readonly jobRunner: JobRunner
   readonly askPersistence: () => Promise<boolean>
+  /** Of a tab that stands in a partner's page. */
+  readonly visitor?: Visitor | null
   readonly relayOnly: () => boolean
   /** Gives and wants to earn nothing; false by default. */
   readonly donor?: () => boolean
@@ -109,6 +111,7 @@ export class MeshTab {
       ...(onCensus ? { onCensus } : {}),
       ...(parts.onAnnouncements ? { onAnnouncements: parts.onAnnouncements } : {}),
       onJob: (word) => words.hear(word),
+      visitor: parts.visitor ?? null,
       onLink: (link) => exchange.add(link),
     })
     const { server } = node

@@ -20,7 +20,16 @@ export interface OpenRoomWish extends RoomWish, Pick<MeshParts, 'watchVisible'> 
 
 export function openRoom({ baseUrl, key, watchVisible, ...wish }: OpenRoomWish): WidgetRoom {
   const { partner } = wish
-  const { prebuilt: _, catalogue, mesh, ...parts } = browserParts({ baseUrl, shelf: browserShelf(), partner: key })
+  const {
+    prebuilt: _,
+    catalogue,
+    mesh,
+    ...parts
+  } = browserParts({
+    baseUrl,
+    shelf: browserShelf(),
+    visitor: { key, onRefused: wish.onRefused },
+  })
   // What the person has set in Weft itself, and agreed to there, says nothing of this site.
   const preferences = new PreferenceStore(null)
   const consent = partner.scope !== 'own' && partner.state === 'open'

@@ -24,13 +24,29 @@ async function serve(): Promise<Served> {
   const tabs = await Promise.all([11, 8, 4, 0, 0].map((layers, index) => openTab(server.url, layers, index % 2 === 0)))
   const { url } = server
   const noisy = (await newKey()).name
-  await rule(url, 'sanctions', { subject: noisy, reason: 'Opens a thousand rooms an hour.', untilMs: Date.now() + 7 * DAY_MS })
-  const old = await rule(url, 'sanctions', { subject: (await newKey()).name, reason: 'Sends false answers.', untilMs: null })
+  await rule(url, 'sanctions', {
+    subject: noisy,
+    reason: 'Opens a thousand rooms an hour.',
+    untilMs: Date.now() + 7 * DAY_MS,
+  })
+  const old = await rule(url, 'sanctions', {
+    subject: (await newKey()).name,
+    reason: 'Sends false answers.',
+    untilMs: null,
+  })
   await rule(url, `sanctions/${old}/lift`, {})
-  const restart = { level: 'warning', text: 'This server restarts at 18:00 UTC. Answers under way go on.', untilMs: Date.now() + HOUR_MS }
+  const restart = {
+    level: 'warning',
+    text: 'This server restarts at 18:00 UTC. Answers under way go on.',
+    untilMs: Date.now() + HOUR_MS,
+  }
   await rule(url, 'announcements', restart)
   const payer = (await newKey()).name
-  const site = { origins: ['https://willowbooks.example', 'https://www.willowbooks.example'], models: [], suggested: ['What is new this week?'] }
+  const site = {
+    origins: ['https://willowbooks.example', 'https://www.willowbooks.example'],
+    models: [],
+    suggested: ['What is new this week?'],
+  }
   const paid = { scope: 'any', system: 'You help visitors of a bookshop.', payer, dailyMicro: '25000000' }
   await rule(url, 'partners', { site: 'Willow Books', ...site, ...paid })
   const close = async () => {

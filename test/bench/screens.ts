@@ -14,8 +14,10 @@ import { addModel } from '../support/add-model.ts'
 import { SHARED_DATA } from '../support/prepare.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
 import { smolLm2Path } from '../support/smollm2.ts'
+import { OPERATOR } from '../support/widget-rig.ts'
 import { ADMIN_SCREENS } from './admin-screens.ts'
 import { PLAYED_SCREENS } from './played-screens.ts'
+import { WIDGET_SCREENS } from './widget-screens.ts'
 
 const QUESTION = 'What is weaving? Tell me about warp and weft in two short paragraphs.'
 const SHORT_QUESTION = 'What is the capital of France?'
@@ -59,7 +61,7 @@ export async function makeMirror(): Promise<{ readonly dataDir: string; remove()
 }
 
 export async function serveScreens(dataDir: string): Promise<TestServer> {
-  return startTestServer({ dataDir, appDir: await buildApp(), allowSoftwareAdapter: false })
+  return startTestServer({ dataDir, appDir: await buildApp(), allowSoftwareAdapter: false, ...OPERATOR })
 }
 
 const composer = (page: Page) => page.getByRole('textbox', { name: 'Message' })
@@ -245,6 +247,7 @@ export const SCREENS: readonly Screen[] = [
   },
   ...PLAYED_SCREENS,
   ...ADMIN_SCREENS,
+  ...WIDGET_SCREENS,
 ]
 
 /** `docs/SCREENS.md`. */

@@ -231,7 +231,7 @@ describe('what is kept', () => {
       const path = join(file.parentPath, file.name)
       const name = path.slice(appDir.length)
       // The last two are what other pages load.
-      const isShell = !/^\/(sw\.js|screenshots\/.*|embed\.js|sdk\/.*)$/.test(name)
+      const isShell = !/^\/(sw\.js|screenshots\/.*|embed\.js|sdk\/.*|widget.*|assets\/[wW]idget.*)$/.test(name)
       if (isShell && (await stat(path)).size <= SHELL_FILE_BYTES_MAX) shell.push(name)
     }
     expect(await cachedPaths(page, SHELL_CACHE)).toEqual(shell.sort())

@@ -14,14 +14,15 @@ import type { MeshTabPage } from '../support/mesh-app.ts'
 import { type PartnerSite, servePartner } from '../support/partner-page.ts'
 import {
   agree,
-  answerForKey,
+  emptyPayer,
   hearHost,
+  OPERATOR,
   openPanel,
   openWorker,
-  partnerView,
   runningLine,
+  serveWidget,
   toldHost,
-  WIDGET_TAG,
+  type WidgetSite,
 } from '../support/widget-rig.ts'
 
 const QUESTION = 'Tell me about warp and weft.'
@@ -29,7 +30,7 @@ const LAYERS = 3
 const ISOLATED = { 'Cross-Origin-Embedder-Policy': 'require-corp', 'Cross-Origin-Opener-Policy': 'same-origin' }
 
 let server: AppServer
-let site: PartnerSite
+let site: WidgetSite
 let working: Browser
 let visiting: Browser
 let context: BrowserContext
@@ -40,9 +41,10 @@ let complaints: string[]
 const tabs: MeshTabPage[] = []
 
 beforeAll(async () => {
-  server = await serveAppAndTabs({ plain: plainSpokenModel() })
-  const weft = server.url.replace('127.0.0.1', 'localhost')
-  site = await servePartner(weft, { '/': { tag: WIDGET_TAG }, '/isolated': { tag: WIDGET_TAG, headers: ISOLATED } })
+  server = await serveAppAndTabs({ plain: plainSpokenModel() }, OPERATOR)
+  site = await serveWidget(server)
+  await site.add('/', { suggested: [QUESTION] })
+  await site.add('/isolated', {}, { headers: ISOLATED })
   working = await launchChromium({ args: [...OPEN_FRAMES] })
   visiting = await launchChromium({ args: [...OPEN_FRAMES] })
 })
@@ -93,7 +95,6 @@ const begun = () => ({
 
 describe('before a yes', () => {
   it('nothing is fetched but the question, whatever the page asks; nor after a no', async () => {
-    await answerForKey(context, partnerView(site.url))
     const frame = await openPanel(page, site)
     await frame.getByRole('heading', { name: 'Before anything runs' }).waitFor(PATIENT)
     await page.evaluate((text) => {
@@ -113,7 +114,6 @@ describe('before a yes', () => {
 describe('use only', () => {
   it('is answered by another tab, remembered for the site, and taken back', async () => {
     tabs.push(await openWorker(working, server, LAYERS))
-    await answerForKey(context, partnerView(site.url, { suggested: [QUESTION] }))
     let frame = await openPanel(page, site)
     await hearHost(page)
     await agree(frame, 'Use it')
@@ -158,7 +158,6 @@ describe('use only', () => {
   })
 
   it('says that nobody has the model, and this device answers where it is picked, once its size was seen', async () => {
-    await answerForKey(context, partnerView(site.url))
     const frame = await openPanel(page, site)
     await agree(frame, 'Use it')
     await frame.getByText('Nobody’s device has this model right now.').waitFor(PATIENT)
@@ -172,9 +171,26 @@ describe('use only', () => {
   })
 })
 
+describe('a key that is revoked', () => {
+  it('ends what runs on open pages, and says why', async () => {
+    const key = await site.add('/revoked-later')
+    tabs.push(await openWorker(working, server, LAYERS))
+    const frame = await openPanel(page, site, '/revoked-later')
+    await hearHost(page)
+    await agree(frame, 'Use it')
+    await askIn(frame)
+    await runningLine(frame).getByText('Other people’s devices answer you.').waitFor(PATIENT)
+    await site.revoke(key)
+    await frame.getByText('This chat was switched off.').waitFor(PATIENT)
+    await expect
+      .poll(async () => (await toldHost(page)).at(-1), PATIENT)
+      .toEqual(['weft-state', { consent: 'use', work: 'idle', refused: 'partner-revoked' }])
+    await expect.poll(() => server.server.hub.roster.size, PATIENT).toBe(1)
+  })
+})
+
 describe('give as well', () => {
   it('downloads after its size was seen, gives while it is in sight, and ends by one press', async () => {
-    await answerForKey(context, partnerView(site.url))
     const frame = await openPanel(page, site)
     await hearHost(page)
     await agree(frame, 'Use it and give')
@@ -202,7 +218,6 @@ describe('give as well', () => {
 describe('on pages and browsers of all kinds', () => {
   it('in a page that is isolated', async () => {
     tabs.push(await openWorker(working, server, LAYERS))
-    await answerForKey(context, partnerView(site.url))
     const frame = await openPanel(page, site, '/isolated')
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true)
     await agree(frame, 'Use it')
@@ -210,29 +225,41 @@ describe('on pages and browsers of all kinds', () => {
     await frame.getByText('Answered by a tab of somebody else, whole').waitFor(PATIENT)
   })
 
-  it('where the budget is used up, revoked, unknown, or the server is away', async () => {
-    await answerForKey(context, partnerView(site.url, { state: 'partner-budget' }))
-    let frame = await openPanel(page, site)
+  it('where the budget is used up, this device can answer; a key that is revoked meanwhile ends all', async () => {
+    const key = await site.add('/spent', await emptyPayer())
+    const frame = await openPanel(page, site, '/spent')
     await frame.getByText('Until tomorrow this device can answer instead.').waitFor(PATIENT)
     await agree(frame, 'Use it on this device')
     await frame.getByRole('button', { name: /^Download / }).waitFor(PATIENT)
     expect(sockets).toEqual([])
-    for (const [view, says] of [
-      [partnerView(site.url, { state: 'partner-budget', scope: 'mesh' }), 'What this site gives for today is used up.'],
-      [partnerView('https://elsewhere.example'), 'This chat belongs to another site.'],
-      [410, 'This chat was switched off.'],
-      [404, 'This chat has no valid key.'],
-      [500, 'The source answered with a page instead of the file.'],
+    await site.revoke(key)
+    const other = await openPanel(page, site, '/spent')
+    await other.getByText('This chat was switched off.').waitFor(PATIENT)
+  })
+
+  it('where the key is none, of another site or of no more credits, or the server answers badly, it says why', async () => {
+    const revoked = await site.add('/revoked')
+    await site.revoke(revoked)
+    await site.add('/others', { origins: ['https://elsewhere.example'] })
+    await site.add('/spent-others', { ...(await emptyPayer()), scope: 'mesh' })
+    site.show('/unknown', `wk_${'x'.repeat(22)}`)
+    for (const [path, says] of [
+      ['/spent-others', 'What this site gives for today is used up.'],
+      ['/others', 'This chat belongs to another site.'],
+      ['/revoked', 'This chat was switched off.'],
+      ['/unknown', 'This chat has no valid key.'],
     ] as const) {
-      await context.close()
-      await visit(await visiting.newContext())
-      await answerForKey(context, view, site.url)
-      frame = await openPanel(page, site)
+      const frame = await openPanel(page, site, path)
       await frame.getByText(says).first().waitFor(PATIENT)
-      complaints = complaints.filter((text) => !text.includes('Failed to load resource'))
       expect(begun()).toEqual({ sockets: [], workers: 0, fetched: [] })
     }
-    await frame.getByRole('button', { name: 'Try again' }).waitFor()
+    await page.route('**/partner.json*', (route) => route.fulfill({ status: 502, body: 'Bad gateway' }))
+    const frame = await openPanel(page, site)
+    await frame.getByText('The source answered with a page instead of the file.').waitFor(PATIENT)
+    await page.unroute('**/partner.json*')
+    await button(frame, 'Try again').click()
+    await button(frame, 'Use it').waitFor(PATIENT)
+    complaints = complaints.filter((text) => !text.includes('502'))
   })
 
   it('where storage is refused it works from memory, and says so', async () => {
@@ -240,12 +267,13 @@ describe('on pages and browsers of all kinds', () => {
     try {
       await visit(blocked.context)
       tabs.push(await openWorker(working, server, LAYERS))
-      await answerForKey(context, partnerView(site.url))
       const frame = await openPanel(page, site)
       await frame.getByText('This browser keeps nothing for this panel').waitFor(PATIENT)
       await agree(frame, 'Use it')
       await askIn(frame)
       await frame.getByText('Answered by a tab of somebody else, whole').waitFor(PATIENT)
+      // The sign of the partner's site, which a window asks for.
+      complaints = complaints.filter((text) => !text.includes('404'))
     } finally {
       await blocked.close()
     }

@@ -7,12 +7,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { EMBED_WORDS_BURST } from '../../web/wire/limits.ts'
 import { PATIENT } from '../support/chat-screen.ts'
 import { launchChromium, OPEN_FRAMES } from '../support/chromium.ts'
-import { type PartnerSite, servePartner } from '../support/partner-page.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'
-import { agree, answerForKey, openPanel, partnerView, WIDGET_TAG } from '../support/widget-rig.ts'
+import { agree, OPERATOR, openPanel, serveWidget, type WidgetSite } from '../support/widget-rig.ts'
 
 let server: TestServer
-let site: PartnerSite
+let site: WidgetSite
 let browser: Browser
 let context: BrowserContext
 let page: Page
@@ -20,8 +19,10 @@ let sockets: string[]
 let frame: FrameLocator
 
 beforeAll(async () => {
-  server = await startTestServer({ appDir: await buildApp() })
-  site = await servePartner(server.url.replace('127.0.0.1', 'localhost'), { '/': { tag: WIDGET_TAG } })
+  server = await startTestServer({ appDir: await buildApp(), ...OPERATOR })
+  site = await serveWidget(server)
+  await site.add('/')
+  await site.add('/own', { scope: 'own' })
   browser = await launchChromium({ args: [...OPEN_FRAMES] })
 })
 afterAll(async () => {
@@ -34,7 +35,6 @@ beforeEach(async () => {
   page = await context.newPage()
   sockets = []
   page.on('websocket', (socket) => sockets.push(socket.url()))
-  await answerForKey(context, partnerView(site.url))
   frame = await openPanel(page, site)
   await use().waitFor(PATIENT)
 })
@@ -163,8 +163,7 @@ it('a press on what is faded or covered does not count, nor one in a frame too s
   context = await browser.newContext({ viewport: { width: 230, height: 720 } })
   page = await context.newPage()
   page.on('websocket', (socket) => sockets.push(socket.url()))
-  await answerForKey(context, partnerView(site.url, { scope: 'own' }))
-  frame = await openPanel(page, site)
+  frame = await openPanel(page, site, '/own')
   const own = frame.getByRole('button', { name: 'Use it on this device', exact: true })
   await own.click(PATIENT)
   await frame.getByText('This panel is too small to read.').waitFor(PATIENT)

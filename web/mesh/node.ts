@@ -9,6 +9,7 @@ import { Breaker } from '../rules/breaker.ts'
 import type { Census } from '../wire/census.ts'
 import type { JobWord } from '../wire/jobs.ts'
 import { BREAKERS_MAX, HEARTBEAT_MS, LINKS_MAX, NEIGHBOURS_TOLD_MAX } from '../wire/limits.ts'
+import type { PartnerKey, PartnerRefusal } from '../wire/partner-keys.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { RoomWord } from '../wire/room-events.ts'
@@ -34,8 +35,16 @@ export interface MeshNodeParts {
   readonly onRoom?: (word: RoomWord) => void
   readonly onAnnouncements?: (announcements: readonly Announcement[]) => void
   readonly onJob?: (word: JobWord) => void
+  /** Of a tab that stands in a partner's page. */
+  readonly visitor?: Visitor | null
   /** Open, whoever called. */
   readonly onLink: (link: WebRtcLink) => void
+}
+
+export interface Visitor {
+  readonly key: PartnerKey
+  /** The site lets nothing more be done for its visitors. */
+  readonly onRefused: (code: PartnerRefusal) => void
 }
 
 interface Call {
@@ -59,7 +68,8 @@ export class MeshNode {
 
   constructor(parts: MeshNodeParts) {
     this.#parts = parts
-    const { url, key, randomId, nowMs, onState, onCensus, onRoom, onAnnouncements, onJob, relayOnly, every } = parts
+    const { url, key, randomId, nowMs, onState, onCensus, onRoom, onAnnouncements, onJob, visitor, relayOnly, every } =
+      parts
     this.server = new SignalClient({
       url,
       key,
@@ -70,6 +80,7 @@ export class MeshNode {
       ...(onRoom ? { onRoom } : {}),
       ...(onAnnouncements ? { onAnnouncements } : {}),
       ...(onJob ? { onJob } : {}),
+      ...(visitor ? { partner: visitor.key, onPartner: ({ refused }) => visitor.onRefused(refused) } : {}),
       onRelayed: (relayed) => this.#hear(relayed),
       about: () => ({ relayOnly: relayOnly(), near: this.#near() }),
       every,

@@ -4,7 +4,7 @@
  */
 import type { EmbedConsent, EmbedSettings, EmbedWork, FrameWord, HostWord } from '../wire/embed-words.ts'
 import { EMBED_VERSION } from '../wire/embed-words.ts'
-import type { PartnerView } from '../wire/partner-keys.ts'
+import type { PartnerRefusal, PartnerView } from '../wire/partner-keys.ts'
 import { type Failure, fail, type Result } from '../wire/result.ts'
 import { Bridge, type Posted } from './bridge.ts'
 import { type ConsentShelf, KeptConsent } from './kept-consent.ts'
@@ -16,6 +16,8 @@ export interface RoomWish {
   readonly partner: PartnerView
   readonly onWork: (work: EmbedWork) => void
   readonly onAnswered: (reason: AnsweredReason) => void
+  /** The server lets nothing more be done for visitors of this key. */
+  readonly onRefused: (code: PartnerRefusal) => void
   /** What was given has been stopped: the visitor agrees to using it alone from now on. */
   readonly onStopped: () => void
 }
@@ -174,6 +176,7 @@ export class WidgetFrame {
             this.#tell()
           },
           onAnswered: (reason) => this.#bridge?.say({ kind: 'answered', reason }),
+          onRefused: (code) => this.#fail(fail(code, '')),
           onStopped: () => this.#stopped(),
         })
         .catch(() => null))

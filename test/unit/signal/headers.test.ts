@@ -14,6 +14,7 @@ beforeAll(async () => {
   await writeFile(join(appDir, 'index.html'), '<!doctype html><title>App</title>')
   for (const name of ['cpu-worker-Ab_1-2c', 'engine-worker-abc', 'main-abc', 'llama-abc'])
     await writeFile(join(appDir, 'assets', `${name}.js`), 'export {}')
+  for (const name of ['embed', 'sw']) await writeFile(join(appDir, `${name}.js`), '')
   server = await startTestServer({ appDir })
 })
 
@@ -55,6 +56,18 @@ describe('the policy', () => {
       expect(policy.get('script-src'), path).toBe(`'self' 'wasm-unsafe-eval'`)
       expect(policy.get('frame-ancestors'), path).toBe(`'self'`)
     }
+  })
+
+  it('of what a browser has kept is the same, and other sites may still load their script', async () => {
+    for (const path of ['/embed.js', '/sw.js']) {
+      const first = await fetch(server.url + path)
+      const again = await fetch(server.url + path, { headers: { 'If-None-Match': first.headers.get('etag') ?? '' } })
+      expect([first.status, again.status], path).toEqual([200, 304])
+      for (const name of ['content-security-policy', 'cross-origin-resource-policy'])
+        expect(again.headers.get(name), path).toBe(first.headers.get(name))
+    }
+    const { headers } = await fetch(`${server.url}/embed.js`)
+    expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
   })
 
   it('keeps every answer isolated, the worker too', async () => {

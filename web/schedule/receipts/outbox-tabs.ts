@@ -39,10 +39,21 @@ export class OutboxTabs {
 
   /** Whether a tab that has kept something then is there no more. */
   async gone(): Promise<(tab: string, keptMs: number) => boolean> {
-    const { locks, tab: own, nowMs } = this.#parts
-    const held = locks ? new Set((await locks.query()).held?.map(({ name }) => name)) : null
+    const { tab: own, nowMs } = this.#parts
+    const held = await this.#held()
     // Nobody tells without locks: long silence has to do.
     return (tab, keptMs) => tab !== own && !(held?.has(lockOf(tab)) ?? nowMs() < keptMs + RECEIPT_ALONE_MS)
+  }
+
+  /** Null where the browser has no locks, or refuses them as it does storage. */
+  async #held(): Promise<ReadonlySet<string | undefined> | null> {
+    try {
+      const locks = await this.#parts.locks?.query()
+      return locks ? new Set(locks.held?.map(({ name }) => name)) : null
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error
+      return null
+    }
   }
 
   /** For the others this tab is gone. */

@@ -1,0 +1,81 @@
+/**
+ * The pictures of the widget: the demo page of a shop, with keys that are made at the picture's own server. Answers come from the device
+ * that takes the picture, as there is nobody else.
+ */
+import type { FrameLocator, Page } from 'playwright'
+import type { PartnerWish } from '../../web/wire/partner-keys.ts'
+import { tinyModel } from '../fixtures/tiny-model.ts'
+import { serveModels } from '../support/app-page.ts'
+import type { TestServer } from '../support/server.ts'
+import { makeDemoKey, OPERATOR, runningLine } from '../support/widget-rig.ts'
+
+type Served = Pick<TestServer, 'url' | 'close'>
+
+/** A `Screen` of `screens.ts`. */
+interface WidgetScreen {
+  readonly name: string
+  readonly says: string
+  readonly serve?: () => Promise<Served>
+  reach(page: Page, server: Served): Promise<void>
+}
+
+const PATIENT = { timeout: 120_000 }
+
+async function open(page: Page, server: Served, wish: Partial<PartnerWish> = {}): Promise<FrameLocator> {
+  await page.goto(`${server.url}/widget-demo.html?key=${await makeDemoKey(server, wish)}`)
+  await page.getByRole('button', { name: 'Ask the shop' }).click()
+  return page.frameLocator('weft-chat iframe')
+}
+
+async function agree(frame: FrameLocator, page: Page, name: string): Promise<void> {
+  const choice = frame.getByRole('button', { name, exact: true })
+  await choice.waitFor(PATIENT)
+  // A button works once it could be seen for a while.
+  await page.waitForTimeout(1_500)
+  await choice.click()
+}
+
+const giving = () =>
+  serveModels({ 'Tiny Llama': tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5 }) }, undefined, OPERATOR)
+
+export const WIDGET_SCREENS: readonly WidgetScreen[] = [
+  {
+    name: 'widget-consent',
+    says: 'The widget in a page of another site, in its colours: what would run, and what each choice means, before anything does.',
+    async reach(page, server) {
+      const frame = await open(page, server)
+      await frame.getByRole('button', { name: 'Use it', exact: true }).waitFor(PATIENT)
+    },
+  },
+  {
+    name: 'widget-chat',
+    says: 'Agreed to, with a key that lets this device answer only: questions of the site, what it tells the model, what runs and how to stop it.',
+    async reach(page, server) {
+      const frame = await open(page, server, { scope: 'own' })
+      await agree(frame, page, 'Use it on this device')
+      await frame.getByRole('button', { name: /^Download / }).click(PATIENT)
+      await frame.getByText('Nothing runs.').waitFor(PATIENT)
+      await frame.getByRole('button', { name: 'Can I send cut cloth back?' }).click(PATIENT)
+      await frame.locator('article.assistant .text').getByText(/.{40}/).first().waitFor(PATIENT)
+    },
+  },
+  {
+    name: 'widget-giving',
+    says: 'Giving while the panel is in sight, with a tiny model: one press ends it.',
+    serve: giving,
+    async reach(page, server) {
+      const frame = await open(page, server)
+      await agree(frame, page, 'Use it and give')
+      await frame.getByRole('button', { name: 'Download and give' }).click(PATIENT)
+      await runningLine(frame).getByText('Giving to others').waitFor(PATIENT)
+    },
+  },
+  {
+    name: 'widget-refused',
+    says: 'A page that the key does not name.',
+    async reach(page, server) {
+      const frame = await open(page, server, { origins: ['https://elsewhere.example'] })
+      await frame.getByText('This chat belongs to another site.').waitFor(PATIENT)
+    },
+  },
+]
