@@ -191,3 +191,13 @@ it('is forgotten when what was set aside has gone back by itself', async () => {
   expect(rig.said).toEqual([])
   expect(await rig.store.all()).toEqual([])
 })
+
+it('is said where the browser refuses locks, as it does where it refuses storage', async () => {
+  const rig = new Rig()
+  const refused = () => Promise.reject(new DOMException('The request was denied.', 'SecurityError'))
+  const { words } = rig.tab('a', { request: refused, query: refused })
+  await words.tell(began)
+  words.flush()
+  await rig.pass(100)
+  expect(rig.said).toEqual([began])
+})
