@@ -2,6 +2,7 @@
  * The names of what the server answers over HTTP, and of its refusals that no page shows: the whole lists, for its log and
  * its figures. A path is never one of them: what a stranger asks for is no name of ours. Pure.
  */
+import { isOpenAiAddress } from '../web/wire/openai-call.ts'
 import { isModelFilePath, isModelPath } from './models/routes.ts'
 
 export type HttpRoute =
@@ -14,6 +15,7 @@ export type HttpRoute =
   | 'widget'
   | 'models'
   | 'model-file'
+  | 'openai'
   | 'app'
   | 'none'
 
@@ -35,6 +37,7 @@ export function routeOf(pathname: string | null): HttpRoute {
   const exact = Object.hasOwn(EXACT, pathname) ? EXACT[pathname] : undefined
   if (exact) return exact
   if (pathname.startsWith(OPERATOR_ROOT)) return 'operator'
+  if (isOpenAiAddress(pathname)) return 'openai'
   if (isModelFilePath(pathname)) return 'model-file'
   return isModelPath(pathname) ? 'models' : 'app'
 }

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import compression from 'compression'
 import type { PageConfig } from '../web/wire/mirror.ts'
+import { isOpenAiAddress } from '../web/wire/openai-call.ts'
 import { COMPRESS_BYTES_MIN } from './config.ts'
 import { networkOf } from './credits/grants.ts'
 import { setSecurityHeaders } from './headers.ts'
@@ -13,6 +14,7 @@ import { HTTP_REFUSALS, type HttpRefusal, type HttpRoute, methodOf, OPERATOR_ROO
 import { faultOf } from './log/log.ts'
 import type { Mirror } from './models/mirror.ts'
 import { isModelFilePath, isModelPath, sendJson, serveModels } from './models/routes.ts'
+import { refuseOpenAi } from './openai-absent.ts'
 import type { Audit } from './operator/audit.ts'
 import { type OperatorEndpoint, OperatorRouter } from './operator/router.ts'
 import { serveMetrics } from './operator/routes.ts'
@@ -113,6 +115,7 @@ async function route(
   if (pathname === '/metrics') return serveMetrics({ token, watch, refuse }, ask)
   if (pathname.startsWith(OPERATOR_ROOT)) return operator.serve(ask, pathname)
   if (pathname === '/config.json') return sendJson(response, 200, page, 'no-store')
+  if (isOpenAiAddress(pathname)) return refuseOpenAi(response, pathname)
   if (isModelPath(pathname)) return serveModels(mirror, pathname, request, response)
   if (isPartnerPath(pathname)) {
     return servePartners({ partners, page: pages, metrics: watch.metrics, refuse }, pathname, request, response)

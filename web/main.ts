@@ -2,6 +2,7 @@
  * The composition root of the app's page: the one place where its parts are made and joined. Decides nothing else.
  */
 import { browserParts, browserShelf } from './compose.ts'
+import { openDoor } from './openai-door.ts'
 import { openPage } from './page.ts'
 import { openConversations } from './store/kept-conversations.ts'
 import { openResults } from './store/kept-results.ts'
@@ -40,6 +41,7 @@ const app = openPage(parts, target)
 // Only what was built can be kept; from source the page would never see a change.
 if (import.meta.env.PROD) {
   updates.start(new URL(import.meta.url).pathname)
+  openDoor((port) => void import('./openai-port.ts').then(({ serveCall }) => serveCall(app, port)))
   // A model that is kept should answer without the network too, also on another engine than today's.
   app.subscribe(({ entries, load }) => {
     const kept = entries.filter((entry) => entry.kept).map(({ model }) => model.format)

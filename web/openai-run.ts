@@ -12,18 +12,30 @@ import { type Failure, fail, ok, type Result } from './wire/result.ts'
 /** What of `App` these shapes stand on. */
 export type OpenAiApp = Pick<App, 'start' | 'view' | 'ask' | 'embed'>
 
+/** As `refuse` of `openai-fields.ts` names it. */
+const FIELD = /^`([^`]+)`/
+
 /** OpenAI's error body, with Weft's code. `error.code` says what failed; `message` is for a person. */
 export class WeftError extends Error {
   readonly code: Code
-  readonly error: { readonly message: string; readonly type: string; readonly code: Code }
+  readonly detail: string
+  /** `param`: the field that was refused, where one was. */
+  readonly error: {
+    readonly message: string
+    readonly type: string
+    readonly code: Code
+    readonly param: string | null
+  }
   constructor(failure: Failure) {
     const message = explain(failure.code, failure.detail)
     super(message)
     this.name = 'WeftError'
     this.code = failure.code
+    this.detail = failure.detail
     const type =
       failure.code === 'request-invalid' || failure.code === 'schema-invalid' ? 'invalid_request_error' : 'engine_error'
-    this.error = { message, type, code: failure.code }
+    const param = (failure.code === 'request-invalid' && FIELD.exec(failure.detail)?.[1]) || null
+    this.error = { message, type, code: failure.code, param }
   }
 }
 

@@ -5,8 +5,10 @@
  */
 import { PrecacheController, type PrecacheEntry } from 'workbox-precaching'
 import { registerRoute, setCatchHandler } from 'workbox-routing'
+import { answerOpenAi } from './sw-openai.ts'
 import type { EngineName } from './wire/chat.ts'
-import { ENGINE_CACHE, parseShellMessage, SCRIPT_LOCK, SETTINGS_CACHE, SHELL_CACHE } from './wire/shell.ts'
+import { isOpenAiAddress } from './wire/openai-call.ts'
+import { ENGINE_CACHE, parseShellMessage, SCRIPT_LOCK, SDK_CACHE, SETTINGS_CACHE, SHELL_CACHE } from './wire/shell.ts'
 
 /** `engine` marks a file that is too large for the shell: the build says whose it is (`vite.config.ts`). */
 interface BuiltFile extends PrecacheEntry {
@@ -45,6 +47,14 @@ self.addEventListener('message', (event) => {
   else if (message?.kind === 'keep') event.waitUntil(keepLarge(message.engine))
 })
 
+/** What pages of this origin ask as they would ask OpenAI's server. The address bar asks the server, which has no answer. */
+self.addEventListener('fetch', (event) => {
+  const { request } = event
+  const { origin, pathname } = new URL(request.url)
+  if (origin === self.location.origin && isOpenAiAddress(pathname) && request.mode !== 'navigate')
+    event.respondWith(answerOpenAi(event, (path) => isPlace(path) || path === `/${PAGE}`))
+})
+
 /** A place in the app and no file. The page is never answered by another version than the one that serves it. */
 registerRoute(
   ({ request, url, sameOrigin }) => sameOrigin && request.mode === 'navigate' && isPlace(url.pathname),
@@ -69,16 +79,19 @@ registerRoute(
     (await shell.matchPrecache(url.href)) ?? (await caches.match(url.pathname)) ?? fetch(request),
 )
 
-/** The settings are asked for anew each time; without the server its last word holds. */
+/** What has no version in its name and is no part of the shell: asked for anew each time; without the server its last word holds. */
+const LATEST: Readonly<Record<string, string>> = { [SETTINGS]: SETTINGS_CACHE, '/sdk/weft.js': SDK_CACHE }
+
 registerRoute(
-  ({ url, sameOrigin }) => sameOrigin && url.pathname === SETTINGS,
-  async ({ request, event }) => {
+  ({ url, sameOrigin }) => sameOrigin && Object.hasOwn(LATEST, url.pathname),
+  async ({ request, event, url: { pathname } }) => {
+    const cacheName = LATEST[pathname] ?? SETTINGS_CACHE
     try {
       const answer = await fetch(request)
-      if (answer.ok) event.waitUntil(keep(SETTINGS_CACHE, SETTINGS, answer.clone()))
+      if (answer.ok) event.waitUntil(keep(cacheName, pathname, answer.clone()))
       return answer
     } catch {
-      return (await caches.match(SETTINGS, { cacheName: SETTINGS_CACHE })) ?? Response.error()
+      return (await caches.match(pathname, { cacheName })) ?? Response.error()
     }
   },
 )
@@ -90,7 +103,8 @@ setCatchHandler(async () => Response.error())
 const SERVER_ONLY = new Set(['/healthz', '/readyz', '/metrics', '/admin'])
 
 function isPlace(pathname: string): boolean {
-  return !/^\/(models|operator)\//.test(pathname) && !SERVER_ONLY.has(pathname) && !/\.[^/]+$/.test(pathname)
+  const served = /^\/(models|operator)\//.test(pathname) || isOpenAiAddress(pathname) || SERVER_ONLY.has(pathname)
+  return !served && !/\.[^/]+$/.test(pathname)
 }
 
 function isOwn(url: URL): boolean {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SHELL_FILE_BYTES_MAX } from '../../web/wire/limits.ts'
-import { ENGINE_CACHE, SHELL_CACHE } from '../../web/wire/shell.ts'
+import { ENGINE_CACHE, SDK_CACHE, SHELL_CACHE } from '../../web/wire/shell.ts'
 import { mlcModel } from '../fixtures/mlc-model.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { type AppServer, ask, serveModels } from '../support/app-page.ts'
@@ -144,6 +144,18 @@ describe('the app without its server', () => {
     // What a browser says when a cable is in again.
     await page.evaluate(() => dispatchEvent(new Event('online')))
     await offline().waitFor({ state: 'detached' })
+  })
+
+  it('has the SDK for pages that have loaded it once', async () => {
+    await openKept()
+    const kinds = () =>
+      page.evaluate('import("/sdk/weft.js").then(({ createWeft }) => typeof createWeft().helpers.summarise)')
+    expect(await kinds()).toBe('function')
+    await expect.poll(() => cachedPaths(page, SDK_CACHE), WAIT).toEqual(['/sdk/weft.js'])
+    await server.close()
+    await page.reload()
+    await composer(page).waitFor()
+    expect(await kinds()).toBe('function')
   })
 
   it('opens at any place', async () => {

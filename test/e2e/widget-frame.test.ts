@@ -11,7 +11,6 @@ import { launchBlockedBrowser } from '../support/blocked-browser.ts'
 import { PATIENT } from '../support/chat-screen.ts'
 import { launchChromium, OPEN_FRAMES } from '../support/chromium.ts'
 import type { MeshTabPage } from '../support/mesh-app.ts'
-import { type PartnerSite, servePartner } from '../support/partner-page.ts'
 import {
   agree,
   emptyPayer,

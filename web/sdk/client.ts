@@ -50,7 +50,7 @@ function must<T>(result: Result<T>): T {
 }
 
 /** Beyond this device the picked model answers: it is the one that the person has agreed to ask others with. */
-function within(app: SdkApp, scope: Scope): OpenAiApp {
+export function within(app: SdkApp, scope: Scope): OpenAiApp {
   async function* ask(
     request: ChatRequest,
     signal: AbortSignal,

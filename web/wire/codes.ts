@@ -273,6 +273,8 @@ export const CODES = {
   'partner-budget': ['What this site gives for today is used up.', 'Come again tomorrow.'],
   'origin-foreign': ['This page is not of the Weft server.', 'Only its own pages can use the SDK as yet.'],
   'app-missing': ['Weft is not open in this page.', 'Open Weft here first.'],
+  'app-silent': ['The tab of Weft did not answer in time.', 'Reload it, then send again.'],
+  'app-closed': ['The tab of Weft that answered was closed.', 'Send again.'],
 } as const satisfies Record<string, readonly [says: string, next: string]>
 
 export type Code = keyof typeof CODES

@@ -10,6 +10,8 @@ export const SHELL_CACHE = 'weft-shell/'
 export const ENGINE_CACHE = 'weft-engines'
 /** The last word of the server on the page's settings. */
 export const SETTINGS_CACHE = 'weft-settings'
+/** The SDK's module, as a page has last loaded it: it comes without a hash in its name. */
+export const SDK_CACHE = 'weft-sdk'
 
 /** Held by a page for as long as it lives: the version whose main script this is must stay whole. */
 export const SCRIPT_LOCK = 'weft-script:'
