@@ -1,5 +1,5 @@
 /** What every helper does with its prompt: one call, its text, and JSON where it asked for a form. Builds no prompts. */
-import type { Weft } from '../openai.ts'
+import type { ChatCompletionRequest, Weft } from '../openai.ts'
 import { WeftError } from '../openai-run.ts'
 import { SDK_ASKS_AT_ONCE } from '../wire/limits.ts'
 import { fail } from '../wire/result.ts'
@@ -16,12 +16,20 @@ export interface HelperOptions {
   readonly model?: string
   readonly maxTokens?: number
   readonly signal?: AbortSignal
+  /** Hears the whole text that there is so far, each time that more has come; of an answer by a schema, its JSON. */
+  readonly onText?: (text: string) => void
+}
+
+/** Of a text that is read in pieces. */
+export interface PieceOptions extends HelperOptions {
+  /** Hears how many pieces are done, of all that are known so far. */
+  readonly onPiece?: (done: number, all: number) => void
 }
 
 /** A helper is to say the same of the same text. */
 const TEMPERATURE = 0
 
-function requestOf({ system, user }: Prompt, { model, maxTokens }: HelperOptions) {
+function requestOf({ system, user }: Prompt, { model, maxTokens }: HelperOptions): ChatCompletionRequest {
   return {
     messages: [
       { role: 'system', content: system },
@@ -33,19 +41,28 @@ function requestOf({ system, user }: Prompt, { model, maxTokens }: HelperOptions
   }
 }
 
-const callOptions = ({ signal }: HelperOptions) => (signal ? { signal } : {})
+async function textOf(weft: Chat, request: ChatCompletionRequest, options: HelperOptions): Promise<string> {
+  const { signal, onText } = options
+  const call = signal ? { signal } : {}
+  const { completions } = weft.chat
+  if (!onText) return (await completions.create(request, call)).choices[0].message.content
+  let text = ''
+  for await (const { choices } of completions.create({ ...request, stream: true }, call)) {
+    const more = choices[0]?.delta.content ?? ''
+    text += more
+    if (more !== '') onText(text)
+  }
+  return text
+}
 
 export async function say(weft: Chat, prompt: Prompt, options: HelperOptions): Promise<string> {
-  const answer = await weft.chat.completions.create(requestOf(prompt, options), callOptions(options))
-  return answer.choices[0].message.content.trim()
+  return (await textOf(weft, requestOf(prompt, options), options)).trim()
 }
 
 /** The value, which fits the schema. */
 export async function fill(weft: Chat, prompt: Prompt, schema: object, options: HelperOptions): Promise<unknown> {
   const response_format = { type: 'json_schema', json_schema: { name: 'answer', schema } }
-  const request = { ...requestOf(prompt, options), response_format }
-  const answer = await weft.chat.completions.create(request, callOptions(options))
-  return JSON.parse(answer.choices[0].message.content)
+  return JSON.parse(await textOf(weft, { ...requestOf(prompt, options), response_format }, options))
 }
 
 export function invalid(why: string): WeftError {
@@ -53,11 +70,14 @@ export function invalid(why: string): WeftError {
 }
 
 /** As `Promise.all` over the items, in order, with few at once. */
-export async function each<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<readonly R[]> {
+export async function each<T, R>(
+  items: readonly T[],
+  run: (item: T, index: number) => Promise<R>,
+): Promise<readonly R[]> {
   const results: R[] = []
   const queue = items.entries()
   const worker = async () => {
-    for (const [index, item] of queue) results[index] = await run(item)
+    for (const [index, item] of queue) results[index] = await run(item, index)
   }
   await Promise.all(Array.from({ length: SDK_ASKS_AT_ONCE }, worker))
   return results

@@ -3,10 +3,10 @@
  * pieces are asked for at once; what runs beside what is the app's to say.
  */
 import { SDK_PIECE_CHARACTERS, SDK_PIECES_MAX } from '../wire/limits.ts'
-import { type Chat, each, type HelperOptions, invalid, type Prompt, say } from './helper-call.ts'
+import { type Chat, each, invalid, type PieceOptions, type Prompt, say } from './helper-call.ts'
 import { piecesOf } from './pieces.ts'
 
-export interface SummariseOptions extends HelperOptions {
+export interface SummariseOptions extends PieceOptions {
   /** Sentences of the summary at most (3). */
   readonly sentences?: number
   /** In words, as "German"; none stands for the text's own. */
@@ -29,13 +29,20 @@ function mergedText(summaries: readonly string[]): string {
 
 export async function summarise(weft: Chat, text: string, options: SummariseOptions = {}): Promise<string> {
   if (text.trim() === '') throw invalid('The text is empty.')
+  const { onText, onPiece, ...quietly } = options
   let whole = text
+  let done = 0
   for (;;) {
     const pieces = piecesOf(whole, SDK_PIECE_CHARACTERS)
     if (pieces.length > SDK_PIECES_MAX) throw invalid(`The text has more than ${SDK_PIECES_MAX} pieces.`)
-    const summaries = await each(pieces, (piece) => say(weft, summaryPrompt(piece, options), options))
-    const [only = ''] = summaries
-    if (pieces.length === 1) return only
+    if (pieces.length === 1) return say(weft, summaryPrompt(whole, options), options)
+    // One more at least, of all these together.
+    const all = done + pieces.length + 1
+    const summaries = await each(pieces, async (piece) => {
+      const summary = await say(weft, summaryPrompt(piece, options), quietly)
+      onPiece?.(++done, all)
+      return summary
+    })
     const merged = mergedText(summaries)
     // Summaries that are no shorter would be merged for ever.
     if (merged.length >= whole.length) return merged.slice(0, SDK_PIECE_CHARACTERS)

@@ -17,11 +17,28 @@ export interface WeftOptions {
   readonly scope?: Scope
 }
 
-/** Throws a `WeftError`: `origin-foreign` where the page is not of that server, `app-missing` where Weft is not open in it. */
+interface Slotted {
+  readonly [APP_SLOT]?: SdkApp
+}
+
+const appOf = (page: object) => (page as Slotted)[APP_SLOT]
+
+/** Weft in a frame of this page. What stands in frames of other origins cannot be looked at, and a worker has none. */
+function framedApp(): SdkApp | undefined {
+  const frames = typeof document === 'undefined' ? [] : document.querySelectorAll('iframe')
+  for (const frame of frames) {
+    const page = frame.contentDocument?.defaultView
+    const app = page ? appOf(page) : undefined
+    if (app) return app
+  }
+  return undefined
+}
+
+/** Throws a `WeftError`: `origin-foreign` where the page is not of that server, `app-missing` where Weft is open neither in it nor in a frame of it. */
 export function createWeft({ url = location.origin, scope = 'device' }: WeftOptions = {}): WeftClient {
   if (!URL.canParse(url, location.href) || new URL(url, location.href).origin !== location.origin)
     throw new WeftError(fail('origin-foreign', ''))
-  const app = (globalThis as { readonly [APP_SLOT]?: SdkApp })[APP_SLOT]
+  const app = appOf(globalThis) ?? framedApp()
   if (!app) throw new WeftError(fail('app-missing', ''))
   return clientOf(app, { scope })
 }

@@ -30,12 +30,20 @@ interface Asked {
 /** Answers by a rule of the test, and keeps what it was asked. */
 function fakeWeft(answer: (asked: Asked) => string) {
   const asked: Asked[] = []
-  const create = async (request: { messages: readonly { content: unknown }[]; response_format?: unknown }) => {
+  const create = (request: {
+    messages: readonly { content: unknown }[]
+    response_format?: unknown
+    stream?: boolean
+  }) => {
     const format = request.response_format as { json_schema: { schema: object } } | undefined
     const [system = '', user = ''] = request.messages.map(({ content }) => String(content))
     const one = { system, user, schema: format?.json_schema.schema ?? null }
     asked.push(one)
-    return { choices: [{ message: { content: answer(one) } }] }
+    const content = answer(one)
+    if (!request.stream) return Promise.resolve({ choices: [{ message: { content } }] })
+    return (async function* () {
+      for (const letter of content) yield { choices: [{ delta: { content: letter } }] }
+    })()
   }
   return { weft: { chat: { completions: { create } } } as unknown as Weft, asked }
 }
@@ -108,6 +116,37 @@ describe('a translation', () => {
         expect(edgesOf(piece).join('')).toBe(piece)
       }),
     )
+  })
+})
+
+describe('what is told on the way', () => {
+  it('is the last step of a summary as it grows, and the pieces before it', async () => {
+    const { weft } = fakeWeft(() => 'Short.')
+    const texts: string[] = []
+    const steps: string[] = []
+    const onPiece = (done: number, all: number) => steps.push(`${done}/${all}`)
+    const long = `${'a '.repeat(SDK_PIECE_CHARACTERS / 2)}\n\n${'b '.repeat(20)}`
+    expect(await summarise(weft, long, { onText: (text) => texts.push(text), onPiece })).toBe('Short.')
+    expect(texts).toEqual(['S', 'Sh', 'Sho', 'Shor', 'Short', 'Short.'])
+    expect(steps).toEqual(['1/3', '2/3'])
+  })
+
+  it('is a translation in the order of its text, whichever piece comes first', async () => {
+    const { weft } = fakeWeft(({ user }) => user.toUpperCase())
+    const texts: string[] = []
+    const long = `${'a'.repeat(SDK_PIECE_CHARACTERS - 10)}\n\n${'b'.repeat(50)}`
+    const whole = await translate(weft, long, { to: 'German', onText: (text) => texts.push(text) })
+    expect(whole).toBe(long.toUpperCase())
+    expect(texts.at(-1)).toBe(whole)
+    for (const text of texts) expect(whole.startsWith(text)).toBe(true)
+    expect(texts.length).toBeGreaterThan(50)
+  })
+
+  it('is the JSON of an answer by schema', async () => {
+    const { weft } = fakeWeft(() => '["Yes."]')
+    const texts: string[] = []
+    expect(await replies(weft, 'a', { count: 1, onText: (text) => texts.push(text) })).toEqual(['Yes.'])
+    expect(texts.at(-1)).toBe('["Yes."]')
   })
 })
 
