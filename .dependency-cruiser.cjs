@@ -71,8 +71,16 @@ module.exports = {
       severity: 'error',
       comment:
         'App is the one door: what the UI can do, the SDK and the widget can do. wire/ types may pass through it.',
-      from: { path: '^web/ui/' },
+      from: { path: '^web/ui/', pathNot: '^web/ui/tools/' },
       to: { path: '^(web|signal|test)/', pathNot: ['^web/ui/', ...door, '^web/wire/'] },
+    },
+    {
+      name: 'tools-stand-on-the-sdk',
+      severity: 'error',
+      comment:
+        'The Tools screen shows what a script could do: it asks by the helpers of the SDK, and by nothing below.',
+      from: { path: '^web/ui/tools/' },
+      to: { path: '^(web|signal|test)/', pathNot: ['^web/ui/', '^web/sdk/', ...door, '^web/wire/'] },
     },
     {
       name: 'widget-talks-to-app-only',

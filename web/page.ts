@@ -35,6 +35,7 @@ export function openPage(parts: AppParts, target: Element): App {
   window.weft = lazyWeft(() => import('./openai.ts').then(({ createWeft }) => createWeft(app)))
   const [chat, mesh] = [new Chat(app), new MeshScreen(app)]
   const props = {
+    app,
     chat,
     list: new ConversationList(app),
     presets: new Presets(app),

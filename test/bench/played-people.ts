@@ -136,3 +136,21 @@ export async function showCost(page: Page, userMicro: string): Promise<void> {
     .fill('What are warp and weft, and which of the two is beaten in?')
   await page.getByText(/^(About|No credits)/).waitFor()
 }
+
+/** A summary as it grows. */
+export async function showTool(page: Page): Promise<void> {
+  await page
+    .getByRole('textbox', { name: 'Text' })
+    .fill(
+      'On a loom the warp is stretched first: long, strong threads that stay where they are. The weft is drawn through them, over one and under the next, from edge to edge and back. Neither is cloth without the other. Pull out the weft and the warp hangs loose; cut the warp and the weft has nothing to hold on to.',
+    )
+  await page.getByRole('button', { name: 'Summarise', exact: true }).click()
+  await page.evaluate(async () => {
+    const { engine } = window.fake
+    await engine.until(() => engine.loading)
+    engine.finishLoad()
+    await engine.until(() => engine.answering)
+    engine.answer('Cloth needs both: warp threads that hold still, and a weft that is drawn across them from edge to edge.')
+  })
+  await page.getByRole('region', { name: 'Result', exact: true }).waitFor()
+}

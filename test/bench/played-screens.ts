@@ -6,7 +6,7 @@ import type { Page } from 'playwright'
 import { fakeModel } from '../support/fake-engine.ts'
 import type { Fake } from '../support/fake-page.ts'
 import { type FakePageServer, serveFakePage } from '../support/fake-page-server.ts'
-import { showCost, showCredits, showDevices, showLeaving, showRoom, showWhole } from './played-people.ts'
+import { showCost, showCredits, showDevices, showLeaving, showRoom, showTool, showWhole } from './played-people.ts'
 
 const LAYERS = 32
 const model = fakeModel(1, {
@@ -260,6 +260,15 @@ export const PLAYED_SCREENS = [
     async reach(page: Page, server: Played) {
       await open(page, server, '')
       await showCost(page, '0')
+    },
+  },
+  {
+    name: 'tools',
+    says: 'A tool on a text of one’s own, here a summary. Played: the model and what it says.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, 'tools')
+      await showTool(page)
     },
   },
   {

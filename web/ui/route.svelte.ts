@@ -5,7 +5,7 @@
  */
 export type Route =
   | { readonly screen: 'chat'; readonly conversationId: string | null }
-  | { readonly screen: 'contribute' | 'network' | 'rooms' | 'credits' | 'models' | 'settings' }
+  | { readonly screen: 'contribute' | 'network' | 'rooms' | 'credits' | 'models' | 'tools' | 'settings' }
 
 export const SCREEN_NAMES = {
   chat: 'Chat',
@@ -14,10 +14,11 @@ export const SCREEN_NAMES = {
   rooms: 'Rooms',
   credits: 'Credits',
   models: 'Models',
+  tools: 'Tools',
   settings: 'Settings',
 } as const satisfies Record<Route['screen'], string>
 
-const SCREENS = ['contribute', 'network', 'rooms', 'credits', 'models', 'settings'] as const
+const SCREENS = ['contribute', 'network', 'rooms', 'credits', 'models', 'tools', 'settings'] as const
 
 function parseRoute(hash: string): Route {
   const [, first, second] = hash.replace(/^#/, '').split('/')
