@@ -150,7 +150,9 @@ export async function showTool(page: Page): Promise<void> {
     await engine.until(() => engine.loading)
     engine.finishLoad()
     await engine.until(() => engine.answering)
-    engine.answer('Cloth needs both: warp threads that hold still, and a weft that is drawn across them from edge to edge.')
+    engine.answer(
+      'Cloth needs both: warp threads that hold still, and a weft that is drawn across them from edge to edge.',
+    )
   })
   await page.getByRole('region', { name: 'Result', exact: true }).waitFor()
 }
