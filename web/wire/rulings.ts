@@ -57,7 +57,7 @@ export interface KeptAnnouncement extends Announcement {
   readonly endedMs: number | null
 }
 
-export function isRulingId(text: string): boolean {
+function isRulingId(text: string): boolean {
   return RULING_ID.test(text)
 }
 
