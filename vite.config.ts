@@ -89,10 +89,8 @@ function serviceWorker(): Plugin[] {
       globIgnores: [
         'screenshots/**',
         'embed.js',
-        'widget*',
-        'assets/{widget,Widget}*',
-        'admin.html',
-        `${ADMIN_ASSETS}/**`,
+        '{widget,widget-refused,widget-demo,admin}.html',
+        ...Object.values(ASIDE_ASSETS).map((folder) => `${folder}/**`),
       ],
       maximumFileSizeToCacheInBytes: Number.MAX_SAFE_INTEGER,
       manifestTransforms: [shellFiles],
@@ -131,47 +129,42 @@ function embedScript(): Plugin {
   }
 }
 
-/** Of the operator's page; the server lets browsers keep them as it does the app's. */
-const ADMIN_ASSETS = 'assets/admin'
+/** Of a page beside the app's; the server lets browsers keep them as it does the app's. */
+const ASIDE_ASSETS = { admin: 'assets/admin', widget: 'assets/widget' } as const
+
+const WORKER = {
+  format: 'es' as const,
+  rollupOptions: { output: { entryFileNames: workerFile, chunkFileNames: chunkFile, assetFileNames: assetFile } },
+}
 
 /**
- * The operator's page beside the app, built by itself: nothing of it is in a file that the app loads, and it is no part of what the service
- * worker keeps.
+ * Pages beside the app, each kind built by itself: nothing of them is in a file that the app loads, and they are no part of what
+ * the service worker keeps. The workers of the engines come out as the app's own.
  */
-function adminPage(): Plugin {
+function asidePages(place: keyof typeof ASIDE_ASSETS, names: readonly string[]): Plugin {
   return {
-    name: 'weft:admin-page',
+    name: `weft:pages-${place}`,
     apply: (config, { command }) => command === 'build' && config.root === 'web',
-    async generateBundle() {
+    async generateBundle(_, bundle) {
       const built = await build({
         configFile: false,
         root: `${repository}/web`,
         logLevel: 'error',
         publicDir: false,
         plugins: [svelte({ configFile: false })],
+        worker: WORKER,
         build: {
           write: false,
           target: 'es2023',
-          assetsDir: ADMIN_ASSETS,
-          rollupOptions: { input: `${repository}/web/admin.html` },
+          assetsDir: ASIDE_ASSETS[place],
+          rollupOptions: { input: names.map((name) => `${repository}/web/${name}.html`) },
         },
       })
       for (const file of [built].flat().flatMap((result) => ('output' in result ? result.output : []))) {
+        if (Object.hasOwn(bundle, file.fileName)) continue
         const source = file.type === 'chunk' ? file.code : file.source
         this.emitFile({ type: 'asset', fileName: file.fileName, source })
       }
-    },
-  }
-}
-
-/** The pages of the product; those of tests and benches are built from folders of their own. */
-function pages(): Plugin {
-  return {
-    name: 'weft:pages',
-    apply: (config, { command }) => command === 'build' && config.root === 'web',
-    config: () => {
-      const input = ['index', 'widget', 'widget-refused'].map((name) => `${repository}/web/${name}.html`)
-      return { build: { rollupOptions: { input } } }
     },
   }
 }
@@ -187,6 +180,8 @@ const SDK = {
     lib: { entry: `${repository}/web/sdk/weft.ts`, formats: ['es' as const], fileName: 'weft' },
   },
 }
+
+const ASIDE = [asidePages('admin', ['admin']), asidePages('widget', ['widget', 'widget-refused'])]
 
 export default defineConfig(({ mode }) => {
   if (mode === 'sdk') return SDK
@@ -207,11 +202,8 @@ export default defineConfig(({ mode }) => {
   return {
     root: mode === 'test' || long ? repository : 'web',
     publicDir: `${repository}/public`,
-    plugins: [svelte({ configFile: false }), pages(), embedScript(), adminPage(), serviceWorker()],
-    worker: {
-      format: 'es',
-      rollupOptions: { output: { entryFileNames: workerFile, chunkFileNames: chunkFile, assetFileNames: assetFile } },
-    },
+    plugins: [svelte({ configFile: false }), embedScript(), ...ASIDE, serviceWorker()],
+    worker: WORKER,
     optimizeDeps: {
       include: [
         'comlink',

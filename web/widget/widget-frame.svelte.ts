@@ -2,27 +2,16 @@
  * The state of the frame in a partner's page: whom it belongs to, what the visitor has agreed to, and the room of the chat, which
  * is made only after that. Carries words between page and room. Knows no engine and no mesh.
  */
-import type { EmbedConsent, EmbedSettings, EmbedWork, FrameWord, HostWord } from '../wire/embed-words.ts'
+import type { EmbedConsent, EmbedSettings, EmbedWork, HostWord } from '../wire/embed-words.ts'
 import { EMBED_VERSION } from '../wire/embed-words.ts'
-import type { PartnerRefusal, PartnerView } from '../wire/partner-keys.ts'
+import type { PartnerView } from '../wire/partner-keys.ts'
 import { type Failure, fail, type Result } from '../wire/result.ts'
 import { Bridge, type Posted } from './bridge.ts'
 import { type ConsentShelf, KeptConsent } from './kept-consent.ts'
 import { sayRefused } from './refusal.ts'
+import type { RoomWish } from './room-wish.ts'
 import { applySettings } from './theme.ts'
 import type { WidgetRoom } from './widget-room.svelte.ts'
-
-export interface RoomWish {
-  readonly partner: PartnerView
-  readonly onWork: (work: EmbedWork) => void
-  readonly onAnswered: (reason: AnsweredReason) => void
-  /** The server lets nothing more be done for visitors of this key. */
-  readonly onRefused: (code: PartnerRefusal) => void
-  /** What was given has been stopped: the visitor agrees to using it alone from now on. */
-  readonly onStopped: () => void
-}
-
-export type AnsweredReason = Extract<FrameWord, { readonly kind: 'answered' }>['reason']
 
 export interface FrameParts {
   /** The page around the frame; null where it stands alone. */

@@ -9,8 +9,8 @@ import { Chat } from '../ui/chat.svelte.ts'
 import type { EmbedWork } from '../wire/embed-words.ts'
 import type { PartnerView } from '../wire/partner-keys.ts'
 import type { Failure } from '../wire/result.ts'
+import type { AnsweredReason, RoomWish } from './room-wish.ts'
 import { type Running, sayRunning, systemOf } from './room-words.ts'
-import type { AnsweredReason, RoomWish } from './widget-frame.svelte.ts'
 
 const REASONS: Readonly<Record<string, AnsweredReason>> = { done: 'stop', length: 'length', stopped: 'aborted' }
 
