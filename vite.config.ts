@@ -89,7 +89,7 @@ function serviceWorker(): Plugin[] {
       globIgnores: [
         'screenshots/**',
         'embed.js',
-        '{widget,widget-refused,widget-demo,admin}.html',
+        '{widget,admin}*',
         ...Object.values(ASIDE_ASSETS).map((folder) => `${folder}/**`),
       ],
       maximumFileSizeToCacheInBytes: Number.MAX_SAFE_INTEGER,

@@ -1,30 +1,19 @@
 /**
- * The sockets of all tabs: proves who a tab is, keeps its lease, and carries sealed words between two of them. It reads no
- * word that it carries. Every event is parsed here and nowhere else; what is wrong is answered by a code, and a socket that
- * says too much is closed.
+ * The sockets of all tabs: proves who a tab is, keeps its lease, and cuts off who says too much. What each word is answered
+ * with stands in `answers.ts`.
  */
 import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
-import { isDeepStrictEqual } from 'node:util'
 import { Server } from 'socket.io'
 import { Roster } from '../../web/rules/roster.ts'
-import { parseAccountWish } from '../../web/wire/accounts.ts'
-import { parseLook } from '../../web/wire/census.ts'
 import type { Code } from '../../web/wire/codes.ts'
-import { parseCreditWish } from '../../web/wire/credit-events.ts'
-import { parseJobNews, parseJobWish } from '../../web/wire/jobs.ts'
 import { EVENT_BYTES_MAX, LEASE_SWEEP_MS, PROVE_MS_MAX, TICKET_ROTATE_LOOK_MS } from '../../web/wire/limits.ts'
-import { keyOfPeer, type PeerId, peerIdOf } from '../../web/wire/peers.ts'
-import { parseAssignWish, parsePlanWish } from '../../web/wire/plan-events.ts'
+import { type PeerId, peerIdOf } from '../../web/wire/peers.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
-import { parseRoomWish } from '../../web/wire/room-events.ts'
 import {
   type IceServer,
   type Proof,
-  parsePresence,
   parseProof,
-  parseRelayWish,
-  type Reply,
   SIGNAL_PROTOCOLS,
   type TabSays,
   type Welcome,
@@ -39,7 +28,8 @@ import { faultOf } from '../log/log.ts'
 import type { Rates } from '../rates.ts'
 import type { Watch } from '../watch.ts'
 import type { Accounts } from './accounts.ts'
-import { addressOf, forwardedOf, remoteOf } from './address-of.ts'
+import { remoteOf } from './address-of.ts'
+import { type Answers, type Asked, answersOf, isAsked } from './answers.ts'
 import { CensusDesk } from './census-desk.ts'
 import { JobDesk } from './jobs.ts'
 import { PartnerDesk } from './partner-desk.ts'
@@ -52,17 +42,6 @@ import { verifyText } from './verify.ts'
 
 /** Not from a server that is about to stop: whoever asks finds another, or the next one. */
 const NEW_WORK: ReadonlySet<keyof TabSays> = new Set(['plan', 'assign', 'job'] as const)
-
-/** What a proven tab says, and what each is answered with. */
-type Asked = Exclude<keyof TabSays, 'prove'>
-type AnswerOf<Event extends Asked> = Parameters<TabSays[Event]>[1] extends Reply<infer T> ? T : never
-type Answers = {
-  readonly [Event in Asked]: (
-    own: PeerId,
-    value: unknown,
-    tab: Tab,
-  ) => Result<AnswerOf<Event>> | Promise<Result<AnswerOf<Event>>>
-}
 
 export interface HubParts {
   readonly server: HttpServer
@@ -86,7 +65,7 @@ export class Hub {
   readonly #parts: HubParts
   readonly #io: HubServer
   readonly #sockets = new Map<PeerId, TabSocket>()
-  readonly #answers: Answers = this.#allAnswers()
+  readonly #answers: Answers
   readonly #rooms: Rooms
   readonly #planner: Planner
   readonly #jobs: JobDesk
@@ -126,6 +105,19 @@ export class Hub {
       ownersOf: (key) => parts.accounts.ownersOf(key),
       sockets: this.#sockets,
       gone: (peer) => this.#leave(peer),
+    })
+    this.#answers = answersOf({
+      ...parts,
+      roster: this.roster,
+      sockets: this.#sockets,
+      rooms: this.#rooms,
+      planner: this.#planner,
+      jobs: this.#jobs,
+      census: this.#census,
+      partners: this.#partners,
+      door: this.#door,
+      cluster: () => this.#cluster,
+      leave: (peer) => this.#leave(peer),
     })
     this.#io = new Server(parts.server, {
       transports: ['websocket'],
@@ -351,104 +343,8 @@ export class Hub {
     const ticketKeys = this.#cluster.keys(mint.keys)
     say(ok({ resume: tab.resume, timeMs: nowMs(), ticketKeys, iceServers: iceServers(peer) }))
     this.#door.greet(socket)
-  }
-
-  #allAnswers(): Answers {
-    return {
-      presence: (own, value, { resume }) => {
-        const presence = parsePresence(value)
-        if (!presence.ok) return presence
-        // A tab that slept for longer than its lease is still the one that this socket has proven.
-        const { nowMs } = this.#parts
-        const before = this.roster.peer(own)
-        if (!before) this.roster.join(own, null, resume, nowMs())
-        // Most heartbeats say nothing new: what was said is kept, and nobody else is told.
-        const said = before?.presence ?? null
-        const same = said !== null && isDeepStrictEqual(said, presence.value)
-        if (!this.roster.hear(own, same ? said : presence.value, nowMs())) return fail('not-proven', '')
-        if (!same) this.#cluster.here(own)
-        this.#jobs.heard(own)
-        return ok(null)
-      },
-      relay: (own, value) => {
-        const wish = parseRelayWish(value)
-        if (!wish.ok) return wish
-        const { to, sealed } = wish.value
-        const other = this.#sockets.get(to)
-        if (other) other.emit('relayed', { from: own, sealed })
-        else if (this.#cluster.has(to)) this.#cluster.relay(to, { from: own, sealed })
-        else return fail('peer-unknown', '')
-        this.#parts.watch.metrics.relayed()
-        return ok(null)
-      },
-      plan: async (own, value) => {
-        const wish = parsePlanWish(value)
-        if (!wish.ok) return wish
-        const allowed = await this.#partners.allows(own, wish.value)
-        if (!allowed.ok) return allowed
-        const since = performance.now()
-        const plan = await this.#planner.plan(own, wish.value)
-        const seconds = (performance.now() - since) / 1_000
-        this.#parts.watch.metrics.planned(plan.ok ? 'planned' : plan.code, seconds)
-        return plan
-      },
-      assign: (own, value) => {
-        const wish = parseAssignWish(value)
-        return wish.ok ? ok(this.#planner.assign(own, wish.value)) : wish
-      },
-      job: async (own, value) => {
-        const wish = parseJobWish(value)
-        if (!wish.ok) return wish
-        const allowed = await this.#partners.allows(own, wish.value)
-        return allowed.ok ? this.#jobs.wish(own, wish.value) : allowed
-      },
-      jobNews: (own, value) => {
-        const news = parseJobNews(value)
-        return news.ok ? this.#jobs.news(own, news.value) : news
-      },
-      room: async (own, value) => {
-        if (this.#partners.isVisitor(own)) return fail('partner-scope', '')
-        const wish = parseRoomWish(value)
-        if (!wish.ok) return wish
-        const done = await this.#rooms.wish(own, wish.value)
-        if (done.ok) this.#cluster.room(own, wish.value)
-        return done
-      },
-      account: async (own, value) => {
-        if (this.#partners.isVisitor(own)) return fail('partner-scope', '')
-        const wish = parseAccountWish(value)
-        const key = keyOfPeer(own)
-        if (key === null) return fail('not-proven', '')
-        if (!wish.ok) return wish
-        const done = await this.#parts.accounts.wish(key, wish.value)
-        if (done.ok && wish.value.kind === 'tell') this.#cluster.account(key, wish.value)
-        this.#door.check(own)
-        return done
-      },
-      credit: (own, value, { socket }) => {
-        const wish = parseCreditWish(value)
-        const key = keyOfPeer(own)
-        if (key === null) return fail('not-proven', '')
-        const { address: remote, headers } = socket.handshake
-        const address = addressOf(remote, forwardedOf(headers), this.#parts.proxies)
-        return wish.ok ? this.#parts.credits.wish({ key, address }, wish.value) : wish
-      },
-      look: (own, value, { socket }) => {
-        const on = parseLook(value)
-        if (!on.ok) return on
-        const room = typeof on.value === 'string' ? on.value : null
-        const peers = () => (room === null ? null : this.#rooms.peersIn(own, room))
-        this.#census.look(socket, on.value !== false, room === null ? null : { room, peers })
-        return ok(null)
-      },
-      leave: (own, _, tab) => {
-        this.#leave(own)
-        if (this.#sockets.get(own) === tab.socket) this.#sockets.delete(own)
-        void tab.socket.leave(own)
-        tab.peer = null
-        return ok(null)
-      },
-    }
+    // What was ruled while it was looked at.
+    this.#door.check(peer)
   }
 
   async #check({ protocol, key, run, signature }: Proof, name: string, nonce: string): Promise<Result<PeerId>> {
@@ -459,8 +355,4 @@ export class Hub {
     if (!holds) return fail('proof-invalid', '')
     return this.#door.refusal(key) ?? ok(peerIdOf(key, run))
   }
-}
-
-function isAsked(answers: Answers, event: string): event is Asked {
-  return Object.hasOwn(answers, event)
 }

@@ -242,8 +242,9 @@ describe('what is kept', () => {
     for (const file of built.filter((entry) => entry.isFile())) {
       const path = join(file.parentPath, file.name)
       const name = path.slice(appDir.length)
-      // The last two are what other pages load.
-      const isShell = !/^\/(sw\.js|screenshots\/.*|embed\.js|sdk\/.*|widget.*|assets\/[wW]idget.*)$/.test(name)
+      // The last are what other pages load.
+      const isShell =
+        !/^\/(sw\.js|screenshots\/.*|embed\.js|sdk\/.*|(widget|admin).*|assets\/(widget|admin)\/.*)$/.test(name)
       if (isShell && (await stat(path)).size <= SHELL_FILE_BYTES_MAX) shell.push(name)
     }
     expect(await cachedPaths(page, SHELL_CACHE)).toEqual(shell.sort())

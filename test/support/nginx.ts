@@ -18,12 +18,13 @@ export interface Nginx {
 /** `site`: a file as for `sites-enabled`, for the host `weft.example` and a server at port 8790. */
 export async function startNginx(site: string, serverPort: number): Promise<Nginx> {
   const binary = debianBinary(['/usr/sbin/nginx'], 'nginx')
+  const openssl = debianBinary(['/usr/bin/openssl'], 'openssl')
   const folder = await mkdtemp(join(tmpdir(), 'weft-nginx-'))
   const [plain, secure] = [await freePort(), await freePort()]
   const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')]
   const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
   const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  spawnSync('openssl', [...made, ...names, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+  spawnSync(openssl, [...made, ...names, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
   const own = (await readFile(site, 'utf8'))
     .replace(/^\s*listen \[::\].*\n/gm, '')
     .replace('listen 80;', `listen 127.0.0.1:${plain};`)
