@@ -6,6 +6,7 @@ import './ui/tokens.css'
 import './ui/base.css'
 import './widget/refused.css'
 import { refusalOf, sayRefused, sentencesOf } from './widget/refusal.ts'
+import { writeEmbedWord } from './wire/embed-words.ts'
 
 const meta = document.querySelector('meta[name="weft-refused"]')
 const code = refusalOf(meta?.getAttribute('content'))
@@ -17,4 +18,13 @@ page?.replaceChildren(
     return line
   }),
 )
-if (window.parent !== window) sayRefused(window.parent, code)
+if (window.parent !== window) {
+  sayRefused(window.parent, code)
+  // On a phone the frame covers the launcher.
+  const close = document.createElement('button')
+  close.type = 'button'
+  close.className = 'button'
+  close.textContent = 'Close'
+  close.addEventListener('click', () => window.parent.postMessage(writeEmbedWord({ kind: 'close' }), '*'))
+  page?.append(close)
+}

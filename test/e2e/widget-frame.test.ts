@@ -252,6 +252,9 @@ describe('on pages and browsers of all kinds', () => {
       await frame.getByText(says).first().waitFor(PATIENT)
       expect(begun()).toEqual({ sockets: [], workers: 0, fetched: [] })
     }
+    const close = page.frameLocator('weft-chat iframe').getByRole('button', { name: 'Close' })
+    await close.click()
+    await close.waitFor({ state: 'hidden' })
     await page.route('**/partner.json*', (route) => route.fulfill({ status: 502, body: 'Bad gateway' }))
     const frame = await openPanel(page, site)
     await frame.getByText('The source answered with a page instead of the file.').waitFor(PATIENT)

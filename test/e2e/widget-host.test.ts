@@ -250,6 +250,10 @@ describe('the frame', () => {
       .waitFor()
     await launcher().click()
     await panel().waitFor({ state: 'hidden' })
+    await page.setViewportSize({ width: 390, height: 760 })
+    await launcher().click()
+    await panel().getByRole('button', { name: 'Close' }).click()
+    await panel().waitFor({ state: 'hidden' })
   })
 })
 

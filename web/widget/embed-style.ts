@@ -38,6 +38,7 @@ button {
   box-shadow: 0 1px 2px oklch(0 0 0 / 0.2), 0 4px 16px oklch(0 0 0 / 0.16);
   cursor: pointer;
 }
+.exit { display: none; }
 button:focus-visible {
   outline: 2px solid var(--accent);
   outline-offset: 3px;
@@ -83,6 +84,17 @@ iframe {
     height: auto;
     border: 0;
     border-radius: 0;
+  }
+  .exit:not([hidden]) {
+    display: block;
+    position: absolute;
+    inset: 8px 8px auto auto;
+    z-index: 1;
+    min-width: 48px;
+    padding: 0;
+    color: var(--ink);
+    background: none;
+    box-shadow: none;
   }
 }
 @media (prefers-reduced-motion: no-preference) {

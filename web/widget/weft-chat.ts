@@ -35,6 +35,8 @@ export class WeftChat extends HTMLElement {
   readonly #label = document.createElement('span')
   readonly #panel = document.createElement('div')
   readonly #word = document.createElement('p')
+  /** Until the frame is here, and has one of its own: on a phone the panel covers the launcher. */
+  readonly #exit = document.createElement('button')
   /** Said before there was a frame: the newest of each kind. */
   readonly #early = new Map<HostWord['kind'], HostWord>()
   #link: FrameLink | null = null
@@ -54,7 +56,12 @@ export class WeftChat extends HTMLElement {
     this.#panel.setAttribute('role', 'dialog')
     this.#word.className = 'word'
     this.#word.setAttribute('role', 'status')
-    this.#panel.append(this.#word)
+    this.#exit.type = 'button'
+    this.#exit.className = 'exit'
+    this.#exit.textContent = '\u2715'
+    this.#exit.setAttribute('aria-label', 'Close')
+    this.#exit.addEventListener('click', () => this.close())
+    this.#panel.append(this.#word, this.#exit)
     // In the order of a keyboard: what opened it, then what it opened.
     root.append(this.#launcher, this.#panel)
   }
@@ -151,6 +158,7 @@ export class WeftChat extends HTMLElement {
     frame.src = address.href
     this.#panel.append(frame)
     this.#word.textContent = ''
+    this.#exit.hidden = false
     this.#late = setTimeout(() => {
       if (link.here) return
       frame.hidden = true
@@ -164,6 +172,7 @@ export class WeftChat extends HTMLElement {
   #hear(word: FrameWord): void {
     switch (word.kind) {
       case 'here':
+        this.#exit.hidden = true
         this.#tell('weft-ready', null)
         break
       case 'state':
