@@ -26,6 +26,13 @@ const room = (name, allowed, comment) => ({
 module.exports = {
   forbidden: [
     {
+      name: 'server-runs-without-the-build',
+      severity: 'error',
+      comment: 'What the server loads at run time is in `dependencies`: a container keeps nothing else.',
+      from: { path: '^(signal|web/wire|web/rules)/', pathNot: '^signal/dev\\.ts$' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'no-cycles',
       severity: 'error',
       comment: 'Two files that import each other are one file, or hide a third.',
