@@ -46,6 +46,8 @@ export class Audit {
   readonly #kept: AuditLine[] = []
   #number = 0
   #before = hashOf('')
+  /** The next line would go on where one was cut. */
+  #isBroken = false
   /** The first line that does not follow from the one before it; null where all do. */
   damagedAt: number | null = null
   /** Writes go one after the other. */
@@ -79,14 +81,19 @@ export class Audit {
   record(action: OperatorAction, subject = ''): Promise<Result<null>> {
     const done = this.#last.then(async () => {
       if (subject.length > AUDIT_SUBJECT_CHARACTERS_MAX) return fail('request-invalid', 'The subject is too long.')
-      const { size } = await this.#file.stat()
       const line = { number: this.#number + 1, atMs: this.#nowMs(), action, subject, before: this.#before }
       const text = JSON.stringify(line satisfies AuditLine)
+      if (this.#isBroken) return fail('not-kept', 'A line was cut, and the rest of it is still there.')
+      let size: number | null = null
       try {
+        size = (await this.#file.stat()).size
         await this.#file.appendFile(`${text}\n`)
         await this.#file.datasync()
       } catch (error) {
-        await this.#file.truncate(size).catch(() => {})
+        if (size !== null)
+          await this.#file.truncate(size).catch(() => {
+            this.#isBroken = true
+          })
         return fail('not-kept', errorWords(error))
       }
       this.#take(text)

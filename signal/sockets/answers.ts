@@ -61,6 +61,9 @@ export function isAsked(answers: Answers, event: string): event is Asked {
   return Object.hasOwn(answers, event)
 }
 
+/** A tab may go, or be sent away, while it is looked at what its key allows: it is nobody's visitor then. */
+const GONE = fail('not-proven', '')
+
 export function answersOf({
   roster,
   sockets,
@@ -78,6 +81,7 @@ export function answersOf({
   proxies,
   leave,
 }: Desks): Answers {
+  const isHere = (own: PeerId, { socket }: Tab) => sockets.get(own) === socket
   return {
     presence: (own, value, { resume }) => {
       const presence = parsePresence(value)
@@ -104,11 +108,12 @@ export function answersOf({
       watch.metrics.relayed()
       return ok(null)
     },
-    plan: async (own, value) => {
+    plan: async (own, value, tab) => {
       const wish = parsePlanWish(value)
       if (!wish.ok) return wish
       const allowed = await partners.allows(own, wish.value)
       if (!allowed.ok) return allowed
+      if (!isHere(own, tab)) return GONE
       const since = performance.now()
       const plan = await planner.plan(own, wish.value)
       const seconds = (performance.now() - since) / 1_000
@@ -119,11 +124,12 @@ export function answersOf({
       const wish = parseAssignWish(value)
       return wish.ok ? ok(planner.assign(own, wish.value)) : wish
     },
-    job: async (own, value) => {
+    job: async (own, value, tab) => {
       const wish = parseJobWish(value)
       if (!wish.ok) return wish
       const allowed = await partners.allows(own, wish.value)
-      return allowed.ok ? jobs.wish(own, wish.value) : allowed
+      if (!allowed.ok) return allowed
+      return isHere(own, tab) ? jobs.wish(own, wish.value) : GONE
     },
     jobNews: (own, value) => {
       const news = parseJobNews(value)

@@ -331,9 +331,10 @@ export class Hub {
     if (!socket.connected) return
     tab.proves()
     const peer = checked.value
-    this.#partners.put(peer, partner)
     tab.peer = peer
+    // What the socket before was known as goes with it.
     this.#sockets.get(peer)?.disconnect(true)
+    this.#partners.put(peer, partner)
     this.#sockets.set(peer, socket)
     const fresh = randomBytes(24).toString('base64url')
     tab.resume = this.roster.join(peer, proof.ok ? proof.value.resume : null, fresh, nowMs()).resume

@@ -40,13 +40,14 @@ export class Chat {
   /** What of the running answer was handed to the announcer. */
   #spoken: { readonly id: string; readonly length: number } | null = null
 
-  constructor(app: App) {
+  /** `follows`: as `Router`. */
+  constructor(app: App, follows = true) {
     this.#app = app
     this.#view = $state.raw(app.view)
     this.#kept = $state.raw(app.conversations.view)
     this.router = new Router((route) => {
       if (route.screen === 'chat') void this.#follow(route.conversationId)
-    })
+    }, follows)
     this.ways = new ChatWays(app)
     this.leaving = new LeavingPrompt((messages) => app.ways.leaves(messages, this.ways.scope))
     this.tokens = new TokenCount((messages, signal) => app.ways.count(messages, signal, this.ways.scope))

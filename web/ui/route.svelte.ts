@@ -39,14 +39,19 @@ function hashOf(route: Route): string {
 }
 
 export class Router {
-  #route = $state.raw<Route>(parseRoute(location.hash))
+  #route = $state.raw<Route>({ screen: 'chat', conversationId: null })
   #invite = $state.raw<string | null>(null)
   #device = $state.raw<string | null>(null)
   readonly #onRoute: (route: Route) => void
 
-  /** `onRoute`: the address was changed by the person (a link, back, forward), not by this page. */
-  constructor(onRoute: (route: Route) => void) {
+  /**
+   * `onRoute`: the address was changed by the person (a link, back, forward), not by this page. `follows`: not in a frame of another
+   * page, which may change the frame's address as it likes.
+   */
+  constructor(onRoute: (route: Route) => void, follows = true) {
     this.#onRoute = onRoute
+    if (!follows) return
+    this.#route = parseRoute(location.hash)
     this.#takeInvite()
     window.addEventListener('hashchange', () => {
       if (location.hash === hashOf(this.#route)) return

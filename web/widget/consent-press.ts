@@ -17,6 +17,8 @@ export interface Press {
   readonly height: number
   /** The choice that was made by a first press, elsewhere in the frame; null without one. */
   readonly first: EmbedConsent | null
+  /** Whether it is on the button that asks for a second press, which stands elsewhere. */
+  readonly second: boolean
 }
 
 /**
@@ -25,9 +27,9 @@ export interface Press {
  */
 export type PressEnd = 'counts' | 'again' | 'covered' | 'small' | 'ignored'
 
-export function judgePress({ consent, trusted, seenMs, exact, width, height, first }: Press): PressEnd {
+export function judgePress({ consent, trusted, seenMs, exact, width, height, first, second }: Press): PressEnd {
   if (!trusted) return 'ignored'
   if (width < EMBED_FRAME_WIDTH_MIN || height < EMBED_FRAME_HEIGHT_MIN) return 'small'
   if (seenMs < EMBED_SEEN_MS_MIN) return 'covered'
-  return exact || first === consent ? 'counts' : 'again'
+  return exact || (second && first === consent) ? 'counts' : 'again'
 }

@@ -10,12 +10,17 @@ const KEY = 'weft-widget-consents'
 export type ConsentShelf = Pick<Storage, 'getItem' | 'setItem'> | null
 
 export class KeptConsent {
-  readonly #site: string
+  #site: string
   #shelf: ConsentShelf
 
   constructor(site: string, shelf: ConsentShelf) {
     this.#site = site
     this.#shelf = shelf
+  }
+
+  /** What is agreed to: an answer to other terms is none to these. */
+  within(terms: string): void {
+    this.#site = `${this.#site} ${terms}`
   }
 
   /** Whether the answer outlives the frame. */

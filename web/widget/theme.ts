@@ -24,7 +24,7 @@ export type Luminance = (colour: string) => number | null
 export function applySettings({ look, language, theme }: EmbedSettings, root: HTMLElement): void {
   const systemDark = matchMedia('(prefers-color-scheme: dark)').matches
   const wished = look === 'system' ? (systemDark ? 'dark' : 'light') : look
-  const { read, scheme } = readable(theme, wished, luminanceOf)
+  const { read, scheme } = readable(asDrawn(theme), wished, luminanceOf)
   root.lang = language
   if (scheme === wished && look === 'system') delete root.dataset['theme']
   else root.dataset['theme'] = scheme
@@ -37,6 +37,20 @@ export function applySettings({ look, language, theme }: EmbedSettings, root: HT
   }
   root.toggleAttribute('data-themed', read.surface !== undefined)
   root.toggleAttribute('data-accented', read.accent !== undefined && read['on-accent'] === undefined)
+}
+
+/**
+ * Colours as numbers, as they are measured: what a name comes to may depend on where it stands (`currentcolor`, `inherit`, those of the
+ * system).
+ */
+function asDrawn(theme: EmbedTheme): EmbedTheme {
+  const colours = ['surface', 'ink', 'accent', 'on-accent'] as const
+  const drawn = colours.flatMap((name) => {
+    const rgb = theme[name] === undefined ? null : drawnAs(theme[name])
+    return rgb === null ? [] : [[name, `rgb(${rgb.join(' ')})`] as const]
+  })
+  const { surface: _, ink: __, accent: ___, 'on-accent': ____, ...rest } = theme
+  return { ...rest, ...Object.fromEntries(drawn) }
 }
 
 /** What of a theme can be read, and which of the two schemes the rest of the colours is of. */
@@ -69,16 +83,21 @@ export function readable(
   }
 }
 
-/** As the browser draws it. */
-function luminanceOf(colour: string): number | null {
+/** Red, green and blue of 0 to 255, as the browser draws it; null for what it does not draw, or what shines through. */
+function drawnAs(colour: string): readonly [number, number, number] | null {
   if (!CSS.supports('color', colour)) return null
   const context = new OffscreenCanvas(1, 1).getContext('2d')
   if (!context) return null
   context.fillStyle = colour
   context.fillRect(0, 0, 1, 1)
   const [red = 0, green = 0, blue = 0, alpha = 0] = context.getImageData(0, 0, 1, 1).data
-  if (alpha < 255) return null
-  const [r, g, b] = [red, green, blue].map((part) => {
+  return alpha < 255 ? null : [red, green, blue]
+}
+
+function luminanceOf(colour: string): number | null {
+  const drawn = drawnAs(colour)
+  if (drawn === null) return null
+  const [r, g, b] = drawn.map((part) => {
     const share = part / 255
     return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
   }) as [number, number, number]

@@ -115,6 +115,7 @@ export class WidgetFrame {
     this.#suggested = seen.value.suggested
     this.#bridge = new Bridge(origins, origin, { host, nowMs, onWord: (word) => this.#hear(word) })
     this.#bridge.say({ kind: 'here', version: EMBED_VERSION })
+    this.#kept.within(`${seen.value.scope} ${seen.value.state}`)
     this.#consent = this.#kept.value
     this.#tell()
     if (this.#consent !== 'none') await this.#enter()
@@ -171,8 +172,8 @@ export class WidgetFrame {
         .catch(() => null))
     this.#entering = false
     if (!room) return this.#fail(fail('source-unreachable', ''))
-    // Taken back while its code was fetched.
-    if (this.#consent === 'none') return room.close()
+    // Taken back, or refused, while its code was fetched.
+    if (this.#consent === 'none' || this.failure) return room.close()
     const isNew = this.#room === null
     this.#room = room
     room.setContext(this.#context)

@@ -35,7 +35,7 @@ export class WidgetRoom {
     this.#wish = wish
     this.#view = $state.raw(app.view)
     this.#mesh = $state.raw(app.mesh.view)
-    this.chat = new Chat(app)
+    this.chat = new Chat(app, false)
     this.#ends = [
       app.subscribe((view) => {
         this.#view = view
@@ -111,7 +111,7 @@ export class WidgetRoom {
   }
 
   get sendable(): boolean {
-    return this.chat.sendable && this.missing === null
+    return this.chat.sendable && this.missing === null && (!this.deviceAnswers || this.deviceAllowed)
   }
 
   get running(): Running {
@@ -175,7 +175,7 @@ export class WidgetRoom {
   /** What is missing is downloaded: the visitor has seen how much. */
   async fetch(): Promise<void> {
     const { entry } = this
-    if (entry) await this.#app.load(entry.key)
+    if (entry && this.deviceAllowed) await this.#app.load(entry.key)
   }
 
   async startAnew(): Promise<void> {

@@ -70,7 +70,8 @@ declare
   key partner;
   counted partner_request;
 begin
-  select * into key from partner where id = partner_id;
+  -- What the operator rules meanwhile holds for the next request.
+  select * into key from partner where id = partner_id for share;
   if not found then code := 'partner-unknown'; return; end if;
   if key.revoked_ms is not null then code := 'partner-revoked'; return; end if;
   if key.payer is distinct from e ->> 'owner' then code := 'partner-budget'; return; end if;
@@ -82,6 +83,8 @@ begin
   if counted.partner <> partner_id then raise exception using errcode = 'WEFT1', message = 'posting-taken'; end if;
   -- More tickets for what was set aside already.
   if counted.held_micro > 0 then return; end if;
+  -- What a day has left over is no other day's, also for a request that was free then.
+  if counted.day <> on_day then raise exception using errcode = 'WEFT1', message = 'partner-budget'; end if;
   update partner_request set held_micro = micro where request = e ->> 'request';
   -- The row is held from here on: two requests at once do not both get what is left for one.
   update partner_day set held_micro = held_micro + micro

@@ -14,6 +14,7 @@ const good: Press = {
   width: 400,
   height: 600,
   first: null,
+  second: false,
 }
 
 describe('a press', () => {
@@ -24,8 +25,9 @@ describe('a press', () => {
     ['on what is covered, in spite of a first one', { seenMs: 0, first: 'use' }, 'covered'],
     ['in a frame too small to read', { height: EMBED_FRAME_HEIGHT_MIN - 1 }, 'small'],
     ['where nobody tells what covers', { exact: false }, 'again'],
-    ['the same, elsewhere once more', { exact: false, first: 'use' }, 'counts'],
-    ['another, elsewhere', { exact: false, first: 'give' }, 'again'],
+    ['the same, elsewhere once more', { exact: false, first: 'use', second: true }, 'counts'],
+    ['the same, at the same place', { exact: false, first: 'use' }, 'again'],
+    ['another, elsewhere', { exact: false, first: 'give', second: true }, 'again'],
   ] as const)('%s', (_, more, end) => {
     expect(judgePress({ ...good, ...more })).toBe(end)
   })
