@@ -7,7 +7,7 @@ import type { PartnerWish } from '../../web/wire/partner-keys.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { serveModels } from '../support/app-page.ts'
 import type { TestServer } from '../support/server.ts'
-import { makeDemoKey, OPERATOR, runningLine } from '../support/widget-rig.ts'
+import { agree, makeDemoKey, OPERATOR, runningLine } from '../support/widget-rig.ts'
 
 type Served = Pick<TestServer, 'url' | 'close'>
 
@@ -27,14 +27,6 @@ async function open(page: Page, server: Served, wish: Partial<PartnerWish> = {})
   return page.frameLocator('weft-chat iframe')
 }
 
-async function agree(frame: FrameLocator, page: Page, name: string): Promise<void> {
-  const choice = frame.getByRole('button', { name, exact: true })
-  await choice.waitFor(PATIENT)
-  // A button works once it could be seen for a while.
-  await page.waitForTimeout(1_500)
-  await choice.click()
-}
-
 const giving = () =>
   serveModels({ 'Tiny Llama': tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5 }) }, undefined, OPERATOR)
 
@@ -52,7 +44,7 @@ export const WIDGET_SCREENS: readonly WidgetScreen[] = [
     says: 'Agreed to, with a key that lets this device answer only: questions of the site, what it tells the model, what runs and how to stop it.',
     async reach(page, server) {
       const frame = await open(page, server, { scope: 'own' })
-      await agree(frame, page, 'Use it on this device')
+      await agree(frame, 'Use it on this device')
       await frame.getByRole('button', { name: /^Download / }).click(PATIENT)
       await frame.getByText('Nothing runs.').waitFor(PATIENT)
       await frame.getByRole('button', { name: 'Can I send cut cloth back?' }).click(PATIENT)
@@ -65,7 +57,7 @@ export const WIDGET_SCREENS: readonly WidgetScreen[] = [
     serve: giving,
     async reach(page, server) {
       const frame = await open(page, server)
-      await agree(frame, page, 'Use it and give')
+      await agree(frame, 'Use it and give')
       await frame.getByRole('button', { name: 'Download and give' }).click(PATIENT)
       await runningLine(frame).getByText('Giving to others').waitFor(PATIENT)
     },
