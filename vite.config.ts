@@ -13,7 +13,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 import { CHROMIUM_FLAGS, findChromium } from './test/support/chromium.ts'
 import { SHARED_DATA } from './test/support/prepare.ts'
 import { ENGINE_NAMES } from './web/wire/chat.ts'
-import { SHELL_FILE_BYTES_MAX } from './web/wire/limits.ts'
+import { SHELL_FILE_BYTES_MAX } from './web/wire/limits/page.ts'
 
 const repository = import.meta.dirname
 const minutes = (count: number) => count * 60_000

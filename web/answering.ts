@@ -24,7 +24,7 @@ import {
   type Summary,
   WHOLE_WINDOW,
 } from './wire/conversation.ts'
-import { SUMMARY_TOKENS_MAX } from './wire/limits.ts'
+import { SUMMARY_TOKENS_MAX } from './wire/limits/conversations.ts'
 import { ok, type Result } from './wire/result.ts'
 
 /** The part of `App` that answers: the picked model, by whoever the scope allows. */

@@ -5,7 +5,7 @@
 import type { Phase } from './answering.ts'
 import { DEFAULT_SAMPLING } from './app-view.ts'
 import type { Answer, Conversation, ConversationSettings, Message, Preset } from './wire/conversation.ts'
-import { OUTPUT_TOKENS_DEFAULT } from './wire/limits.ts'
+import { OUTPUT_TOKENS_DEFAULT } from './wire/limits/engine.ts'
 import type { Failure } from './wire/result.ts'
 
 export type { Hit } from './store/conversation-store.ts'

@@ -21,7 +21,7 @@ import type { PreferenceStore } from './store/preferences.ts'
 import { WalletDoor } from './wallet-door.ts'
 import type { Census } from './wire/census.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
-import { MESH_SAMPLE_MS } from './wire/limits.ts'
+import { MESH_SAMPLE_MS } from './wire/limits/mesh.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
 

@@ -16,7 +16,7 @@ import { factsOf, smallerOf } from './way-facts.ts'
 import type { ChatEvent, ChatMessage, ChatRequest, LoadedModel, ModeReason } from './wire/chat.ts'
 import type { Code } from './wire/codes.ts'
 import type { Scope } from './wire/conversation.ts'
-import { CONTEXT_POSITIONS_DEFAULT } from './wire/limits.ts'
+import { CONTEXT_POSITIONS_DEFAULT } from './wire/limits/engine.ts'
 import { type Failure, fail, ok, type Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
 

@@ -24,7 +24,7 @@ import { writersOf } from './store/writers.ts'
 import type { ChatEvent, ChatMessage, ChatRequest, EngineName, LoadedModel } from './wire/chat.ts'
 import type { Attachment } from './wire/conversation.ts'
 import { type Launch, NO_LAUNCH } from './wire/launch.ts'
-import { ATTACHMENT_BYTES_MAX } from './wire/limits.ts'
+import { ATTACHMENT_BYTES_MAX } from './wire/limits/conversations.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 
 export class App {

@@ -3,7 +3,7 @@
  * and keeps nothing; weights do not pass here.
  */
 import type { Catalogue } from './app-shelf.ts'
-import { SOURCE_ANSWER_MS_MAX } from './wire/limits.ts'
+import { SOURCE_ANSWER_MS_MAX } from './wire/limits/models.ts'
 import { parseMirrorIndex, parsePageConfig } from './wire/mirror.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 

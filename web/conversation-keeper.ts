@@ -4,7 +4,7 @@
  */
 import type { ConversationStore } from './store/conversation-store.ts'
 import type { Conversation, Message } from './wire/conversation.ts'
-import { ANSWER_KEPT_EVERY_MS, KEEP_RETRY_MS } from './wire/limits.ts'
+import { ANSWER_KEPT_EVERY_MS, KEEP_RETRY_MS } from './wire/limits/conversations.ts'
 import type { Failure } from './wire/result.ts'
 
 export class ConversationKeeper {

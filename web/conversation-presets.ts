@@ -4,7 +4,7 @@
  */
 import type { ConversationStore } from './store/conversation-store.ts'
 import type { ConversationSettings, Preset } from './wire/conversation.ts'
-import { NAME_CHARACTERS_MAX } from './wire/limits.ts'
+import { NAME_CHARACTERS_MAX } from './wire/limits/models.ts'
 import type { Result } from './wire/result.ts'
 
 export interface ConversationPresetsParts {

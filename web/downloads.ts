@@ -5,7 +5,7 @@
 import type { DownloadView } from './app-view.ts'
 import { ByteRate } from './byte-rate.ts'
 import type { Code } from './wire/codes.ts'
-import { DOWNLOAD_RETRY_MS, DOWNLOAD_RETRY_MS_MAX, DOWNLOADS_MAX } from './wire/limits.ts'
+import { DOWNLOAD_RETRY_MS, DOWNLOAD_RETRY_MS_MAX, DOWNLOADS_MAX } from './wire/limits/models.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 
 export interface DownloadStep {

@@ -3,7 +3,7 @@
  * orders them, and erases for good when their time is over; what is shown of one and how it is kept is of others.
  */
 import type { Conversation } from './wire/conversation.ts'
-import { DELETED_KEPT_MS } from './wire/limits.ts'
+import { DELETED_KEPT_MS } from './wire/limits/conversations.ts'
 
 export interface KnownConversationsParts {
   readonly nowMs: () => number

@@ -4,7 +4,7 @@
  */
 import type { JoinedMesh, MeshParts } from './mesh-door.ts'
 import type { PublicKeyText } from './wire/device-keys.ts'
-import { ACCOUNT_LOOK_MS } from './wire/limits.ts'
+import { ACCOUNT_LOOK_MS } from './wire/limits/rooms.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 
 export interface MeshDevicesParts {

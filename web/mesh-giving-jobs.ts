@@ -12,7 +12,8 @@ import { measureTokens, measureWhole, type WholeMeasure } from './schedule/jobs/
 import { OwnSpeed } from './schedule/own-speed.ts'
 import { activeParametersOf } from './wire/active-parameters.ts'
 import type { LoadProgress } from './wire/chat.ts'
-import { CONTEXT_POSITIONS_MAX, OUTPUT_TOKENS_MAX, OWN_MEASURE_MS } from './wire/limits.ts'
+import { CONTEXT_POSITIONS_MAX, OUTPUT_TOKENS_MAX } from './wire/limits/engine.ts'
+import { OWN_MEASURE_MS } from './wire/limits/giving.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 
 export interface GivingJobsParts extends Pick<MeshParts, 'nowMs' | 'every'> {

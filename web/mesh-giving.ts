@@ -12,7 +12,7 @@ import { type GivingFacts, type Rest, type RestReason, restNow, restsOf } from '
 import type { GivingWay } from './rules/giving-way.ts'
 import type { ContributionState } from './schedule/contribution.ts'
 import type { LoadProgress } from './wire/chat.ts'
-import { GIVING_LOOK_MS } from './wire/limits.ts'
+import { GIVING_LOOK_MS } from './wire/limits/giving.ts'
 import { type Failure, fail, ok, type Result } from './wire/result.ts'
 
 export interface GivingParts

@@ -14,7 +14,7 @@ import type { JobStand } from './schedule/jobs/job-asker.ts'
 import { activeParametersOf } from './wire/active-parameters.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
 import type { JobEvent } from './wire/job-parts.ts'
-import { CONTEXT_POSITIONS_MAX, OUTPUT_TOKENS_MAX } from './wire/limits.ts'
+import { CONTEXT_POSITIONS_MAX, OUTPUT_TOKENS_MAX } from './wire/limits/engine.ts'
 import { fail, type Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
 

@@ -3,7 +3,7 @@
  * link that closed stay counted. Pure; readings and time come in.
  */
 import type { MeshRates } from './app-mesh-view.ts'
-import { MESH_RATE_WINDOW_MS } from './wire/limits.ts'
+import { MESH_RATE_WINDOW_MS } from './wire/limits/mesh.ts'
 
 /** Totals of one link, since it was opened. */
 export interface LinkCount {

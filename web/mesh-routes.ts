@@ -5,7 +5,7 @@
 import type { RouteNews, RouteStageView, RouteView } from './app-mesh-view.ts'
 import type { RouteTimes } from './schedule/lap-meter.ts'
 import type { RouteEvent } from './schedule/route-parts.ts'
-import { ROUTE_NEWS_MAX, ROUTES_SHOWN_MAX } from './wire/limits.ts'
+import { ROUTE_NEWS_MAX, ROUTES_SHOWN_MAX } from './wire/limits/mesh.ts'
 import type { Plan } from './wire/plan-events.ts'
 
 export type RouteWord = RouteEvent | { readonly kind: 'planned'; readonly plan: Plan }

@@ -29,14 +29,14 @@ import {
   type WalletPage,
 } from './wire/credit-events.ts'
 import {
-  CONTEXT_POSITIONS_DEFAULT,
   UNPAID_OUTPUT_TOKENS_MAX,
   WALLET_CHART_PAGES_MAX,
   WALLET_DAYS,
   WALLET_EXPORT_PAGES_MAX,
   WALLET_LOOK_MS,
   WALLET_PAGE_MAX,
-} from './wire/limits.ts'
+} from './wire/limits/credits.ts'
+import { CONTEXT_POSITIONS_DEFAULT } from './wire/limits/engine.ts'
 import type { Receipt } from './wire/receipt-bytes.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 

@@ -28,7 +28,7 @@ import {
   type WeftDetails,
   WeftError,
 } from './openai-run.ts'
-import { OUTPUT_TOKENS_DEFAULT, OUTPUT_TOKENS_MAX, PROMPT_CHARACTERS_MAX } from './wire/limits.ts'
+import { OUTPUT_TOKENS_DEFAULT, OUTPUT_TOKENS_MAX, PROMPT_CHARACTERS_MAX } from './wire/limits/engine.ts'
 import { fail, type Result } from './wire/result.ts'
 
 interface Choice<Reason> {

@@ -4,7 +4,8 @@
  */
 import { DEFAULT_SAMPLING } from './app-view.ts'
 import type { Sampling } from './wire/chat.ts'
-import { NAME_CHARACTERS_MAX, STOP_STRING_CHARACTERS_MAX, STOP_STRINGS_MAX, VOCABULARY_MAX } from './wire/limits.ts'
+import { STOP_STRING_CHARACTERS_MAX, STOP_STRINGS_MAX } from './wire/limits/engine.ts'
+import { NAME_CHARACTERS_MAX, VOCABULARY_MAX } from './wire/limits/models.ts'
 import { FailureError, fail, ok, type Result } from './wire/result.ts'
 
 export type Fields = Readonly<Record<string, unknown>>

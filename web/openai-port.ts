@@ -15,7 +15,7 @@ import { record } from './openai-fields.ts'
 import { type OpenAiApp, WeftError } from './openai-run.ts'
 import { type SdkApp, within } from './sdk/client.ts'
 import type { Code } from './wire/codes.ts'
-import { OPENAI_TAB_MS } from './wire/limits.ts'
+import { OPENAI_TAB_MS } from './wire/limits/sdk.ts'
 import { CALL_LOCK, type OpenAiAsk, type OpenAiPath, type OpenAiSay, parseOpenAiAsk } from './wire/openai-call.ts'
 import { fail } from './wire/result.ts'
 

@@ -24,7 +24,7 @@ import {
   OUTPUT_TOKENS_MAX,
   PROMPT_CHARACTERS_MAX,
   SCHEMA_CHARACTERS_MAX,
-} from './wire/limits.ts'
+} from './wire/limits/engine.ts'
 import type { Result } from './wire/result.ts'
 
 export interface ParsedRequest {

@@ -3,7 +3,7 @@
  * they let the browser tell, whether they use the device at all. The screens of the mesh are left out, where they look at
  * what the tab gives. Hears only that something was pressed, never what.
  */
-import { DEVICE_IDLE_MS, PERSON_IDLE_MS } from './wire/limits.ts'
+import { DEVICE_IDLE_MS, PERSON_IDLE_MS } from './wire/limits/giving.ts'
 
 const SCREENS = /^#\/(contribute|network)\b/
 

@@ -10,7 +10,7 @@ import {
   OPENAI_FIRST_MS,
   OPENAI_NEXT_MS,
   OPENAI_TAB_MS,
-} from './wire/limits.ts'
+} from './wire/limits/sdk.ts'
 import {
   CALL_LOCK,
   OPENAI_REFUSALS,

@@ -4,7 +4,7 @@
  * first paint pays nothing for it.
  */
 import type { EngineName } from './wire/chat.ts'
-import { UPDATE_CHECK_MS } from './wire/limits.ts'
+import { UPDATE_CHECK_MS } from './wire/limits/page.ts'
 import { SCRIPT_LOCK, type ShellMessage } from './wire/shell.ts'
 
 /** `ready`: a newer version than this page is in the browser, and `apply` starts it. */

@@ -10,7 +10,7 @@ import type { MeshParts } from './mesh-door.ts'
 import { PreferenceStore } from './store/preferences.ts'
 import type { RoomWish } from './widget/room-wish.ts'
 import { WidgetRoom } from './widget/widget-room.svelte.ts'
-import { GIVING_BATTERY_MIN } from './wire/limits.ts'
+import { GIVING_BATTERY_MIN } from './wire/limits/partners.ts'
 import { ok } from './wire/result.ts'
 
 export interface OpenRoomWish extends RoomWish, Pick<MeshParts, 'watchVisible'> {

@@ -11,7 +11,8 @@ import {
   type AccountStatement,
   parseAccountChains,
 } from '../../web/wire/accounts.ts'
-import { ACCOUNT_STATEMENTS_MAX, EVENT_BYTES_MAX } from '../../web/wire/limits.ts'
+import { ACCOUNT_STATEMENTS_MAX } from '../../web/wire/limits/rooms.ts'
+import { EVENT_BYTES_MAX } from '../../web/wire/limits/signalling.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { ACCOUNT_LINES_LOST_MAX } from '../config.ts'
 import { errorCode, errorWords, syncToDisk } from '../models/disk.ts'

@@ -3,7 +3,7 @@
  * missing the teller is asked for all. It gives on what was told in the order of the teller and knows no meaning of it.
  */
 import { randomBytes } from 'node:crypto'
-import { TICKET_KEYS_MAX, TICKET_SKEW_MS, TICKET_START_MS } from '../../web/wire/limits.ts'
+import { TICKET_KEYS_MAX, TICKET_SKEW_MS, TICKET_START_MS } from '../../web/wire/limits/mesh.ts'
 import type { TicketKey } from '../../web/wire/tickets.ts'
 import { CLUSTER_AWAY_MS, CLUSTER_FACTS_MAX, CLUSTER_PROCESSES_MAX, CLUSTER_TELL_MS } from '../config.ts'
 import { type Fact, type ProcessId, parseWord, type Word } from './words.ts'

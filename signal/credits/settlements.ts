@@ -8,7 +8,7 @@ import { acknowledgedPart, checkReceipt, priceOfReceipt } from '../../web/rules/
 import type { Settled } from '../../web/wire/credit-events.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import type { LedgerEvent, MicroCredits } from '../../web/wire/ledger-events.ts'
-import { ACKNOWLEDGE_AHEAD_TOKENS, RECEIPT_ALONE_MS } from '../../web/wire/limits.ts'
+import { ACKNOWLEDGE_AHEAD_TOKENS, RECEIPT_ALONE_MS } from '../../web/wire/limits/credits.ts'
 import {
   acknowledgementFields,
   type Receipt,

@@ -13,7 +13,7 @@ import {
   ledgerIdOf,
   type MicroCredits,
 } from '../../web/wire/ledger-events.ts'
-import { LEDGER_MICRO_MAX } from '../../web/wire/limits.ts'
+import { LEDGER_MICRO_MAX } from '../../web/wire/limits/credits.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
 import type { LedgerDatabase } from './database.ts'
 import type { LedgerTables } from './tables.ts'

@@ -11,7 +11,8 @@ import {
   ledgerIdOf,
   type MicroCredits,
 } from '../../web/wire/ledger-events.ts'
-import { LEDGER_MICRO_MAX, PARTNERS_MAX } from '../../web/wire/limits.ts'
+import { LEDGER_MICRO_MAX } from '../../web/wire/limits/credits.ts'
+import { PARTNERS_MAX } from '../../web/wire/limits/partners.ts'
 import {
   type PartnerDay,
   type PartnerKey,

@@ -14,7 +14,7 @@ import {
   ledgerIdOf,
   type MicroCredits,
 } from '../../web/wire/ledger-events.ts'
-import { LEDGER_MICRO_MAX } from '../../web/wire/limits.ts'
+import { LEDGER_MICRO_MAX } from '../../web/wire/limits/credits.ts'
 import { keyOfPeer } from '../../web/wire/peers.ts'
 import {
   type Receipt,

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { Wallet, WalletEntry, WalletLine, WalletPage } from '../../web/wire/credit-events.ts'
 import type { LedgerKind, LedgerOwner } from '../../web/wire/ledger-events.ts'
-import { WALLET_PAGE_MAX } from '../../web/wire/limits.ts'
+import { WALLET_PAGE_MAX } from '../../web/wire/limits/credits.ts'
 import { parseAcknowledgement, parseReceipt } from '../../web/wire/receipt-bytes.ts'
 import { assert } from '../../web/wire/result.ts'
 import type { LedgerDatabase } from './database.ts'

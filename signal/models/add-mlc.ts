@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MLC_FILES_MAX, MODEL_BYTES_MAX } from '../../web/wire/limits.ts'
+import { MLC_FILES_MAX, MODEL_BYTES_MAX } from '../../web/wire/limits/models.ts'
 import {
   MLC_CONFIG,
   MLC_TENSOR_LISTS,

@@ -3,7 +3,7 @@
  * edge from `catalogue.json`; tests parse their own. A name is a convenience, the digest is the pin.
  */
 import { readFile } from 'node:fs/promises'
-import { MODEL_BYTES_MAX, NAME_CHARACTERS_MAX } from '../../web/wire/limits.ts'
+import { MODEL_BYTES_MAX, NAME_CHARACTERS_MAX } from '../../web/wire/limits/models.ts'
 import { isModelId } from '../../web/wire/model.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'
 import { type ModelSource, parseSource } from './source.ts'

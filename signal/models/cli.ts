@@ -5,7 +5,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Code, explain } from '../../web/wire/codes.ts'
-import { NAME_CHARACTERS_MAX } from '../../web/wire/limits.ts'
+import { NAME_CHARACTERS_MAX } from '../../web/wire/limits/models.ts'
 import { assert, type Failure, fail, ok, type Result } from '../../web/wire/result.ts'
 import { PROGRESS_MS, readConfig } from '../config.ts'
 import { type Added, type AddRequest, addModel, requestFromEntry } from './add.ts'

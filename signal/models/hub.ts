@@ -2,7 +2,7 @@
  * What a model hub says of a repository: which commit a revision is, its license, and every file with its digest. The
  * files themselves are fetched elsewhere. Follows redirects as fetches do and believes no answer that is not its list.
  */
-import { NAME_CHARACTERS_MAX } from '../../web/wire/limits.ts'
+import { NAME_CHARACTERS_MAX } from '../../web/wire/limits/models.ts'
 import { isMlcPath } from '../../web/wire/mlc-model.ts'
 import { isModelId } from '../../web/wire/model.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'

@@ -4,7 +4,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import { readGgufHeader } from '../../web/wire/gguf-header.ts'
-import { MODEL_BYTES_MAX } from '../../web/wire/limits.ts'
+import { MODEL_BYTES_MAX } from '../../web/wire/limits/models.ts'
 import { type DirectoryFacts, factsFromDirectory } from '../../web/wire/model-facts.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 

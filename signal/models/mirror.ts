@@ -3,7 +3,7 @@
  * mirror. Models that the command adds or removes meanwhile show up in the next list; no restart is needed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { NAME_CHARACTERS_MAX } from '../../web/wire/limits.ts'
+import { NAME_CHARACTERS_MAX } from '../../web/wire/limits/models.ts'
 import type { Adding, MirrorIndex } from '../../web/wire/model.ts'
 import type { Failure } from '../../web/wire/result.ts'
 import { PROGRESS_MS } from '../config.ts'

@@ -2,7 +2,7 @@
  * Reads the two files by which an MLC model describes itself, and says which others belong to it. Both come from
  * strangers: every path and number is checked here. Pure.
  */
-import { LAYERS_MAX, MLC_FILES_MAX, MODEL_BYTES_MAX, NAME_CHARACTERS_MAX } from '../../web/wire/limits.ts'
+import { LAYERS_MAX, MLC_FILES_MAX, MODEL_BYTES_MAX, NAME_CHARACTERS_MAX } from '../../web/wire/limits/models.ts'
 import { isMlcPath, MLC_CONFIG, mlcPathsCollide } from '../../web/wire/mlc-model.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { MANIFEST_BYTES_MAX } from '../../web/wire/limits.ts'
+import { MANIFEST_BYTES_MAX } from '../../web/wire/limits/models.ts'
 import { isMlcPath } from '../../web/wire/mlc-model.ts'
 import { canonicalJson, isModelId } from '../../web/wire/model.ts'
 import { assert, fail, ok, type Result } from '../../web/wire/result.ts'

@@ -3,7 +3,7 @@
  * clock, and what they take for the file they want. Tests pass others. Nothing here fetches.
  */
 import type { Code } from '../../web/wire/codes.ts'
-import { MODEL_BYTES_MAX, SOURCE_ANSWER_MS_MAX } from '../../web/wire/limits.ts'
+import { MODEL_BYTES_MAX, SOURCE_ANSWER_MS_MAX } from '../../web/wire/limits/models.ts'
 import { type Failure, fail, type Result } from '../../web/wire/result.ts'
 import { type PrebuiltModel, prebuiltOf } from '../../web/wire/webllm-prebuilt.ts'
 import { PIP_START_MS_MAX, SOURCE_IDLE_MS_MAX, SOURCE_RETRY_MS, SOURCE_TRIES_MAX } from '../config.ts'

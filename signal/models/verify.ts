@@ -2,7 +2,7 @@
  * Rehashes every file of stored models against their manifests and names every chunk that differs. It repairs nothing.
  */
 import { readFile } from 'node:fs/promises'
-import { CHUNK_BYTES } from '../../web/wire/limits.ts'
+import { CHUNK_BYTES } from '../../web/wire/limits/models.ts'
 import { isModelId } from '../../web/wire/model.ts'
 import { fileBytes } from './disk.ts'
 import { hashFile } from './hashes.ts'

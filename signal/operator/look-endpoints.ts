@@ -3,7 +3,7 @@
  * changes nothing. Lists come in pages, with what is looked for; nothing in them has an address or a word of a person.
  */
 import type { CreditPolicy } from '../../web/rules/credit-policy.ts'
-import { OPERATOR_ROWS_MAX, OPERATOR_SEARCH_CHARACTERS_MAX } from '../../web/wire/limits.ts'
+import { OPERATOR_ROWS_MAX, OPERATOR_SEARCH_CHARACTERS_MAX } from '../../web/wire/limits/operator.ts'
 import type { JobRow, NowView, Page, PeerRow, RoomRow } from '../../web/wire/operator-views.ts'
 import { keyOfPeer, shortPeer } from '../../web/wire/peers.ts'
 import { ok } from '../../web/wire/result.ts'

@@ -1,6 +1,6 @@
 /** Partner keys over HTTP, for the operator: `/operator/partners` and what is below it. What a key means is not decided here. */
 
-import { PARTNER_DAYS_MAX } from '../../web/wire/limits.ts'
+import { PARTNER_DAYS_MAX } from '../../web/wire/limits/partners.ts'
 import type { PartnerRecord } from '../../web/wire/partner-keys.ts'
 import { isPartnerKey, parsePartnerWish, writePartner, writePartnerDay } from '../../web/wire/partner-keys.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'

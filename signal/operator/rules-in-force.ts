@@ -5,16 +5,9 @@
 import type { CreditPolicy } from '../../web/rules/credit-policy.ts'
 import type { RateLimit } from '../../web/rules/rate.ts'
 import { MICRO_PER_CREDIT, type MicroCredits } from '../../web/wire/ledger-events.ts'
-import {
-  EVENTS_BURST_MAX,
-  EVENTS_PER_SECOND_MAX,
-  JOB_QUEUED_MS_MAX,
-  JOBS_OPEN_PER_ASKER_MAX,
-  JOBS_QUEUED_MAX,
-  LEASE_MS,
-  RESUME_MS,
-  ROOM_MEMBERS_MAX,
-} from '../../web/wire/limits.ts'
+import { JOB_QUEUED_MS_MAX, JOBS_OPEN_PER_ASKER_MAX, JOBS_QUEUED_MAX } from '../../web/wire/limits/jobs.ts'
+import { ROOM_MEMBERS_MAX } from '../../web/wire/limits/rooms.ts'
+import { EVENTS_BURST_MAX, EVENTS_PER_SECOND_MAX, LEASE_MS, RESUME_MS } from '../../web/wire/limits/signalling.ts'
 import type { RuleGroup, RuleRow } from '../../web/wire/operator-views.ts'
 import { type Config, GRANTS_PER_ADDRESS_MAX } from '../config.ts'
 

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
-import { ANNOUNCEMENTS_MAX, OPERATOR_ROWS_MAX } from '../../web/wire/limits.ts'
+import { ANNOUNCEMENTS_MAX, OPERATOR_ROWS_MAX } from '../../web/wire/limits/operator.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type {
   Announcement,

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { HoldEvent, LedgerOwner } from '../../web/wire/ledger-events.ts'
-import { PARTNERS_MAX } from '../../web/wire/limits.ts'
+import { PARTNERS_MAX } from '../../web/wire/limits/partners.ts'
 import type { PartnerDay, PartnerKey, PartnerRecord, PartnerState, PartnerWish } from '../../web/wire/partner-keys.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { PartnerPlace, PartnerRates } from '../config.ts'

@@ -12,7 +12,7 @@ import {
 } from '../../web/rules/account-set.ts'
 import type { AccountChain, AccountId, AccountWish } from '../../web/wire/accounts.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
-import { ACCOUNT_CLAIMS_MAX, ACCOUNTS_KEPT_MAX } from '../../web/wire/limits.ts'
+import { ACCOUNT_CLAIMS_MAX, ACCOUNTS_KEPT_MAX } from '../../web/wire/limits/rooms.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { AccountStore } from '../accounts/store.ts'
 import { verifyText } from './verify.ts'

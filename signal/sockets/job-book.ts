@@ -5,7 +5,7 @@
  */
 import { isOpen, type JobFacts, newJob } from '../../web/rules/job-state.ts'
 import type { JobId, JobWish, JobWord } from '../../web/wire/jobs.ts'
-import { JOB_REMEMBERED_MS, JOBS_REMEMBERED_MAX } from '../../web/wire/limits.ts'
+import { JOB_REMEMBERED_MS, JOBS_REMEMBERED_MAX } from '../../web/wire/limits/jobs.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 
 export interface BookedJob {

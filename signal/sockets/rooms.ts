@@ -11,7 +11,7 @@ import {
   ROOM_OWNERS_MAX,
   ROOM_TELL_MS,
   ROOMS_JOINED_MAX,
-} from '../../web/wire/limits.ts'
+} from '../../web/wire/limits/rooms.ts'
 import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
 import { type Removals, removalFields } from '../../web/wire/removals.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'

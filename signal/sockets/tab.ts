@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'socket.io'
 import { Rate } from '../../web/rules/rate.ts'
-import { EVENTS_BURST_MAX, EVENTS_PER_SECOND_MAX } from '../../web/wire/limits.ts'
+import { EVENTS_BURST_MAX, EVENTS_PER_SECOND_MAX } from '../../web/wire/limits/signalling.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 import type { ServerSays, TabSays } from '../../web/wire/signal-events.ts'
 

@@ -4,7 +4,7 @@
  */
 import { generateKeyPair, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { promisify } from 'node:util'
-import { TICKET_KEY_MS, TICKET_SKEW_MS, TICKET_START_MS } from '../../web/wire/limits.ts'
+import { TICKET_KEY_MS, TICKET_SKEW_MS, TICKET_START_MS } from '../../web/wire/limits/mesh.ts'
 import { TICKET_ALGORITHM, type TicketClaims, type TicketKey, ticketPayload } from '../../web/wire/tickets.ts'
 
 interface MintKey {

@@ -4,7 +4,7 @@
  * for Access to TURN Services" (draft-uberti-behave-turn-rest-00), `use-auth-secret` of coturn.
  */
 import { createHmac } from 'node:crypto'
-import { TURN_CREDENTIAL_MS } from '../../web/wire/limits.ts'
+import { TURN_CREDENTIAL_MS } from '../../web/wire/limits/mesh.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 import type { IceServer } from '../../web/wire/signal-events.ts'
 

@@ -3,7 +3,8 @@
  * `SHELL_GZIP_BYTES_MAX`, the script of partners' pages more than `EMBED_GZIP_BYTES_MAX` or the SDK more than `SDK_GZIP_BYTES_MAX`:
  * bytes are the same everywhere, times are those of this machine and are reported.
  */
-import { EMBED_GZIP_BYTES_MAX, SDK_GZIP_BYTES_MAX, SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits.ts'
+import { SDK_GZIP_BYTES_MAX, SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits/page.ts'
+import { EMBED_GZIP_BYTES_MAX } from '../../web/wire/limits/partners.ts'
 import { LONG_ANSWER } from '../fixtures/long-answer.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { serveFakePage } from '../support/fake-page-server.ts'

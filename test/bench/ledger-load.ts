@@ -10,7 +10,7 @@ import type { LedgerPlace } from '../../signal/ledger/place.ts'
 import { burnOf, CREDIT_POLICY, treasuryFloorMicro } from '../../web/rules/credit-policy.ts'
 import { parseCreditWish, writeCredits } from '../../web/wire/credit-events.ts'
 import { type LedgerEvent, ledgerBodyOf, ledgerIdOf } from '../../web/wire/ledger-events.ts'
-import { LEDGER_MICRO_MAX } from '../../web/wire/limits.ts'
+import { LEDGER_MICRO_MAX } from '../../web/wire/limits/credits.ts'
 import { type Device, signedBy, Town } from '../support/credit-town.ts'
 
 export interface LedgerSpeed {

@@ -5,7 +5,8 @@
  */
 import type { Browser, Page } from 'playwright'
 import type { PipeSizes } from '../../web/mesh/pipe.ts'
-import { KIB, MIB, PIPE_BUFFER_HIGH_BYTES, URGENT_SLICE_BYTES } from '../../web/wire/limits.ts'
+import { PIPE_BUFFER_HIGH_BYTES, URGENT_SLICE_BYTES } from '../../web/wire/limits/links.ts'
+import { KIB, MIB } from '../../web/wire/limits/units.ts'
 import { buildPage } from '../support/build-page.ts'
 import { launchChromium } from '../support/chromium.ts'
 import type { LinkPage } from '../support/link-page.ts'

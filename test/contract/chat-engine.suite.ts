@@ -6,7 +6,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { CommittedLog } from '../../web/rules/committed.ts'
 import type { EngineDoor, ModelSource } from '../../web/schedule/engine-door.ts'
 import type { ChatEvent, ChatMessage, ChatRequest, LoadProgress, Sampling } from '../../web/wire/chat.ts'
-import { PROMPT_CHARACTERS_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits.ts'
+import { PROMPT_CHARACTERS_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits/engine.ts'
 import { ok, type Result } from '../../web/wire/result.ts'
 
 export interface ChatEngineCase {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LedgerDatabase } from '../../signal/ledger/database.ts'
 import { fsck } from '../../signal/ledger/fsck.ts'
 import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
-import { LEDGER_PART_MAX } from '../../web/wire/limits.ts'
+import { LEDGER_PART_MAX } from '../../web/wire/limits/credits.ts'
 import type { TicketClaims } from '../../web/wire/tickets.ts'
 import { type Device, signedBy, Town } from '../support/credit-town.ts'
 

@@ -1,7 +1,7 @@
 /** The contract of links over channels in memory, under a clock that the test moves. */
 import { PipeLink } from '../../web/mesh/link.ts'
 import { ChannelPipe } from '../../web/mesh/pipe.ts'
-import { CONTROL_BYTES_MAX } from '../../web/wire/limits.ts'
+import { CONTROL_BYTES_MAX } from '../../web/wire/limits/links.ts'
 import { MemoryChannel } from '../support/memory-channel.ts'
 import { SimClock } from '../support/sim-clock.ts'
 import { linkSuite } from './link.suite.ts'

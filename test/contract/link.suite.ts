@@ -1,7 +1,7 @@
 /** What every link promises, whatever carries it. Runs in Node and in a page. */
 import { describe, expect, it } from 'vitest'
 import type { Link } from '../../web/mesh/link.ts'
-import { WORDS_BURST_MAX } from '../../web/wire/limits.ts'
+import { WORDS_BURST_MAX } from '../../web/wire/limits/links.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
 import type { PeerFrame } from '../../web/wire/peer-frame.ts'
 import { fail } from '../../web/wire/result.ts'

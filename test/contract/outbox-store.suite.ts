@@ -1,7 +1,7 @@
 /** What every store of receipts and words promises: one of each name, what took another's place stays, the longest kept goes first. */
 import { describe, expect, it } from 'vitest'
 import type { KeptWord, OutboxStore } from '../../web/account/outbox-store.ts'
-import { CREDIT_WORDS_MAX, RECEIPTS_WAITING_MAX } from '../../web/wire/limits.ts'
+import { CREDIT_WORDS_MAX, RECEIPTS_WAITING_MAX } from '../../web/wire/limits/credits.ts'
 import type { Receipt } from '../../web/wire/receipt-bytes.ts'
 import { acknowledgedOf, keptReceipt } from '../support/receipt-records.ts'
 

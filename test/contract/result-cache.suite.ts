@@ -1,7 +1,7 @@
 /** What every store of kept answers promises: the same text for the same key, bounds, the least recently used go first. */
 import { describe, expect, it } from 'vitest'
 import type { KeptResult, ResultCache } from '../../web/store/result-cache.ts'
-import { RESULTS_BYTES_MAX, RESULTS_KEPT_MAX } from '../../web/wire/limits.ts'
+import { RESULTS_BYTES_MAX, RESULTS_KEPT_MAX } from '../../web/wire/limits/conversations.ts'
 
 function resultOf(key: string, text = 'Fine.'): KeptResult {
   const answerer = { engine: 'stage', adapter: 'Test GPU', modelId: 'm', model: 'Tiny' } as const

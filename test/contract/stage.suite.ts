@@ -1,7 +1,7 @@
 /** What every stage promises, whatever computes it: the contract of `web/engine/stage.ts`, sentence by sentence. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Frame, SamplerSpec, StageEngine } from '../../web/engine/stage.ts'
-import { DECODE_ROWS_MAX, PREFILL_ROWS_MAX, SESSIONS_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits.ts'
+import { DECODE_ROWS_MAX, PREFILL_ROWS_MAX, SESSIONS_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits/engine.ts'
 import type { Result } from '../../web/wire/result.ts'
 import { fixture } from '../fixtures/fixtures.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'

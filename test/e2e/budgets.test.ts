@@ -1,7 +1,8 @@
 /** The shell stays small: what `npm run budgets` counts, held in every run. Times are reported there and not judged here. */
 import type { Browser } from 'playwright'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { EMBED_GZIP_BYTES_MAX, SDK_GZIP_BYTES_MAX, SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits.ts'
+import { SDK_GZIP_BYTES_MAX, SHELL_GZIP_BYTES_MAX } from '../../web/wire/limits/page.ts'
+import { EMBED_GZIP_BYTES_MAX } from '../../web/wire/limits/partners.ts'
 import { measureSdk, measureShell } from '../bench/app-budgets.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'

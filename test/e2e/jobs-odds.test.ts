@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from 'vitest'
 import type { JobWish, JobWord } from '../../web/wire/jobs.ts'
-import { TICKET_SKEW_MS, TICKET_START_MS, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits.ts'
+import { TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits/engine.ts'
+import { TICKET_SKEW_MS, TICKET_START_MS } from '../../web/wire/limits/mesh.ts'
 import { rendererOf } from '../support/app-page.ts'
 import type { JobAsk } from '../support/job-page.ts'
 import type { MeshTabPage } from '../support/mesh-app.ts'

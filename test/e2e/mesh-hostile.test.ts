@@ -4,7 +4,7 @@
  */
 import { io } from 'socket.io-client'
 import { describe, expect, it } from 'vitest'
-import { EVENTS_BURST_MAX } from '../../web/wire/limits.ts'
+import { EVENTS_BURST_MAX } from '../../web/wire/limits/signalling.ts'
 import { LIES, lieOnce } from '../support/lying-tab.ts'
 import { LAYERS, TOKENS, useMesh } from '../support/mesh-rig.ts'
 

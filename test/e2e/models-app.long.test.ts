@@ -5,7 +5,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { EngineName } from '../../web/wire/chat.ts'
-import { CHUNK_BYTES } from '../../web/wire/limits.ts'
+import { CHUNK_BYTES } from '../../web/wire/limits/models.ts'
 import { text, u32 } from '../fixtures/gguf-writer.ts'
 import { EMPTY_MODULE, LIBRARY, mlcModel } from '../fixtures/mlc-model.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'

@@ -5,7 +5,7 @@
  */
 import type { BrowserContext, Page } from 'playwright'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { CHUNK_BYTES } from '../../web/wire/limits.ts'
+import { CHUNK_BYTES } from '../../web/wire/limits/models.ts'
 import type { MirrorModel } from '../support/mirror-model.ts'
 import type { ModelServer } from '../support/model-server.ts'
 import { entryFor, putRepository } from '../support/models-app.ts'

@@ -5,7 +5,7 @@
  */
 import type { BrowserContext, Page } from 'playwright'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { CHUNK_BYTES } from '../../web/wire/limits.ts'
+import { CHUNK_BYTES } from '../../web/wire/limits/models.ts'
 import type { MirrorModel } from '../support/mirror-model.ts'
 import type { ModelServer } from '../support/model-server.ts'
 import type { ModelsPage } from '../support/models-page.ts'

@@ -4,7 +4,7 @@
  */
 import type { Page } from 'playwright'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { REPLAYS_MAX } from '../../web/wire/limits.ts'
+import { REPLAYS_MAX } from '../../web/wire/limits/engine.ts'
 import { plainSpokenModel } from '../fixtures/spoken-model.ts'
 import { useBrowser, useFiles } from '../support/app-hooks.ts'
 import { crashGpu } from '../support/app-page.ts'

@@ -4,7 +4,7 @@
  */
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { OPENAI_BODY_BYTES_MAX, OPENAI_CALLS_MAX } from '../../web/wire/limits.ts'
+import { OPENAI_BODY_BYTES_MAX, OPENAI_CALLS_MAX } from '../../web/wire/limits/sdk.ts'
 import { CALL_LOCK } from '../../web/wire/openai-call.ts'
 import { tinyBert } from '../fixtures/tiny-bert.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'

@@ -4,7 +4,7 @@
  */
 import type { Browser, BrowserContext, Frame, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { EMBED_HERE_MS_MAX, EMBED_QUESTION_CHARACTERS_MAX } from '../../web/wire/limits.ts'
+import { EMBED_HERE_MS_MAX, EMBED_QUESTION_CHARACTERS_MAX } from '../../web/wire/limits/partners.ts'
 import { expectAccessible } from '../support/accessible.ts'
 import { PATIENT } from '../support/chat-screen.ts'
 import { launchChromium } from '../support/chromium.ts'

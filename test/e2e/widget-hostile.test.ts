@@ -4,7 +4,7 @@
  */
 import type { Browser, BrowserContext, FrameLocator, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { EMBED_WORDS_BURST } from '../../web/wire/limits.ts'
+import { EMBED_WORDS_BURST } from '../../web/wire/limits/partners.ts'
 import { PATIENT } from '../support/chat-screen.ts'
 import { launchChromium, OPEN_FRAMES } from '../support/chromium.ts'
 import { buildApp, startTestServer, type TestServer } from '../support/server.ts'

@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 import { priceOfReceipt } from '../../web/rules/receipts.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
-import { ACKNOWLEDGE_AHEAD_TOKENS, JOB_LEASE_MS } from '../../web/wire/limits.ts'
+import { ACKNOWLEDGE_AHEAD_TOKENS } from '../../web/wire/limits/credits.ts'
+import { JOB_LEASE_MS } from '../../web/wire/limits/jobs.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
 import {
   acknowledgementFields,

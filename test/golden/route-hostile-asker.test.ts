@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import type { LayerRange } from '../../web/engine/stage.ts'
 import { samplerToWire } from '../../web/schedule/sampler-wire.ts'
-import { SERVED_PER_ASKER_MAX, SERVED_REQUESTS_MAX } from '../../web/wire/limits.ts'
+import { SERVED_PER_ASKER_MAX, SERVED_REQUESTS_MAX } from '../../web/wire/limits/mesh.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
 import type { PeerFrame } from '../../web/wire/peer-frame.ts'
 import { ask, HEAD, load, POSITIONS, PROMPT, TAIL, WHOLE } from '../support/hostile-route.ts'

@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import type { Code } from '../../web/wire/codes.ts'
-import { CONTROL_BYTES_MAX, FRAMES_BURST_MAX, WORDS_BURST_MAX } from '../../web/wire/limits.ts'
+import { CONTROL_BYTES_MAX, FRAMES_BURST_MAX, WORDS_BURST_MAX } from '../../web/wire/limits/links.ts'
 import type { PeerSays } from '../../web/wire/peer-control.ts'
 import { encodePeerFrame, type PeerFrame } from '../../web/wire/peer-frame.ts'
 import { cutIntoSlices } from '../../web/wire/slices.ts'

@@ -3,7 +3,7 @@
  * first are replaced, the second never. The text is that of one whole stage.
  */
 import { describe, expect, it } from 'vitest'
-import { MUTE_MS_MIN } from '../../web/wire/limits.ts'
+import { MUTE_MS_MIN } from '../../web/wire/limits/mesh.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import type { Lies } from '../support/hostile-peer.ts'
 import type { MemoryMesh } from '../support/memory-mesh.ts'

@@ -11,7 +11,7 @@ import { OutboxTabs } from '../../web/schedule/receipts/outbox-tabs.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import { type CreditWish, parsePuzzle, parseSettled, type Settled } from '../../web/wire/credit-events.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
-import { ACKNOWLEDGE_TOKENS, RECEIPT_ALONE_MS } from '../../web/wire/limits.ts'
+import { ACKNOWLEDGE_TOKENS, RECEIPT_ALONE_MS } from '../../web/wire/limits/credits.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 import {
   acknowledgementFields,

@@ -2,7 +2,7 @@
 import { KERNEL_SOURCES } from '../../web/engine/kernels/sources.ts'
 import type { Frame } from '../../web/engine/stage.ts'
 import type { StageGpu } from '../../web/engine/stage-gpu.ts'
-import { PREFILL_ROWS_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits.ts'
+import { PREFILL_ROWS_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits/engine.ts'
 import { must } from './directory-of.ts'
 import { feed, GREEDY, generate, loadGpu, rowsOf, tokenOf } from './tiny-stage.ts'
 

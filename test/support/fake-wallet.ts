@@ -6,7 +6,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { CREDIT_POLICY } from '../../web/rules/credit-policy.ts'
 import { isProof } from '../../web/rules/grant-proof.ts'
 import { type CreditWish, type Wallet, type WalletEntry, writeCredits } from '../../web/wire/credit-events.ts'
-import { WALLET_PAGE_MAX } from '../../web/wire/limits.ts'
+import { WALLET_PAGE_MAX } from '../../web/wire/limits/credits.ts'
 import { type Failure, fail, ok, type Result } from '../../web/wire/result.ts'
 
 /** As a test says it: amounts as text, since 64 bits do not travel into a page. */

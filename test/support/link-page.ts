@@ -4,7 +4,7 @@
  * tell each other to connect goes through `window.weftSend` and `hear`.
  */
 import { ChannelPipe, type DataChannel, type PipeSizes, type Urgency } from '../../web/mesh/pipe.ts'
-import { PEER_FRAME_BYTES_MAX } from '../../web/wire/limits.ts'
+import { PEER_FRAME_BYTES_MAX } from '../../web/wire/limits/links.ts'
 
 declare global {
   interface Window {

@@ -2,7 +2,7 @@
  * Makes a real tab lie: what its page sends over real data channels is another thing than its code meant. The product knows
  * nothing of it. Text for the page, since what a TypeScript runner adds to functions does not exist there.
  */
-import { FRAMES_BURST_MAX } from '../../web/wire/limits.ts'
+import { FRAMES_BURST_MAX } from '../../web/wire/limits/links.ts'
 
 /** After the slice's header of 8 bytes: the type of a frame, and the first value of its payload. */
 const SLICE_BYTES = 8

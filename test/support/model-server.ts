@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { CHUNK_BYTES } from '../../web/wire/limits.ts'
+import { CHUNK_BYTES } from '../../web/wire/limits/models.ts'
 import type { MirrorModel } from './mirror-model.ts'
 
 /** `damaged`: one bit is wrong. `cut`: the line breaks half way. `silent`: no answer, ever. `whole`: Range is ignored. */

@@ -9,7 +9,7 @@ import type { Code } from '../../web/wire/codes.ts'
 import type { CreditWish, Settled } from '../../web/wire/credit-events.ts'
 import { parseCreditWish, parseSettled, writeCredits } from '../../web/wire/credit-events.ts'
 import { fromBase64Url, type Purpose, parsePublicKey } from '../../web/wire/device-keys.ts'
-import { RECEIPT_ALONE_MS } from '../../web/wire/limits.ts'
+import { RECEIPT_ALONE_MS } from '../../web/wire/limits/credits.ts'
 import {
   acknowledgementFields,
   type Receipt,

@@ -16,7 +16,7 @@ import {
 } from '../../web/wire/job-parts.ts'
 import jobParts from '../../web/wire/job-parts.vectors.json' with { type: 'json' }
 import { parseJobNews, parseJobWish, parseJobWord } from '../../web/wire/jobs.ts'
-import { JOINING_BYTES_FACTOR, MESSAGES_JOINING_MAX } from '../../web/wire/limits.ts'
+import { JOINING_BYTES_FACTOR, MESSAGES_JOINING_MAX } from '../../web/wire/limits/links.ts'
 import { readPeerSays, writePeerSays } from '../../web/wire/peer-control.ts'
 import { decodePeerFrame, encodePeerFrame } from '../../web/wire/peer-frame.ts'
 import { parseAssigned, parseAssignWish, parsePlan, parsePlanWish } from '../../web/wire/plan-events.ts'

@@ -102,9 +102,8 @@ describe('the documents', () => {
 
   it('LIMITS.md names every limit and no other', () => {
     const named = new Set([...read('docs/LIMITS.md').matchAll(/`([A-Z][A-Z0-9_]{2,})`/g)].map((match) => match[1]))
-    const stands = new Set(
-      [...read('web/wire/limits.ts').matchAll(/^export const ([A-Z0-9_]+)/gm)].map((match) => match[1]),
-    )
+    const limits = inFolder('web/wire/limits').map(read)
+    const stands = new Set([...limits.join('\n').matchAll(/^export const ([A-Z0-9_]+)/gm)].map((match) => match[1]))
     for (const unit of ['KIB', 'MIB', 'GIB']) stands.delete(unit)
     expect([...stands].filter((name) => !named.has(name))).toEqual([])
     expect([...named].filter((name) => !stands.has(name))).toEqual([])

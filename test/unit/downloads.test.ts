@@ -1,7 +1,7 @@
 /** The queue of downloads as a state machine: a played source, a clock that the test moves, and no storage at all. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type DownloadStep, Downloads, type DownloadsParts } from '../../web/downloads.ts'
-import { DOWNLOAD_RETRY_MS, DOWNLOAD_RETRY_MS_MAX, DOWNLOADS_MAX } from '../../web/wire/limits.ts'
+import { DOWNLOAD_RETRY_MS, DOWNLOAD_RETRY_MS_MAX, DOWNLOADS_MAX } from '../../web/wire/limits/models.ts'
 import { type Failure, fail, ok, type Result } from '../../web/wire/result.ts'
 
 /** One try of a download, which the test ends. */

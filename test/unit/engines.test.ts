@@ -5,7 +5,7 @@ import type { ModelSource } from '../../web/schedule/engine-door.ts'
 import { Engines } from '../../web/schedule/engines.ts'
 import { SpeedStore } from '../../web/schedule/speed-store.ts'
 import type { ChatEvent, ChatRequest } from '../../web/wire/chat.ts'
-import { REPLAYS_MAX, SPEEDS_KEPT_MAX } from '../../web/wire/limits.ts'
+import { REPLAYS_MAX, SPEEDS_KEPT_MAX } from '../../web/wire/limits/engine.ts'
 import { fail, ok } from '../../web/wire/result.ts'
 import { FAKE_USAGE, FakeEngine, fakeModel } from '../support/fake-engine.ts'
 

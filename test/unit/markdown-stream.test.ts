@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BlockList, type DrawnBlock, readMarkdown, toPlainText } from '../../web/ui/markdown/block-list.ts'
 import { mend } from '../../web/ui/markdown/mend.ts'
-import { MARKDOWN_CHARACTERS_MAX } from '../../web/wire/limits.ts'
+import { MARKDOWN_CHARACTERS_MAX } from '../../web/wire/limits/page.ts'
 
 /** What blocks are made of, and what is nearly a block. */
 const PIECES = [

@@ -11,7 +11,7 @@ import {
   MARKDOWN_COLUMNS_MAX,
   MARKDOWN_DEPTH_MAX,
   MARKDOWN_INLINE_CHARACTERS_MAX,
-} from '../../web/wire/limits.ts'
+} from '../../web/wire/limits/page.ts'
 
 const read = (text: string): readonly Block[] => readMarkdown(text).map(({ block }) => block)
 const word = (text: string): Inline => ({ kind: 'text', text })

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { App } from '../../web/app.ts'
 import { serveCall } from '../../web/openai-port.ts'
 import type { SdkApp } from '../../web/sdk/client.ts'
-import { OPENAI_CHUNKS_AHEAD } from '../../web/wire/limits.ts'
+import { OPENAI_CHUNKS_AHEAD } from '../../web/wire/limits/sdk.ts'
 import {
   CALL_LOCK,
   isOpenAiWho,

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_SETTINGS } from '../../web/app-conversations-view.ts'
 import { type PreferenceShelf, PreferenceStore } from '../../web/store/preferences.ts'
-import { DRAFTS_CHARACTERS_MAX, DRAFTS_KEPT_MAX } from '../../web/wire/limits.ts'
+import { DRAFTS_CHARACTERS_MAX, DRAFTS_KEPT_MAX } from '../../web/wire/limits/conversations.ts'
 
 function shelf(items: Record<string, string> = {}): PreferenceShelf & { readonly items: Record<string, string> } {
   return {

@@ -1,7 +1,7 @@
 /** Whom a route waits for before it begins, under a clock that the test moves. */
 import { expect, it } from 'vitest'
 import { linkAll } from '../../web/schedule/route-links.ts'
-import { CONNECT_LATE_MS, CONNECT_MS_MAX } from '../../web/wire/limits.ts'
+import { CONNECT_LATE_MS, CONNECT_MS_MAX } from '../../web/wire/limits/links.ts'
 import { fail, ok } from '../../web/wire/result.ts'
 import { SimClock } from '../support/sim-clock.ts'
 

@@ -1,7 +1,7 @@
 /** Between whom a stage stands, who may come into its neighbours' places, and how many of these a peer may be told. */
 import { expect, it } from 'vitest'
 import { placeOf, sparesOf } from '../../web/schedule/route-places.ts'
-import { SPARES_MAX } from '../../web/wire/limits.ts'
+import { SPARES_MAX } from '../../web/wire/limits/mesh.ts'
 import { readPeerSays, writePeerSays } from '../../web/wire/peer-control.ts'
 
 const stagesOf = (count: number) =>

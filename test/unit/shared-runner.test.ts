@@ -8,7 +8,7 @@ import type { ModelRunner, ModelSource } from '../../web/schedule/engine-door.ts
 import { SharedRunner } from '../../web/schedule/shared-runner.ts'
 import type { ChatEvent, ChatRequest } from '../../web/wire/chat.ts'
 import { NO_USAGE } from '../../web/wire/chat.ts'
-import { OWNER_SILENT_MS_MAX, OWNERS_PER_CALL_MAX } from '../../web/wire/limits.ts'
+import { OWNER_SILENT_MS_MAX, OWNERS_PER_CALL_MAX } from '../../web/wire/limits/page.ts'
 import { fail, ok } from '../../web/wire/result.ts'
 import { type FakeTab, FakeTabs } from '../support/fake-tabs.ts'
 

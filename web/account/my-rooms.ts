@@ -4,7 +4,7 @@
  */
 import { areAtOdds, isRemoved, listOfBoth, newerList } from '../rules/removals.ts'
 import type { PublicKeyText } from '../wire/device-keys.ts'
-import { MEMBERSHIP_MS, ROOMS_JOINED_MAX } from '../wire/limits.ts'
+import { MEMBERSHIP_MS, ROOMS_JOINED_MAX } from '../wire/limits/rooms.ts'
 import { keyOfPeer, type PeerId } from '../wire/peers.ts'
 import type { Removals } from '../wire/removals.ts'
 import { fail, ok, type Result } from '../wire/result.ts'

@@ -4,7 +4,9 @@
  */
 import { openDB } from 'idb'
 import { type CreditWord, parseCreditWish } from '../wire/credit-events.ts'
-import { CREDIT_WORDS_MAX, PEER_ID_CHARACTERS_MAX, RECEIPTS_WAITING_MAX, TIME_MS_MAX } from '../wire/limits.ts'
+import { CREDIT_WORDS_MAX, RECEIPTS_WAITING_MAX } from '../wire/limits/credits.ts'
+import { PEER_ID_CHARACTERS_MAX } from '../wire/limits/mesh.ts'
+import { TIME_MS_MAX } from '../wire/limits/units.ts'
 import {
   parseAcknowledgement,
   parseReceipt,

@@ -4,7 +4,7 @@
  */
 import { listWith } from '../rules/removals.ts'
 import { type PublicKeyText, toBase64Url } from '../wire/device-keys.ts'
-import { MEMBERSHIP_MS, ROOM_KNOCKS_MAX, ROOM_LET_IN_MAX, ROOM_REMOVED_MAX } from '../wire/limits.ts'
+import { MEMBERSHIP_MS, ROOM_KNOCKS_MAX, ROOM_LET_IN_MAX, ROOM_REMOVED_MAX } from '../wire/limits/rooms.ts'
 import { keyOfPeer, type PeerId } from '../wire/peers.ts'
 import type { Removals } from '../wire/removals.ts'
 import { fail, ok, type Result } from '../wire/result.ts'

@@ -5,7 +5,7 @@
 import { createLocalJWKSet, errors, jwtVerify } from 'jose'
 import { isPriceOf } from '../rules/receipts.ts'
 import type { PricedModel } from '../wire/active-parameters.ts'
-import { TICKET_SKEW_MS, TICKETS_USED_MAX } from '../wire/limits.ts'
+import { TICKET_SKEW_MS, TICKETS_USED_MAX } from '../wire/limits/mesh.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { RoomId } from '../wire/rooms.ts'

@@ -1,5 +1,5 @@
 /** One list of the server, a page at a time, with what is looked for in it. It knows no row. */
-import { OPERATOR_ROWS_MAX } from '../wire/limits.ts'
+import { OPERATOR_ROWS_MAX } from '../wire/limits/operator.ts'
 import type { Page } from '../wire/operator-views.ts'
 import type { Result } from '../wire/result.ts'
 import { Look } from './look.svelte.ts'

@@ -2,7 +2,8 @@
  * What a model needs in the memory of a page, from its tensor directory alone: before a byte of weights is fetched, and
  * for any architecture, since llama.cpp runs more of them than we know. Pure.
  */
-import { CPU_BATCH_TOKENS, GIB, MIB, WASM_BYTES_MAX } from '../wire/limits.ts'
+import { CPU_BATCH_TOKENS, WASM_BYTES_MAX } from '../wire/limits/engine.ts'
+import { GIB, MIB } from '../wire/limits/units.ts'
 import { layerOf, type TensorEntry } from '../wire/model.ts'
 
 const F16_BYTES = 2

@@ -10,7 +10,7 @@ import {
   type WllamaLogger,
 } from '@wllama/wllama/esm/index.js'
 import wasmUrl from '@wllama/wllama/esm/wasm/wllama.wasm?url'
-import { CPU_BATCH_TOKENS } from '../wire/limits.ts'
+import { CPU_BATCH_TOKENS } from '../wire/limits/engine.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { type CpuCounts, NO_COUNTS } from './counts.ts'
 import type { Prompt } from './prompt.ts'

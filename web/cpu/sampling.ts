@@ -3,7 +3,7 @@
  * of llama.cpp's other samplers. Pure. Names: tools/server/README.md and common/sampling.cpp of llama.cpp.
  */
 import type { Sampling } from '../wire/chat.ts'
-import { REPETITION_WINDOW } from '../wire/limits.ts'
+import { REPETITION_WINDOW } from '../wire/limits/engine.ts'
 
 const WORD = 32n
 const LOW = 0xffff_ffffn

@@ -2,7 +2,7 @@
  * How many threads the CPU engine takes, and the words for it. Several threads share memory, which a browser allows only
  * in a cross-origin isolated page. Pure.
  */
-import { CPU_THREADS_MAX } from '../wire/limits.ts'
+import { CPU_THREADS_MAX } from '../wire/limits/engine.ts'
 
 /** Up to here a browser's count is taken as it is; above, half are mostly second threads of a core, or slow cores. */
 const PLAIN_THREADS = 4

@@ -3,7 +3,7 @@
  * against the manifest at the moment it enters the engine, and the file never lies in memory as a whole. Knows no engine.
  */
 import type { ByteSource } from '../weights/source.ts'
-import { CHUNK_BYTES } from '../wire/limits.ts'
+import { CHUNK_BYTES } from '../wire/limits/models.ts'
 import { type Failure, FailureError } from '../wire/result.ts'
 
 export interface Reading {

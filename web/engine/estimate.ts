@@ -5,7 +5,7 @@
 
 import { commonLayout, type LayoutShape, layoutOf, quantBytesPerRow, scaleBytesPerRow } from '../weights/repack.ts'
 import { ENGINE_ARCHITECTURES, ENGINE_TENSOR_TYPES } from '../wire/ggml-types.ts'
-import { PREFILL_ROWS_MAX } from '../wire/limits.ts'
+import { PREFILL_ROWS_MAX } from '../wire/limits/engine.ts'
 import { layerOf, type TensorEntry } from '../wire/model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { LayerRange } from './stage.ts'

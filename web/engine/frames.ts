@@ -2,7 +2,7 @@
  * What a stage accepts: the one check that both implementations make before they compute. A frame that does not match
  * the session's KV exactly is refused, because computing on it would give wrong text in silence.
  */
-import { CONTEXT_POSITIONS_MAX, DECODE_ROWS_MAX, PREFILL_ROWS_MAX, SESSIONS_MAX } from '../wire/limits.ts'
+import { CONTEXT_POSITIONS_MAX, DECODE_ROWS_MAX, PREFILL_ROWS_MAX, SESSIONS_MAX } from '../wire/limits/engine.ts'
 import { type Failure, fail } from '../wire/result.ts'
 import type { Frame, OpenRequest, SamplerSpec, StageFacts } from './stage.ts'
 

@@ -14,7 +14,7 @@ import {
   scaleBytesPerRow,
   UNIT,
 } from '../weights/repack.ts'
-import { BINDING_BYTES_MAX } from '../wire/limits.ts'
+import { BINDING_BYTES_MAX } from '../wire/limits/engine.ts'
 import type { TensorEntry } from '../wire/model.ts'
 import { assert, fail, ok, type Result } from '../wire/result.ts'
 import { estimateGpu, type GpuNeed } from './estimate.ts'

@@ -5,7 +5,7 @@
  */
 
 import type { Directory, MetadataValue } from '../weights/directory.ts'
-import { LAYERS_MAX, VOCABULARY_MAX } from '../wire/limits.ts'
+import { LAYERS_MAX, VOCABULARY_MAX } from '../wire/limits/models.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 
 /** How a file pairs the dimensions that are rotated together: (2i, 2i+1) or (i, i + half). */

@@ -4,7 +4,7 @@
  * its weights again from the source (the local cache) and reports `device-lost`, so that sessions are replayed.
  */
 
-import { BINDING_BYTES_MAX, DEVICE_RETRY_MS, DEVICE_TRIES_MAX, PREFILL_ROWS_MAX } from '../wire/limits.ts'
+import { BINDING_BYTES_MAX, DEVICE_RETRY_MS, DEVICE_TRIES_MAX, PREFILL_ROWS_MAX } from '../wire/limits/engine.ts'
 import { assert, type Failure, FailureError, fail, ok, type Result } from '../wire/result.ts'
 import { checkFrame, checkOpen, checkTruncate, newSession, rewindTo, type SessionState } from './frames.ts'
 import { isLoss } from './gpu/device.ts'

@@ -3,7 +3,7 @@
  * or it has been tried often enough. What is on the link stays on it meanwhile. Only the side that called does it; two
  * offers at once would meet. Knows no library.
  */
-import { ICE_RESTART_MS, ICE_RESTART_MS_MAX, ICE_RESTARTS_MAX } from '../wire/limits.ts'
+import { ICE_RESTART_MS, ICE_RESTART_MS_MAX, ICE_RESTARTS_MAX } from '../wire/limits/links.ts'
 
 export interface IceParts {
   readonly state: () => RTCIceConnectionState

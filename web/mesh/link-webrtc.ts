@@ -4,7 +4,7 @@
  * connect is sealed by the caller: a description whose fingerprint the peer's device key has not signed is refused.
  */
 import SimplePeer from 'simple-peer/simplepeer.min.js'
-import { CONNECT_MS_MAX, CONTROL_BYTES_MAX } from '../wire/limits.ts'
+import { CONNECT_MS_MAX, CONTROL_BYTES_MAX } from '../wire/limits/links.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { IceRestart } from './ice-restart.ts'
 import { type Link, PipeLink } from './link.ts'

@@ -11,7 +11,7 @@ import {
   ROUND_TRIPS_KEPT,
   WORDS_BURST_MAX,
   WORDS_PER_SECOND_MAX,
-} from '../wire/limits.ts'
+} from '../wire/limits/links.ts'
 import { type ControlSays, type LinkSays, type PeerSays, readPeerSays, writePeerSays } from '../wire/peer-control.ts'
 import { decodePeerFrame, encodePeerFrame, type PeerFrame } from '../wire/peer-frame.ts'
 import { type Failure, fail, type Result } from '../wire/result.ts'

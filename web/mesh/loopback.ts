@@ -3,7 +3,7 @@
  * `Link`. What goes over it is written and read as on any other, so that both ends own what they have and nothing that is
  * refused elsewhere passes here. Nothing leaves the page.
  */
-import { PEER_FRAME_BYTES_MAX, PIPE_QUEUE_BYTES_MAX } from '../wire/limits.ts'
+import { PEER_FRAME_BYTES_MAX, PIPE_QUEUE_BYTES_MAX } from '../wire/limits/links.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { type Link, PipeLink } from './link.ts'
 import type { Pipe, PipeStats, Urgency } from './pipe.ts'

@@ -13,7 +13,7 @@ import {
   PIPE_BUFFER_LOW_BYTES,
   PIPE_QUEUE_BYTES_MAX,
   URGENT_SLICE_BYTES,
-} from '../wire/limits.ts'
+} from '../wire/limits/links.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { cutIntoSlices, SliceJoiner } from '../wire/slices.ts'
 

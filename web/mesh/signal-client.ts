@@ -9,7 +9,7 @@ import { CODES, type Code } from '../wire/codes.ts'
 import { type CreditWish, writeCredits } from '../wire/credit-events.ts'
 import { type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
 import { type JobNews, type JobWish, type JobWord, parseJobWord } from '../wire/jobs.ts'
-import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits.ts'
+import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits/signalling.ts'
 import type { PartnerKey } from '../wire/partner-keys.ts'
 import { type PeerId, peerIdOf } from '../wire/peers.ts'
 import {

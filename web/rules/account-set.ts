@@ -12,7 +12,7 @@ import {
   statementBytes,
 } from '../wire/accounts.ts'
 import { fromBase64Url, type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
-import { ACCOUNT_KEYS_MAX, ACCOUNT_STATEMENTS_MAX } from '../wire/limits.ts'
+import { ACCOUNT_KEYS_MAX, ACCOUNT_STATEMENTS_MAX } from '../wire/limits/rooms.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 
 /** What it takes to read a chain. */

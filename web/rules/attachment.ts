@@ -1,6 +1,6 @@
 /** Whether bytes that a person attached are text, and which. Pure; knows no file and no screen. */
 import type { Attachment } from '../wire/conversation.ts'
-import { ATTACHMENT_BYTES_MAX } from '../wire/limits.ts'
+import { ATTACHMENT_BYTES_MAX } from '../wire/limits/conversations.ts'
 import { plainName } from '../wire/plain-name.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 

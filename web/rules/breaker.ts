@@ -2,7 +2,7 @@
  * When to try a peer again that could not be reached: some tries at once, then a rest that doubles, so that a peer behind a
  * firewall costs nobody a wait at every request. Whoever was reached gets a new one. Pure: time and chance come in.
  */
-import { BREAKER_REST_MS, BREAKER_REST_MS_MAX, BREAKER_TRIES } from '../wire/limits.ts'
+import { BREAKER_REST_MS, BREAKER_REST_MS_MAX, BREAKER_TRIES } from '../wire/limits/mesh.ts'
 
 export class Breaker {
   readonly #tries: number

@@ -3,7 +3,7 @@
  */
 import type { Census, CensusChat, CensusModel, CensusRange, CensusWhole } from '../wire/census.ts'
 import { JOB_MS_MAX, type JobOffer } from '../wire/jobs.ts'
-import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from '../wire/limits.ts'
+import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from '../wire/limits/signalling.ts'
 import type { LayerSpan } from '../wire/peers.ts'
 import type { RoomId } from '../wire/rooms.ts'
 import { hasPlace, JOB_TOKENS_PREDICTED, speedOf, TOKENS_PER_SECOND_ASSUMED } from './job-match.ts'

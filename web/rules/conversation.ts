@@ -4,7 +4,7 @@
  */
 import type { ChatMessage } from '../wire/chat.ts'
 import type { Answer, Attachment, Conversation, Message, Question, ReadWindow } from '../wire/conversation.ts'
-import { TITLE_CHARACTERS_MAX } from '../wire/limits.ts'
+import { TITLE_CHARACTERS_MAX } from '../wire/limits/conversations.ts'
 
 /** Messages by id. */
 export type MessageTree = ReadonlyMap<string, Message>

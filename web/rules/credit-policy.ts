@@ -3,7 +3,7 @@
  * version under which they were made. Pure. Explained to people in docs/CREDITS.md and in the app.
  */
 import { MICRO_PER_CREDIT, type MicroCredits } from '../wire/ledger-events.ts'
-import { UNPAID_OUTPUT_TOKENS_MAX } from '../wire/limits.ts'
+import { UNPAID_OUTPUT_TOKENS_MAX } from '../wire/limits/credits.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS

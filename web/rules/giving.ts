@@ -2,7 +2,7 @@
  * Whether a tab gives now, and if not, why and until when: from what the person allows and what is true of the device. Pure;
  * looks at no clock and at no browser. Hours are of the wall clock, so that a change of the clocks moves them with it.
  */
-import { DAY_MINUTES } from '../wire/limits.ts'
+import { DAY_MINUTES } from '../wire/limits/giving.ts'
 
 /** Minutes since local midnight. Where `to` is before `from` it is about the next day; equal ones leave no hour. */
 export interface Hours {

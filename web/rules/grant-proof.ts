@@ -3,7 +3,7 @@
  * Pure; the hash is passed in. Searches in slices, so that whoever computes it can do other things between.
  */
 import type { GrantPuzzle } from '../wire/credit-events.ts'
-import { GRANT_PROOF_TRIES_MAX } from '../wire/limits.ts'
+import { GRANT_PROOF_TRIES_MAX } from '../wire/limits/credits.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 
 /** 32 bytes of a text. */

@@ -2,7 +2,7 @@
  * Who tends to be gone in the middle of an answer: of the times that a device served, the share that ended without a word,
  * with what was long ago counting less. By device, since a peer's name is new in each run. Pure: the time comes in.
  */
-import { HAZARD_HALF_LIFE_MS, HAZARD_KEYS_MAX } from '../wire/limits.ts'
+import { HAZARD_HALF_LIFE_MS, HAZARD_KEYS_MAX } from '../wire/limits/mesh.ts'
 
 /** Nobody is judged by one time alone: so many good ones are assumed. */
 const GOOD_ASSUMED = 2

@@ -8,7 +8,7 @@
  * others.
  */
 import { JOB_CLASSES, JOB_MS_MAX, type JobClass } from '../wire/jobs.ts'
-import { JOB_BATCH_TURNS, JOBS_REMEMBERED_MAX } from '../wire/limits.ts'
+import { JOB_BATCH_TURNS, JOBS_REMEMBERED_MAX } from '../wire/limits/jobs.ts'
 
 export interface LineJob {
   /** Of this asker's job among all. */

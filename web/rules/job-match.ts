@@ -7,7 +7,7 @@
  * `PREFILL_FACTOR` times as fast as an answer.
  */
 import { JOB_MS_MAX, type JobOffer, type JobScore, type JobWish } from '../wire/jobs.ts'
-import { JOB_WORKERS_MAX } from '../wire/limits.ts'
+import { JOB_WORKERS_MAX } from '../wire/limits/jobs.ts'
 import type { PeerId } from '../wire/peers.ts'
 import { TOKENS_PER_SECOND_ENOUGH } from './engine-choice.ts'
 import { mix } from './mix.ts'

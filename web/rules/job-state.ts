@@ -5,7 +5,7 @@
  */
 import type { Code } from '../wire/codes.ts'
 import type { JobState } from '../wire/jobs.ts'
-import { JOB_LEASE_MS, JOB_QUEUED_MS_MAX, JOB_TRIES_MAX } from '../wire/limits.ts'
+import { JOB_LEASE_MS, JOB_QUEUED_MS_MAX, JOB_TRIES_MAX } from '../wire/limits/jobs.ts'
 
 export interface JobFacts {
   readonly state: JobState

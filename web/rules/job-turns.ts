@@ -4,7 +4,7 @@
  * nobody while anything else waits. Pure: told who has had what.
  */
 import type { JobClass } from '../wire/jobs.ts'
-import { JOB_TURNS_BEFORE_BATCH } from '../wire/limits.ts'
+import { JOB_TURNS_BEFORE_BATCH } from '../wire/limits/jobs.ts'
 
 export interface TurnWish {
   readonly asker: string

@@ -9,7 +9,7 @@ import {
   GRAMMAR_STATES_MAX,
   GRAMMAR_STEPS_MAX,
   GRAMMAR_WAYS_MAX,
-} from '../wire/limits.ts'
+} from '../wire/limits/engine.ts'
 import type { Grammar } from './json-grammar.ts'
 
 /** Where callers go on, innermost first; the same place met twice is the same object. */

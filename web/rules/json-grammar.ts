@@ -4,7 +4,7 @@
  * `,`, numbers of at most 15 digits a part, strings in UTF-8 with escapes. It runs nothing: `json-automaton.ts` does.
  */
 import { utf8 } from '../wire/device-keys.ts'
-import { GRAMMAR_DEPTH_MAX, GRAMMAR_NODES_MAX } from '../wire/limits.ts'
+import { GRAMMAR_DEPTH_MAX, GRAMMAR_NODES_MAX } from '../wire/limits/engine.ts'
 import { FailureError, fail, ok, type Result } from '../wire/result.ts'
 import type { JsonSchema, SchemaDocument, SchemaProperty } from './json-schema.ts'
 

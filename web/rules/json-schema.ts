@@ -9,7 +9,7 @@ import {
   SCHEMA_DEPTH_MAX,
   SCHEMA_ITEMS_MAX,
   SCHEMA_NODES_MAX,
-} from '../wire/limits.ts'
+} from '../wire/limits/engine.ts'
 import type { Result } from '../wire/result.ts'
 
 export type JsonSchema =

@@ -12,7 +12,7 @@ import {
   type MicroCredits,
   type Posting,
 } from '../wire/ledger-events.ts'
-import { LEDGER_MICRO_MAX } from '../wire/limits.ts'
+import { LEDGER_MICRO_MAX } from '../wire/limits/credits.ts'
 import { assert, fail, ok, type Result } from '../wire/result.ts'
 import { type IssuePolicy, treasuryFloorMicro } from './credit-policy.ts'
 

@@ -2,7 +2,7 @@
  * When a stage that says it is alive counts as dead, because it passes nothing on, and which one that is. Slow is not dead:
  * the bound grows with what is waited for and with how long that takes here, as measured by whoever waits. Pure.
  */
-import { MUTE_FACTOR, MUTE_MS_MIN } from '../wire/limits.ts'
+import { MUTE_FACTOR, MUTE_MS_MIN } from '../wire/limits/mesh.ts'
 
 /** What a stage says of one request: where its next rows begin, and up to where it has passed on what it made. */
 export interface StandsAt {

@@ -6,7 +6,7 @@
  * Order of wishes: fewest stages (each one is a trip a token), then the lowest predicted time of a token, then the draw of
  * the seed, so that equal peers share the work. A stage runs its whole range, so ranges must meet exactly.
  */
-import { PLACEMENT_CANDIDATES_MAX } from '../wire/limits.ts'
+import { PLACEMENT_CANDIDATES_MAX } from '../wire/limits/mesh.ts'
 import type { LayerSpan } from '../wire/peers.ts'
 import { type KeptStage, middleOf, type PrivateEnds } from '../wire/plan-events.ts'
 import { mix } from './mix.ts'

@@ -1,6 +1,6 @@
 /** How much of a conversation any engine reads at all, whatever its context; and what it takes before it is counted. Pure. */
 import type { ChatMessage } from '../wire/chat.ts'
-import { MESSAGES_MAX, PROMPT_CHARACTERS_MAX } from '../wire/limits.ts'
+import { MESSAGES_MAX, PROMPT_CHARACTERS_MAX } from '../wire/limits/engine.ts'
 import { type Failure, fail } from '../wire/result.ts'
 
 /** `context-full` where it is more than that, else null. */

@@ -3,7 +3,7 @@
  * stands in the next. Pure; signing and verifying is `web/account/removals.ts`.
  */
 import type { PublicKeyText } from '../wire/device-keys.ts'
-import { MEMBERSHIP_MS, ROOM_REMOVED_MAX } from '../wire/limits.ts'
+import { MEMBERSHIP_MS, ROOM_REMOVED_MAX } from '../wire/limits/rooms.ts'
 import type { Removals, Removed } from '../wire/removals.ts'
 import type { Membership } from '../wire/rooms.ts'
 

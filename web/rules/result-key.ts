@@ -3,7 +3,7 @@
  * and storage are elsewhere. Only an answer without chance in it (temperature 0) that came to its own end is one to keep.
  */
 import type { ChatRequest, EngineName } from '../wire/chat.ts'
-import { RESULTS_BYTES_MAX, RESULTS_KEPT_MAX } from '../wire/limits.ts'
+import { RESULTS_BYTES_MAX, RESULTS_KEPT_MAX } from '../wire/limits/conversations.ts'
 
 /** The seed draws nothing at temperature 0, and an answer that goes on is none of its own. */
 export function keepable({ sampling, resume }: ChatRequest): boolean {

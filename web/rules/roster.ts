@@ -2,7 +2,7 @@
  * Who is there: peers by their leases. A peer that says nothing for `LEASE_MS` is gone; one whose socket closed is gone
  * unless it comes back within `RESUME_MS`. The lease decides, never a claim of the tab. Pure: the time comes in.
  */
-import { LEASE_MS, RESUME_MS } from '../wire/limits.ts'
+import { LEASE_MS, RESUME_MS } from '../wire/limits/signalling.ts'
 import type { PeerId } from '../wire/peers.ts'
 import type { Presence } from '../wire/signal-events.ts'
 import { Hazards } from './hazard.ts'

@@ -2,7 +2,7 @@
  * Whether a text is JSON of a schema: the judge of answers that no grammar held, and of the grammar in tests. Says where it
  * does not fit. It mends nothing; the order of properties and spaces are free here.
  */
-import { GRAMMAR_DEPTH_MAX } from '../wire/limits.ts'
+import { GRAMMAR_DEPTH_MAX } from '../wire/limits/engine.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { JsonSchema, SchemaDocument } from './json-schema.ts'
 

@@ -4,7 +4,7 @@
  * can still be closed in time, one byte a token. It draws nothing.
  */
 import { utf8 } from '../wire/device-keys.ts'
-import { GRAMMAR_MASKS_MAX, GRAMMAR_STATES_MAX } from '../wire/limits.ts'
+import { GRAMMAR_MASKS_MAX, GRAMMAR_STATES_MAX } from '../wire/limits/engine.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { Automaton, DEAD } from './json-automaton.ts'
 import { type Grammar, grammarOf } from './json-grammar.ts'

@@ -2,7 +2,7 @@
  * Which middles of models askers with private ends have lately looked for: what new tabs are sent to. One entry an asker, so
  * that nobody's wishes push out those of others; bounded, and forgotten after a while. Pure: the time comes in.
  */
-import { MIDDLE_WANTED_MS, MIDDLES_OF_MODEL_MAX, MIDDLES_WANTED_MAX } from '../wire/limits.ts'
+import { MIDDLE_WANTED_MS, MIDDLES_OF_MODEL_MAX, MIDDLES_WANTED_MAX } from '../wire/limits/mesh.ts'
 import type { LayerSpan, PeerId } from '../wire/peers.ts'
 
 interface Wanted {

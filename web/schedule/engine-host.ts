@@ -2,7 +2,7 @@
  * The owner's side of the one engine: runs the calls of every tab on the engines of this one, and ends those of a tab that
  * went away. It queues nothing itself (`Engines` does) and knows no channel.
  */
-import { OWNER_CALLS_MAX } from '../wire/limits.ts'
+import { OWNER_CALLS_MAX } from '../wire/limits/page.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { Locks } from './election.ts'
 import type { ModelRunner } from './engine-door.ts'

@@ -22,7 +22,7 @@ import type {
 } from '../wire/chat.ts'
 import { ENGINE_NAMES, NO_USAGE } from '../wire/chat.ts'
 import type { Code } from '../wire/codes.ts'
-import { REPLAYS_MAX, SPEED_TOKENS_MIN } from '../wire/limits.ts'
+import { REPLAYS_MAX, SPEED_TOKENS_MIN } from '../wire/limits/engine.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type {

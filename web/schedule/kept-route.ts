@@ -3,7 +3,7 @@
  * came before and only what is new is computed. Another conversation, a loss or some rest ends it. Decides nothing about
  * routes that answer.
  */
-import { ROUTE_KEPT_MS } from '../wire/limits.ts'
+import { ROUTE_KEPT_MS } from '../wire/limits/mesh.ts'
 import type { RouteClock } from './route-parts.ts'
 import type { Session } from './session.ts'
 

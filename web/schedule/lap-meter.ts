@@ -3,7 +3,7 @@
  * and so how long a hop is. Listens beside the route and changes nothing of it. A loss is no lap.
  */
 import { quantile } from '../rules/quantiles.ts'
-import { LAPS_KEPT_MAX } from '../wire/limits.ts'
+import { LAPS_KEPT_MAX } from '../wire/limits/giving.ts'
 import type { PeerId } from '../wire/peers.ts'
 import type { Route } from './exchange.ts'
 import type { Hop } from './hop.ts'

@@ -1,6 +1,6 @@
 /** How fast a stage is: single tokens, as decoding sends them, of a session that no peer has. Nothing is kept of it. */
 import type { SamplerSpec } from '../engine/stage.ts'
-import { MEASURE_FRAMES } from '../wire/limits.ts'
+import { MEASURE_FRAMES } from '../wire/limits/mesh.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ServedStage } from './hop.ts'
 

@@ -3,7 +3,7 @@
  * with each time, until one of their routes has gone well. In memory only; nobody else is told.
  */
 import { Breaker } from '../rules/breaker.ts'
-import { AVOIDED_MAX, BREAKERS_MAX } from '../wire/limits.ts'
+import { AVOIDED_MAX, BREAKERS_MAX } from '../wire/limits/mesh.ts'
 import type { PeerId } from '../wire/peers.ts'
 
 export class Offenders {

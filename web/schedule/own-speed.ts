@@ -3,7 +3,7 @@
  * how much. Looks at single decoded tokens that waited for nothing, so that the two are comparable. Decides nothing.
  */
 import { median } from '../rules/quantiles.ts'
-import { OWN_FRAMES_KEPT_MAX, OWN_FRAMES_MIN } from '../wire/limits.ts'
+import { OWN_FRAMES_KEPT_MAX, OWN_FRAMES_MIN } from '../wire/limits/giving.ts'
 import type { ServedStage } from './hop.ts'
 
 export class OwnSpeed {

@@ -2,7 +2,7 @@
  * A stage that computes for a share of the time only: after each frame it rests as long as the share asks for, so that the
  * GPU is the person's meanwhile. Frames keep their order; nothing else waits. Knows no clock of its own.
  */
-import { DUTY_REST_MS_MIN } from '../wire/limits.ts'
+import { DUTY_REST_MS_MIN } from '../wire/limits/giving.ts'
 import type { ServedStage } from './hop.ts'
 
 export interface PaceParts {

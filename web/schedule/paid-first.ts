@@ -2,7 +2,7 @@
  * The order of frames at one stage: those of a request that nobody pays for wait while others are computed, but not for ever. A
  * room's and an account's own requests wait for nobody.
  */
-import { STAGE_TURNS_BEFORE_UNPAID } from '../wire/limits.ts'
+import { STAGE_TURNS_BEFORE_UNPAID } from '../wire/limits/mesh.ts'
 import type { ServedStage } from './hop.ts'
 
 interface Waiting {

@@ -3,15 +3,15 @@
  * Several askers at once; the stage computes their frames in the order in which they come.
  */
 import type { Link } from '../mesh/link.ts'
+import { JOB_LEASE_MS } from '../wire/limits/jobs.ts'
 import {
   ALIVE_MS,
-  JOB_LEASE_MS,
   SERVED_IDLE_MS,
   SERVED_PER_ASKER_MAX,
   SERVED_POSITIONS_MAX,
   SERVED_REQUESTS_MAX,
   STAGE_SILENT_MS_MAX,
-} from '../wire/limits.ts'
+} from '../wire/limits/mesh.ts'
 import type { AskerSays } from '../wire/peer-control.ts'
 import type { RequestId, StageFrame } from '../wire/peer-frame.ts'
 import type { LayerSpan } from '../wire/peers.ts'

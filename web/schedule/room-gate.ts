@@ -4,7 +4,7 @@
  * in another peer, keys included, or keeps a list to itself, fails here. Works without the server.
  */
 import type { Link } from '../mesh/link.ts'
-import { MEMBER_ANSWER_MS_MAX } from '../wire/limits.ts'
+import { MEMBER_ANSWER_MS_MAX } from '../wire/limits/rooms.ts'
 import type { MemberSays } from '../wire/peer-control.ts'
 import { keyOfPeer } from '../wire/peers.ts'
 import type { Removals } from '../wire/removals.ts'

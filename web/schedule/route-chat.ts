@@ -5,7 +5,7 @@
 import type { EngineWorkerApi, WorkerHead } from '../engine/worker-api.ts'
 import type { OnProgress } from '../weights/model-load.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from '../wire/chat.ts'
-import { PRIVATE_END_LAYERS } from '../wire/limits.ts'
+import { PRIVATE_END_LAYERS } from '../wire/limits/mesh.ts'
 import type { RequestId } from '../wire/peer-frame.ts'
 import { peerOfSeat } from '../wire/peers.ts'
 import type { Plan, PlanPays, PrivateEnds } from '../wire/plan-events.ts'

@@ -5,7 +5,7 @@
 import type { Frame } from '../engine/stage.ts'
 import { cutSchedule, replayPlan } from '../rules/replay.ts'
 import type { ScheduledFrame } from '../wire/frame-schedule.ts'
-import { DECODE_ROWS_MAX } from '../wire/limits.ts'
+import { DECODE_ROWS_MAX } from '../wire/limits/engine.ts'
 import { assert } from '../wire/result.ts'
 
 export interface TokensFrame extends ScheduledFrame {

@@ -2,7 +2,7 @@
  * Links to everybody in a plan before its first frame. One stage needs one of two: itself, or who stands by for it. A peer
  * that does not answer is not waited for longer than `CONNECT_LATE_MS` once its standby is there: it may be frozen.
  */
-import { CONNECT_LATE_MS } from '../wire/limits.ts'
+import { CONNECT_LATE_MS } from '../wire/limits/links.ts'
 import type { PeerId } from '../wire/peers.ts'
 import type { PlannedStage } from '../wire/plan-events.ts'
 import type { Result } from '../wire/result.ts'

@@ -2,7 +2,7 @@
  * Looks for another route while an answer waits: asks for plan after plan, with rests that grow, until one can be walked, it
  * was asked often enough, or nobody wants the answer any more. Knows neither stages nor links.
  */
-import { REPLAN_MS, REPLAN_MS_MAX, REPLANS_MAX } from '../wire/limits.ts'
+import { REPLAN_MS, REPLAN_MS_MAX, REPLANS_MAX } from '../wire/limits/mesh.ts'
 import { fail, type Result } from '../wire/result.ts'
 
 export interface SearchParts {

@@ -6,7 +6,8 @@
 import type { Frame } from '../engine/stage.ts'
 import { muteBoundMs, type StandsAt, suspects } from '../rules/mute.ts'
 import { median } from '../rules/quantiles.ts'
-import { ALIVE_MS_MAX, CONNECT_MS_MAX, PACES_KEPT_MAX } from '../wire/limits.ts'
+import { CONNECT_MS_MAX } from '../wire/limits/links.ts'
+import { ALIVE_MS_MAX, PACES_KEPT_MAX } from '../wire/limits/mesh.ts'
 import type { StagePosition } from '../wire/peer-control.ts'
 
 /** What the asker waits for now. */

@@ -8,7 +8,7 @@
 import type { Frame, FrameOutput, SamplerSpec } from '../engine/stage.ts'
 import type { Link } from '../mesh/link.ts'
 import type { Code } from '../wire/codes.ts'
-import { TOKENS_IN_FLIGHT_MAX } from '../wire/limits.ts'
+import { TOKENS_IN_FLIGHT_MAX } from '../wire/limits/engine.ts'
 import type { AskerSays, StagePlace, StagePosition } from '../wire/peer-control.ts'
 import { allFinite, type RequestId, type StageFrame } from '../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'

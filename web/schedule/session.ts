@@ -17,7 +17,7 @@ import {
   PREFILL_ROWS_MIN,
   REPLAYS_MAX,
   TOKENS_IN_FLIGHT_MAX,
-} from '../wire/limits.ts'
+} from '../wire/limits/engine.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { Hop } from './hop.ts'
 

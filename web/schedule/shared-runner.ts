@@ -12,7 +12,7 @@ import {
   OWNER_STEAL_JITTER_MS,
   OWNERS_PER_ANSWER_MAX,
   OWNERS_PER_CALL_MAX,
-} from '../wire/limits.ts'
+} from '../wire/limits/page.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, type Result } from '../wire/result.ts'
 import { Election, type Locks } from './election.ts'

@@ -3,7 +3,7 @@
  * browser where it lets us, else until the page is closed. What is kept is parsed again: another version may have written it.
  */
 import type { EngineName } from '../wire/chat.ts'
-import { SPEEDS_KEPT_MAX } from '../wire/limits.ts'
+import { SPEEDS_KEPT_MAX } from '../wire/limits/engine.ts'
 
 export interface SpeedNote {
   readonly engine: EngineName

@@ -2,7 +2,8 @@
  * What a stage has sent on for one request, so that it can feed whoever takes its neighbour's place. Bounded: past the
  * bound it keeps nothing, and the request is computed again from its tokens instead.
  */
-import { DECODE_ROWS_MAX, JOURNAL_BYTES_MAX } from '../wire/limits.ts'
+import { DECODE_ROWS_MAX } from '../wire/limits/engine.ts'
+import { JOURNAL_BYTES_MAX } from '../wire/limits/mesh.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 
 export interface SentRows {

@@ -3,7 +3,7 @@
  * wait behind all others, and are told when another one waits for their turn. It knows nothing of models or chats. A caller
  * that gives up while it waits leaves the line at once.
  */
-import { ASKS_WAITING_MAX } from '../wire/limits.ts'
+import { ASKS_WAITING_MAX } from '../wire/limits/page.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 
 /** Gives the turn to the next in line. Idempotent. */

@@ -1,5 +1,5 @@
 /** Frames of one request that wait at a stage for their turn, or for a token or ids that belong to them. Bounded; runs nothing. */
-import { FRAMES_WAITING_BYTES_MAX, FRAMES_WAITING_MAX } from '../wire/limits.ts'
+import { FRAMES_WAITING_BYTES_MAX, FRAMES_WAITING_MAX } from '../wire/limits/mesh.ts'
 import type { StageFrame } from '../wire/peer-frame.ts'
 
 export type RowsFrame = Extract<StageFrame, { readonly type: 'tokens' | 'chained' | 'hidden' }>

@@ -1,5 +1,5 @@
 /** Which of some labels a text has: own ones, or one of the sets here. A label with words about it is told better. */
-import { SCHEMA_BRANCHES_MAX } from '../wire/limits.ts'
+import { SCHEMA_BRANCHES_MAX } from '../wire/limits/engine.ts'
 import { type Chat, fill, type HelperOptions, invalid, type Prompt } from './helper-call.ts'
 
 /** A label, and what it means. */

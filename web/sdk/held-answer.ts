@@ -8,7 +8,7 @@ import { grammarOf } from '../rules/json-grammar.ts'
 import { readJsonSchema, type SchemaDocument } from '../rules/json-schema.ts'
 import { readAnswer } from '../rules/schema-check.ts'
 import type { Answerer, ChatEvent, ChatMessage, ChatRequest } from '../wire/chat.ts'
-import { SCHEMA_TRIES_MAX } from '../wire/limits.ts'
+import { SCHEMA_TRIES_MAX } from '../wire/limits/engine.ts'
 import { fail, type Result } from '../wire/result.ts'
 
 export interface HeldNews {

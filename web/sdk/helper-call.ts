@@ -1,7 +1,7 @@
 /** What every helper does with its prompt: one call, its text, and JSON where it asked for a form. Builds no prompts. */
 import type { ChatCompletionRequest, Weft } from '../openai.ts'
 import { WeftError } from '../openai-run.ts'
-import { SDK_ASKS_AT_ONCE } from '../wire/limits.ts'
+import { SDK_ASKS_AT_ONCE } from '../wire/limits/sdk.ts'
 import { fail } from '../wire/result.ts'
 
 export type Chat = Pick<Weft, 'chat'>

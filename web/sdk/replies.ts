@@ -1,5 +1,5 @@
 /** Short replies to a message, to pick one from. */
-import { SDK_REPLIES_MAX } from '../wire/limits.ts'
+import { SDK_REPLIES_MAX } from '../wire/limits/sdk.ts'
 import { type Chat, fill, type HelperOptions, invalid, type Prompt } from './helper-call.ts'
 
 export interface RepliesOptions extends HelperOptions {

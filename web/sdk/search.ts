@@ -3,7 +3,8 @@
  * near two texts are. It reads no documents and keeps nothing beyond the page.
  */
 import type { Weft } from '../openai.ts'
-import { EMBEDDING_TEXTS_MAX, SDK_INDEX_MAX } from '../wire/limits.ts'
+import { EMBEDDING_TEXTS_MAX } from '../wire/limits/engine.ts'
+import { SDK_INDEX_MAX } from '../wire/limits/sdk.ts'
 import { invalid } from './helper-call.ts'
 
 type Embeds = Pick<Weft, 'embeddings'>

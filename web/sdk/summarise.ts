@@ -2,7 +2,7 @@
  * A summary of a text of any length: each piece is summarised, then the summaries together, until one is left. A few
  * pieces are asked for at once; what runs beside what is the app's to say.
  */
-import { SDK_PIECE_CHARACTERS, SDK_PIECES_MAX } from '../wire/limits.ts'
+import { SDK_PIECE_CHARACTERS, SDK_PIECES_MAX } from '../wire/limits/sdk.ts'
 import { type Chat, each, invalid, type PieceOptions, type Prompt, say } from './helper-call.ts'
 import { piecesOf } from './pieces.ts'
 

@@ -1,5 +1,5 @@
 /** A text in another language, piece by piece; what stood between the pieces stands there again. */
-import { SDK_PIECE_CHARACTERS, SDK_PIECES_MAX } from '../wire/limits.ts'
+import { SDK_PIECE_CHARACTERS, SDK_PIECES_MAX } from '../wire/limits/sdk.ts'
 import { type Chat, each, invalid, type PieceOptions, type Prompt, say } from './helper-call.ts'
 import { piecesOf } from './pieces.ts'
 

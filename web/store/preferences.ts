@@ -8,17 +8,10 @@ import { GIVING_WISHES, type GivingWish } from '../rules/giving-way.ts'
 import { ENGINE_NAMES, type EngineName } from '../wire/chat.ts'
 import type { ConversationSettings } from '../wire/conversation.ts'
 import { parseSettings } from '../wire/conversation-file.ts'
-import {
-  DAY_MINUTES,
-  DRAFTS_CHARACTERS_MAX,
-  DRAFTS_KEPT_MAX,
-  DUTIES,
-  JOB_PARALLEL_DEFAULT,
-  JOB_PARALLEL_MAX,
-  JOB_TOKENS_CHOICES,
-  NAME_CHARACTERS_MAX,
-  REDACTED_NAMES_MAX,
-} from '../wire/limits.ts'
+import { DRAFTS_CHARACTERS_MAX, DRAFTS_KEPT_MAX, REDACTED_NAMES_MAX } from '../wire/limits/conversations.ts'
+import { DAY_MINUTES, DUTIES } from '../wire/limits/giving.ts'
+import { JOB_PARALLEL_DEFAULT, JOB_PARALLEL_MAX, JOB_TOKENS_CHOICES } from '../wire/limits/jobs.ts'
+import { NAME_CHARACTERS_MAX } from '../wire/limits/models.ts'
 import { isRoomId, type RoomId } from '../wire/rooms.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const

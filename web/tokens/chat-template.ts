@@ -10,7 +10,7 @@ import {
   TEMPLATE_LIST_MAX,
   TEMPLATE_OUTPUT_CHARACTERS_MAX,
   TEMPLATE_STEPS_MAX,
-} from '../wire/limits.ts'
+} from '../wire/limits/models.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 
 export interface TemplateFacts {

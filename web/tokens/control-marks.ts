@@ -4,7 +4,7 @@
  * Reads the file's own lists, so it also works for tokenizers that no codec here knows.
  */
 import type { Directory } from '../wire/gguf-header.ts'
-import { SPECIAL_TOKENS_MAX } from '../wire/limits.ts'
+import { SPECIAL_TOKENS_MAX } from '../wire/limits/models.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { SpecialTokens } from './special-tokens.ts'
 import { CONTROL, END_NAMES, UNKNOWN } from './tokenizer-facts.ts'

@@ -5,7 +5,7 @@
  */
 import type { MetadataValue } from '../wire/gguf-cursor.ts'
 import type { Directory } from '../wire/gguf-header.ts'
-import { SPECIAL_TOKEN_CHARACTERS_MAX, SPECIAL_TOKENS_MAX, VOCABULARY_MAX } from '../wire/limits.ts'
+import { SPECIAL_TOKEN_CHARACTERS_MAX, SPECIAL_TOKENS_MAX, VOCABULARY_MAX } from '../wire/limits/models.ts'
 import { FailureError, fail, ok, type Result } from '../wire/result.ts'
 import { PRE_TOKENIZERS, type PreTokenizer } from './pre-tokenizers.ts'
 

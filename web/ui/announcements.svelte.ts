@@ -2,7 +2,8 @@
  * Which announcements of the server's operator a person has put aside, by their ids: kept by this browser, the newest few, so that
  * a reload does not show them again. What is announced is not decided here.
  */
-import { ANNOUNCEMENTS_ASIDE_MAX, ID_CHARACTERS_MAX } from '../wire/limits.ts'
+import { ID_CHARACTERS_MAX } from '../wire/limits/models.ts'
+import { ANNOUNCEMENTS_ASIDE_MAX } from '../wire/limits/operator.ts'
 import type { Announcement } from '../wire/rulings.ts'
 
 const KEPT = 'weft-announcements-aside'

@@ -5,7 +5,7 @@
 import type { App } from '../app.ts'
 import type { Hit } from '../app-conversations-view.ts'
 import type { Conversation } from '../wire/conversation.ts'
-import { IMPORT_BYTES_MAX } from '../wire/limits.ts'
+import { IMPORT_BYTES_MAX } from '../wire/limits/conversations.ts'
 import { type Failure, fail } from '../wire/result.ts'
 import { saveText } from './save-file.ts'
 

@@ -5,7 +5,7 @@
  */
 import { SpecialTokens } from '../tokens/special-tokens.ts'
 import type { ChatMessage } from '../wire/chat.ts'
-import { SPECIAL_TOKENS_MAX } from '../wire/limits.ts'
+import { SPECIAL_TOKENS_MAX } from '../wire/limits/models.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ConversationTemplate } from './chat-settings.ts'
 

@@ -3,7 +3,7 @@
  * checked by SHA-256 on its way in, whichever way it comes. Chunks that the cache has lost or damaged are fetched again.
  * Owns no storage and no connection: both are passed in.
  */
-import { CHUNK_BYTES, CHUNK_FETCHES_MAX, CHUNKS_IN_MEMORY_MAX } from '../wire/limits.ts'
+import { CHUNK_BYTES, CHUNK_FETCHES_MAX, CHUNKS_IN_MEMORY_MAX } from '../wire/limits/models.ts'
 import { type Failure, ok, type Result } from '../wire/result.ts'
 import type { ChunkCache } from './chunk-cache.ts'
 import { type ChunkOrigin, fetchVerified, type RetryClock, realClock } from './chunk-origin.ts'

@@ -1,5 +1,5 @@
 /** The mirror's list of models: `GET /models/index.json`, checked at the edge. Asked anew each time; keeps nothing. */
-import { MIRROR_INDEX_BYTES_MAX } from '../wire/limits.ts'
+import { MIRROR_INDEX_BYTES_MAX } from '../wire/limits/models.ts'
 import { parseMirrorIndex } from '../wire/mirror.ts'
 import type { MirrorIndex } from '../wire/model.ts'
 import type { Result } from '../wire/result.ts'

@@ -5,7 +5,7 @@
  * Contract: `chunk` gives exactly the bytes of the range or a failure; only `source-unreachable` is worth a retry. Calls
  * may run concurrently. What comes out of `chunk` is not verified yet.
  */
-import { CHUNK_DAMAGED_MAX, CHUNK_RETRY_MS, CHUNK_TRIES_MAX } from '../wire/limits.ts'
+import { CHUNK_DAMAGED_MAX, CHUNK_RETRY_MS, CHUNK_TRIES_MAX } from '../wire/limits/models.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { type ByteRange, type ChunkFacts, rangeOfChunk, sha256Hex } from './chunks.ts'
 import { getBytes } from './http.ts'

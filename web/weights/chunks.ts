@@ -2,7 +2,7 @@
  * Arithmetic of chunks: which ones cover a range, how long each is, and their SHA-256. The one place that knows that the
  * last chunk of a file is shorter. Reads nothing.
  */
-import { CHUNK_BYTES } from '../wire/limits.ts'
+import { CHUNK_BYTES } from '../wire/limits/models.ts'
 import { type Failure, fail } from '../wire/result.ts'
 
 /** Bytes of a file from `offset` on. */

@@ -2,7 +2,7 @@
  * Brings a whole model into this browser, whatever kind it is, and says how far it is. What is kept already is not fetched
  * again; a model that is wholly kept is read and checked. Decides nothing about order or tries: its caller does.
  */
-import { CHUNK_BYTES } from '../wire/limits.ts'
+import { CHUNK_BYTES } from '../wire/limits/models.ts'
 import { type Failure, ok, type Result } from '../wire/result.ts'
 import { fetchIndex } from './catalogue.ts'
 import { downloadHubGguf } from './hub-download.ts'

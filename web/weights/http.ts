@@ -3,7 +3,7 @@
  * bytes or a code; knows nothing of chunks, hashes or tries.
  */
 import type { Code } from '../wire/codes.ts'
-import { SOURCE_ANSWER_MS_MAX } from '../wire/limits.ts'
+import { SOURCE_ANSWER_MS_MAX } from '../wire/limits/models.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import type { ByteRange } from './chunks.ts'
 import { abortedFailure } from './lanes.ts'

@@ -4,7 +4,7 @@
  * engines may read. A wrong digest throws all of it away.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { CHUNK_FETCHES_MAX, CHUNK_TRIES_MAX } from '../wire/limits.ts'
+import { CHUNK_FETCHES_MAX, CHUNK_TRIES_MAX } from '../wire/limits/models.ts'
 import { buildManifest, type Manifest } from '../wire/model.ts'
 import { factsFromDirectory } from '../wire/model-facts.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'

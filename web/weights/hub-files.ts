@@ -3,7 +3,7 @@
  * for it, whole file by whole file, then kept as `shelf.ts` keeps everything. The compiled library comes from another
  * host that announces nothing: its digest is pinned by its first fetch. `MlcFiles` by another way than the mirror's.
  */
-import { CHUNK_TRIES_MAX, LIBRARY_BYTES_MAX } from '../wire/limits.ts'
+import { CHUNK_TRIES_MAX, LIBRARY_BYTES_MAX } from '../wire/limits/models.ts'
 import { isMlcPath, MLC_CONFIG } from '../wire/mlc-model.ts'
 import { type Failure, fail, ok, type Result } from '../wire/result.ts'
 import { PREBUILT, type PrebuiltModel } from '../wire/webllm-prebuilt.ts'

@@ -2,7 +2,7 @@
  * What a hub announces of one GGUF file: its size and its SHA-256 at one commit. It is kept until every byte is here and
  * the digest was compared; then the file has a manifest like any other (`hub-download.ts`). Pure: fetches nothing.
  */
-import { MODEL_BYTES_MAX, NAME_CHARACTERS_MAX } from '../wire/limits.ts'
+import { MODEL_BYTES_MAX, NAME_CHARACTERS_MAX } from '../wire/limits/models.ts'
 import { isModelId, type ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 

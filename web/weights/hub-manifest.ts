@@ -3,7 +3,7 @@
  * digest that its first fetch pinned. Made by `hub-files.ts`, kept in this browser only; a mirror has `MlcManifest`.
  * Whole files are verified, because a hub knows no chunks. Pure.
  */
-import { MLC_FILES_MAX, MODEL_BYTES_MAX, NAME_CHARACTERS_MAX } from '../wire/limits.ts'
+import { MLC_FILES_MAX, MODEL_BYTES_MAX, NAME_CHARACTERS_MAX } from '../wire/limits/models.ts'
 import { isMlcPath, type MlcManifest } from '../wire/mlc-model.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'

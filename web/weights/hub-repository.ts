@@ -3,7 +3,7 @@
  * the digest that the hub announces. The one reader of a hub's own words; each answer is checked here, once. Fetches none
  * of the files and keeps nothing.
  */
-import { HUB_LIST_PAGES_MAX, MANIFEST_BYTES_MAX, MODEL_BYTES_MAX } from '../wire/limits.ts'
+import { HUB_LIST_PAGES_MAX, MANIFEST_BYTES_MAX, MODEL_BYTES_MAX } from '../wire/limits/models.ts'
 import { spdxOf } from '../wire/model-facts.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { getBytes } from './http.ts'

@@ -3,7 +3,7 @@
  * which is the SHA-256 of the canonical manifest. Keeps nothing.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { CHUNK_BYTES, MANIFEST_BYTES_MAX, MODEL_BYTES_MAX } from '../wire/limits.ts'
+import { CHUNK_BYTES, MANIFEST_BYTES_MAX, MODEL_BYTES_MAX } from '../wire/limits/models.ts'
 import { type MlcManifest, parseMlcManifest } from '../wire/mlc-model.ts'
 import { buildManifest, canonicalJson, isModelId, type Manifest, parseManifest } from '../wire/model.ts'
 import { factsFromDirectory } from '../wire/model-facts.ts'

@@ -3,7 +3,7 @@
  * stops. Opens the file and closes it again where the engine does not take it. Computes nothing and holds no model.
  */
 import type { LoadProgress } from '../wire/chat.ts'
-import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits.ts'
+import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits/engine.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import type { Result } from '../wire/result.ts'
 import type { FetchProgress } from './cached-source.ts'

@@ -2,7 +2,7 @@
  * Waits for the browser's storage, but not for ever: a browser under load has been seen to leave one of its answers out, and
  * a load that waits for it would never end. What comes later is of no use to anybody.
  */
-import { STORAGE_ANSWER_MS_MAX } from '../wire/limits.ts'
+import { STORAGE_ANSWER_MS_MAX } from '../wire/limits/models.ts'
 import { type Failure, fail } from '../wire/result.ts'
 import type { UnprovedCache } from './opfs-cache.ts'
 

@@ -2,7 +2,7 @@
  * The shelf: what this browser keeps of models, as a whole. Manifests and chunk marks in IndexedDB, bytes in OPFS. Works
  * in pages and workers (only workers can add chunks). Where the browser refuses storage there is no shelf.
  */
-import { CHUNK_BYTES } from '../wire/limits.ts'
+import { CHUNK_BYTES } from '../wire/limits/models.ts'
 import { type MlcManifest, summariseMlc } from '../wire/mlc-model.ts'
 import { type Manifest, type ModelFormat, type ModelSummary, summarise } from '../wire/model.ts'
 import { fail, ok, type Result } from '../wire/result.ts'

@@ -3,7 +3,7 @@
  * and no engine is needed to bring one here. No rule lives in it.
  */
 import * as Comlink from 'comlink'
-import { DOWNLOAD_TELL_MS } from '../wire/limits.ts'
+import { DOWNLOAD_TELL_MS } from '../wire/limits/models.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { download } from './download.ts'
 import { summariseHubGguf } from './hub-gguf.ts'

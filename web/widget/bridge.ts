@@ -4,7 +4,7 @@
  */
 import { Rate } from '../rules/rate.ts'
 import { type FrameWord, type HostWord, isEmbedWord, parseHostWord, writeEmbedWord } from '../wire/embed-words.ts'
-import { EMBED_FIELDS_MAX, EMBED_WORDS_BURST, EMBED_WORDS_PER_SECOND } from '../wire/limits.ts'
+import { EMBED_FIELDS_MAX, EMBED_WORDS_BURST, EMBED_WORDS_PER_SECOND } from '../wire/limits/partners.ts'
 
 export interface BridgeParts {
   /** The page around the frame. */

@@ -3,7 +3,7 @@
  * enough to be read. Pure: the facts come in.
  */
 import type { EmbedConsent } from '../wire/embed-words.ts'
-import { EMBED_FRAME_HEIGHT_MIN, EMBED_FRAME_WIDTH_MIN, EMBED_SEEN_MS_MIN } from '../wire/limits.ts'
+import { EMBED_FRAME_HEIGHT_MIN, EMBED_FRAME_WIDTH_MIN, EMBED_SEEN_MS_MIN } from '../wire/limits/partners.ts'
 
 export interface Press {
   readonly consent: EmbedConsent

@@ -3,7 +3,7 @@
  * the browser refuses storage it lasts as long as the frame. Asks nobody.
  */
 import { EMBED_CONSENTS, type EmbedConsent } from '../wire/embed-words.ts'
-import { EMBED_CONSENTS_KEPT_MAX } from '../wire/limits.ts'
+import { EMBED_CONSENTS_KEPT_MAX } from '../wire/limits/partners.ts'
 
 const KEY = 'weft-widget-consents'
 

@@ -2,7 +2,7 @@
  * What the server says of the key in the frame's address. Asks once and carries nothing of the visitor but that somebody asks.
  */
 
-import { SOURCE_ANSWER_MS_MAX } from '../wire/limits.ts'
+import { SOURCE_ANSWER_MS_MAX } from '../wire/limits/models.ts'
 import { isPartnerKey, type PartnerView, parsePartnerView } from '../wire/partner-keys.ts'
 import { fail, type Result } from '../wire/result.ts'
 

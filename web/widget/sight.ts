@@ -2,7 +2,7 @@
  * Whether a visitor can really see a part of the frame: on the screen, in the part that the page shows, and covered or faded by
  * nothing, as far as the browser tells (`IntersectionObserver` with `trackVisibility`). Measures; decides nothing.
  */
-import { EMBED_SEEN_LOOK_MS } from '../wire/limits.ts'
+import { EMBED_SEEN_LOOK_MS } from '../wire/limits/partners.ts'
 
 interface VisibleEntry extends IntersectionObserverEntry {
   readonly isVisible?: boolean

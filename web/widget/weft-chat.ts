@@ -10,7 +10,7 @@ import {
   parseHostWord,
   writeEmbedWord,
 } from '../wire/embed-words.ts'
-import { EMBED_HERE_MS_MAX } from '../wire/limits.ts'
+import { EMBED_HERE_MS_MAX } from '../wire/limits/partners.ts'
 import { fail, ok, type Result } from '../wire/result.ts'
 import { EMBED_STYLE } from './embed-style.ts'
 import { FrameLink } from './frame-link.ts'

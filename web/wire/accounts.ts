@@ -5,7 +5,8 @@
  */
 import { fromBase64Url, type PublicKeyText, parsePublicKey, SIGNATURE_BYTES, signedBytes } from './device-keys.ts'
 import type { Fields } from './fields.ts'
-import { ACCOUNT_CLAIMS_MAX, ACCOUNT_STATEMENTS_MAX, PEER_ID_CHARACTERS_MAX } from './limits.ts'
+import { PEER_ID_CHARACTERS_MAX } from './limits/mesh.ts'
+import { ACCOUNT_CLAIMS_MAX, ACCOUNT_STATEMENTS_MAX } from './limits/rooms.ts'
 import { type PeerReader, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
 

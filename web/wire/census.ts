@@ -3,7 +3,7 @@
  * peer is named here, and none can be.
  */
 import { JOB_MS_MAX } from './jobs.ts'
-import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from './limits.ts'
+import { CENSUS_MODELS_MAX, CENSUS_PEERS_MAX, CENSUS_RANGES_MAX } from './limits/signalling.ts'
 import { type LayerSpan, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'
 import { isRoomId, type RoomId } from './rooms.ts'

@@ -28,18 +28,10 @@ import {
   type Summary,
 } from './conversation.ts'
 import { type Fields, readerOf } from './fields.ts'
-import {
-  ATTACHMENTS_MAX,
-  CONTEXT_POSITIONS_MAX,
-  CONVERSATIONS_MAX,
-  LAYERS_MAX,
-  MESSAGES_KEPT_MAX,
-  NAME_CHARACTERS_MAX,
-  OUTPUT_TOKENS_MAX,
-  PROMPT_CHARACTERS_MAX,
-  TIME_MS_MAX,
-  VOCABULARY_MAX,
-} from './limits.ts'
+import { ATTACHMENTS_MAX, CONVERSATIONS_MAX, MESSAGES_KEPT_MAX } from './limits/conversations.ts'
+import { CONTEXT_POSITIONS_MAX, OUTPUT_TOKENS_MAX, PROMPT_CHARACTERS_MAX } from './limits/engine.ts'
+import { LAYERS_MAX, NAME_CHARACTERS_MAX, VOCABULARY_MAX } from './limits/models.ts'
+import { TIME_MS_MAX } from './limits/units.ts'
 import type { Result } from './result.ts'
 import { samplingWithoutSeed } from './sampling-fields.ts'
 

@@ -13,10 +13,10 @@ import {
   LEDGER_NAME_CHARACTERS_MAX,
   LEDGER_PART_MAX,
   OVER_PARTS_MAX,
-  PEER_ID_CHARACTERS_MAX,
-  TIME_MS_MAX,
   WALLET_PAGE_MAX,
-} from './limits.ts'
+} from './limits/credits.ts'
+import { PEER_ID_CHARACTERS_MAX } from './limits/mesh.ts'
+import { TIME_MS_MAX } from './limits/units.ts'
 import type { RequestId } from './peer-frame.ts'
 import { peerReaderOf } from './peers.ts'
 import { parseAcknowledgement, parseReceipt, type SignedAcknowledgement, type SignedReceipt } from './receipt-bytes.ts'

@@ -9,7 +9,7 @@ import {
   EMBED_QUESTION_CHARACTERS_MAX,
   EMBED_SUGGESTIONS_MAX,
   EMBED_THEME_CHARACTERS_MAX,
-} from './limits.ts'
+} from './limits/partners.ts'
 import type { Result } from './result.ts'
 
 /** Of these words. A frame that reads another version says so and does nothing. */

@@ -4,7 +4,7 @@
  * that was not asked for, so that unknown fields go no further.
  */
 import type { Code } from './codes.ts'
-import { ID_CHARACTERS_MAX } from './limits.ts'
+import { ID_CHARACTERS_MAX } from './limits/models.ts'
 import { FailureError, fail, ok, type Result } from './result.ts'
 
 export type Fields = Readonly<Record<string, unknown>>

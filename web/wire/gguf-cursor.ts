@@ -3,7 +3,7 @@
  * bytes at hand (`wantsMore`), of the file (truncated) and of what a header may be (invalid). All three leave through
  * one exception that `gguf-header.ts` catches; no other one can happen.
  */
-import { GGUF_HEADER_BYTES_MAX, METADATA_DEPTH_MAX, METADATA_ITEMS_MAX } from './limits.ts'
+import { GGUF_HEADER_BYTES_MAX, METADATA_DEPTH_MAX, METADATA_ITEMS_MAX } from './limits/models.ts'
 import { assert, FailureError, fail } from './result.ts'
 
 export type MetadataValue = string | number | bigint | boolean | readonly MetadataValue[]

@@ -15,7 +15,7 @@ import {
   METADATA_ITEMS_MAX,
   NAME_CHARACTERS_MAX,
   TENSORS_MAX,
-} from './limits.ts'
+} from './limits/models.ts'
 import type { TensorEntry } from './model.ts'
 import { FailureError, fail, ok, type Result } from './result.ts'
 

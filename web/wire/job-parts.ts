@@ -9,21 +9,19 @@ import { type Fields, readerOf } from './fields.ts'
 import type { ScheduledFrame } from './frame-schedule.ts'
 import {
   CONTEXT_POSITIONS_MAX,
-  DETAIL_CHARACTERS_MAX,
   EMBEDDING_TEXTS_MAX,
-  HIDDEN_WIDTH_MAX,
-  JOB_INPUT_BYTES_MAX,
-  JOB_PART_BYTES_MAX,
   MESSAGES_MAX,
-  NAME_CHARACTERS_MAX,
   OUTPUT_TOKENS_MAX,
   PREFILL_ROWS_MAX,
   PROMPT_CHARACTERS_MAX,
   SCHEMA_CHARACTERS_MAX,
   STOP_STRING_CHARACTERS_MAX,
   STOP_STRINGS_MAX,
-  VOCABULARY_MAX,
-} from './limits.ts'
+} from './limits/engine.ts'
+import { JOB_INPUT_BYTES_MAX, JOB_PART_BYTES_MAX } from './limits/jobs.ts'
+import { HIDDEN_WIDTH_MAX } from './limits/links.ts'
+import { DETAIL_CHARACTERS_MAX } from './limits/mesh.ts'
+import { NAME_CHARACTERS_MAX, VOCABULARY_MAX } from './limits/models.ts'
 import { allFinite } from './peer-frame.ts'
 import type { Result } from './result.ts'
 import { samplingWithoutSeed } from './sampling-fields.ts'

@@ -5,13 +5,10 @@
 import { fromBase64Url } from './device-keys.ts'
 import type { Fields } from './fields.ts'
 import { JOB_CLASSES, JOB_KINDS, type JobClass, type JobId, type JobKind } from './jobs.ts'
-import {
-  CONTEXT_POSITIONS_MAX,
-  JOB_INPUT_BYTES_MAX,
-  JOBS_QUEUED_MAX,
-  LAYERS_MAX,
-  TICKET_CHARACTERS_MAX,
-} from './limits.ts'
+import { CONTEXT_POSITIONS_MAX } from './limits/engine.ts'
+import { JOB_INPUT_BYTES_MAX, JOBS_QUEUED_MAX } from './limits/jobs.ts'
+import { TICKET_CHARACTERS_MAX } from './limits/mesh.ts'
+import { LAYERS_MAX } from './limits/models.ts'
 import { peerReaderOf } from './peers.ts'
 import { CHAIN_SALT_BYTES } from './receipt-bytes.ts'
 

@@ -4,17 +4,11 @@
  */
 import { ENGINE_NAMES, type EngineName } from './chat.ts'
 import { CODES, type Code } from './codes.ts'
-import {
-  ACTIVE_PARAMETERS_MAX,
-  AVOIDED_MAX,
-  CONTEXT_POSITIONS_MAX,
-  JOB_PARALLEL_MAX,
-  JOB_WORKERS_MAX,
-  JOBS_QUEUED_MAX,
-  LAYERS_MAX,
-  OUTPUT_TOKENS_MAX,
-  TICKET_CHARACTERS_MAX,
-} from './limits.ts'
+import { ACTIVE_PARAMETERS_MAX } from './limits/credits.ts'
+import { CONTEXT_POSITIONS_MAX, OUTPUT_TOKENS_MAX } from './limits/engine.ts'
+import { JOB_PARALLEL_MAX, JOB_WORKERS_MAX, JOBS_QUEUED_MAX } from './limits/jobs.ts'
+import { AVOIDED_MAX, TICKET_CHARACTERS_MAX } from './limits/mesh.ts'
+import { LAYERS_MAX } from './limits/models.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type PeerId, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'

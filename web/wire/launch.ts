@@ -3,7 +3,7 @@
  * an engine. Which screen it opens stands after its `#`. Pure; anybody can write an address, so all of it is capped.
  */
 import { ENGINE_NAMES, type EngineName } from './chat.ts'
-import { SHARED_TEXT_CHARACTERS_MAX } from './limits.ts'
+import { SHARED_TEXT_CHARACTERS_MAX } from './limits/page.ts'
 
 export interface Launch {
   /** Text for the composer, never to be sent by itself. */

@@ -3,7 +3,8 @@
  * Whether an event may happen is `rules/ledger.ts`. Amounts are integers of a millionth of a credit, in JSON as decimal text.
  */
 import { readerOf } from './fields.ts'
-import { LEDGER_MICRO_MAX, LEDGER_NAME_CHARACTERS_MAX, LEDGER_PART_MAX, TIME_MS_MAX } from './limits.ts'
+import { LEDGER_MICRO_MAX, LEDGER_NAME_CHARACTERS_MAX, LEDGER_PART_MAX } from './limits/credits.ts'
+import { TIME_MS_MAX } from './limits/units.ts'
 import type { Result } from './result.ts'
 
 /** A millionth of a credit. */

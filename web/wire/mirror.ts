@@ -2,7 +2,7 @@
  * The two small documents a page reads from its server: `/models/index.json` and `/config.json`. The only way they
  * enter: every field is checked here, so that nothing after it has to. No I/O.
  */
-import { NAME_CHARACTERS_MAX } from './limits.ts'
+import { NAME_CHARACTERS_MAX } from './limits/models.ts'
 import { type Adding, isModelId, type MirrorIndex, type ModelSummary } from './model.ts'
 import { fail, ok, type Result } from './result.ts'
 

@@ -11,7 +11,7 @@ import {
   MODEL_BYTES_MAX,
   NAME_CHARACTERS_MAX,
   REQUIRED_FEATURES_MAX,
-} from './limits.ts'
+} from './limits/models.ts'
 import { isModelId, type ModelSummary } from './model.ts'
 import { fail, ok, type Result } from './result.ts'
 

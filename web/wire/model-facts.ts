@@ -5,7 +5,7 @@
 import { countParameters } from './active-parameters.ts'
 import type { MetadataValue } from './gguf-cursor.ts'
 import type { Directory } from './gguf-header.ts'
-import { LAYERS_MAX } from './limits.ts'
+import { LAYERS_MAX } from './limits/models.ts'
 import { layerOf, type ManifestFacts } from './model.ts'
 import { plainName } from './plain-name.ts'
 import { fail, ok, type Result } from './result.ts'

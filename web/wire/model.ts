@@ -3,7 +3,7 @@
  * chunks may come from anybody. `id` = SHA-256 of the canonical manifest; names are aliases. Hashing is passed in:
  * this file has no I/O. HTTP: `/models/index.json`, `/models/<id>/manifest.json`, `/models/<id>/model.gguf` (Range).
  */
-import { CHUNK_BYTES, LAYERS_MAX, MODEL_BYTES_MAX, NAME_CHARACTERS_MAX, TENSORS_MAX } from './limits.ts'
+import { CHUNK_BYTES, LAYERS_MAX, MODEL_BYTES_MAX, NAME_CHARACTERS_MAX, TENSORS_MAX } from './limits/models.ts'
 import { fail, ok, type Result } from './result.ts'
 
 export interface TensorEntry {

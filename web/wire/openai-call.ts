@@ -4,7 +4,7 @@
  */
 import type { Code } from './codes.ts'
 import { SCOPES, type Scope } from './conversation.ts'
-import { OPENAI_CHUNKS_AHEAD, OPENAI_TEXT_CHARACTERS_MAX } from './limits.ts'
+import { OPENAI_CHUNKS_AHEAD, OPENAI_TEXT_CHARACTERS_MAX } from './limits/sdk.ts'
 
 const PREFIX = '/v1/'
 const METHODS = {

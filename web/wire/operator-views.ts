@@ -5,14 +5,10 @@
 import type { PublicKeyText } from './device-keys.ts'
 import { type Fields, readerOf } from './fields.ts'
 import { JOB_CLASSES, JOB_KINDS, JOB_STATES, type JobClass, type JobKind, type JobState } from './jobs.ts'
-import {
-  LAYERS_MAX,
-  NAME_CHARACTERS_MAX,
-  OPERATOR_ROWS_MAX,
-  PEER_ID_CHARACTERS_MAX,
-  RANGES_HELD_MAX,
-  TIME_MS_MAX,
-} from './limits.ts'
+import { PEER_ID_CHARACTERS_MAX, RANGES_HELD_MAX } from './limits/mesh.ts'
+import { LAYERS_MAX, NAME_CHARACTERS_MAX } from './limits/models.ts'
+import { OPERATOR_ROWS_MAX } from './limits/operator.ts'
+import { TIME_MS_MAX } from './limits/units.ts'
 import type { LayerSpan } from './peers.ts'
 import type { Result } from './result.ts'
 

@@ -7,19 +7,19 @@ import type { Code } from './codes.ts'
 import { parsePublicKey } from './device-keys.ts'
 import { type Fields, readerOf } from './fields.ts'
 import type { LedgerOwner, MicroCredits } from './ledger-events.ts'
+import { LEDGER_MICRO_MAX } from './limits/credits.ts'
+import { NAME_CHARACTERS_MAX } from './limits/models.ts'
 import {
   EMBED_QUESTION_CHARACTERS_MAX,
   EMBED_SUGGESTIONS_MAX,
-  LEDGER_MICRO_MAX,
-  NAME_CHARACTERS_MAX,
   PARTNER_DAYS_MAX,
   PARTNER_MODELS_MAX,
   PARTNER_ORIGIN_CHARACTERS_MAX,
   PARTNER_ORIGINS_MAX,
   PARTNER_SYSTEM_CHARACTERS_MAX,
   PARTNERS_MAX,
-  TIME_MS_MAX,
-} from './limits.ts'
+} from './limits/partners.ts'
+import { TIME_MS_MAX } from './limits/units.ts'
 import { isModelId } from './model.ts'
 import { plainName } from './plain-name.ts'
 import type { Result } from './result.ts'

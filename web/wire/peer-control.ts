@@ -8,16 +8,15 @@ import { CODES, type Code } from './codes.ts'
 import { fromBase64Url } from './device-keys.ts'
 import type { Fields } from './fields.ts'
 import { JOB_ASKER_SAYS, JOB_WORKER_SAYS, type JobAskerSays, type JobWorkerSays, readJobSays } from './job-words.ts'
+import { CONTEXT_POSITIONS_MAX } from './limits/engine.ts'
+import { CONTROL_BYTES_MAX, POSITION_MAX } from './limits/links.ts'
 import {
-  CONTEXT_POSITIONS_MAX,
-  CONTROL_BYTES_MAX,
   DETAIL_CHARACTERS_MAX,
   PEER_ID_CHARACTERS_MAX,
-  POSITION_MAX,
   SERVED_PER_ASKER_MAX,
   SPARES_MAX,
   TICKET_CHARACTERS_MAX,
-} from './limits.ts'
+} from './limits/mesh.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, peerReaderOf } from './peers.ts'
 import { CHAIN_SALT_BYTES } from './receipt-bytes.ts'

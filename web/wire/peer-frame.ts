@@ -10,14 +10,9 @@
  *     4  u32  epoch               40  payload: u32 ids, f32 rows, or bytes of a part
  *     8  16 bytes of request id
  */
-import {
-  DECODE_ROWS_MAX,
-  HIDDEN_WIDTH_MAX,
-  JOB_INPUT_BYTES_MAX,
-  PEER_FRAME_BYTES_MAX,
-  POSITION_MAX,
-  PREFILL_ROWS_MAX,
-} from './limits.ts'
+import { DECODE_ROWS_MAX, PREFILL_ROWS_MAX } from './limits/engine.ts'
+import { JOB_INPUT_BYTES_MAX } from './limits/jobs.ts'
+import { HIDDEN_WIDTH_MAX, PEER_FRAME_BYTES_MAX, POSITION_MAX } from './limits/links.ts'
 import { assert, type Failure, fail, ok, type Result } from './result.ts'
 
 const PEER_FRAME_VERSION = 1

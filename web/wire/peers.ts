@@ -5,7 +5,8 @@
 import type { Code } from './codes.ts'
 import { type PublicKeyText, parsePublicKey } from './device-keys.ts'
 import { type FieldReader, type Fields, readerOf } from './fields.ts'
-import { LAYERS_MAX, PEER_ID_CHARACTERS_MAX } from './limits.ts'
+import { PEER_ID_CHARACTERS_MAX } from './limits/mesh.ts'
+import { LAYERS_MAX } from './limits/models.ts'
 
 /** `<key>/<run>`: a device key and a random id of this run, so that everybody can check what the peer signs. */
 export type PeerId = string

@@ -1,12 +1,8 @@
 /** What a tab asks the planner and what it gets: a route with standbys and tickets, or the layers to serve. */
-import {
-  ACTIVE_PARAMETERS_MAX,
-  AVOIDED_MAX,
-  CONTEXT_POSITIONS_MAX,
-  LAYERS_MAX,
-  NAME_CHARACTERS_MAX,
-  TICKET_CHARACTERS_MAX,
-} from './limits.ts'
+import { ACTIVE_PARAMETERS_MAX } from './limits/credits.ts'
+import { CONTEXT_POSITIONS_MAX } from './limits/engine.ts'
+import { AVOIDED_MAX, TICKET_CHARACTERS_MAX } from './limits/mesh.ts'
+import { LAYERS_MAX, NAME_CHARACTERS_MAX } from './limits/models.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'

@@ -7,13 +7,10 @@ import { fromBase64Url, type PublicKeyText, parsePublicKey, SIGNATURE_BYTES } fr
 import type { Fields } from './fields.ts'
 import { JOB_KINDS, type JobKind } from './jobs.ts'
 import type { MicroCredits } from './ledger-events.ts'
-import {
-  CONTEXT_POSITIONS_MAX,
-  LEDGER_MICRO_MAX,
-  LEDGER_PART_MAX,
-  PEER_ID_CHARACTERS_MAX,
-  TIME_MS_MAX,
-} from './limits.ts'
+import { LEDGER_MICRO_MAX, LEDGER_PART_MAX } from './limits/credits.ts'
+import { CONTEXT_POSITIONS_MAX } from './limits/engine.ts'
+import { PEER_ID_CHARACTERS_MAX } from './limits/mesh.ts'
+import { TIME_MS_MAX } from './limits/units.ts'
 import type { RequestId } from './peer-frame.ts'
 import { type LayerSpan, peerReaderOf } from './peers.ts'
 import type { Result } from './result.ts'

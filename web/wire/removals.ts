@@ -3,7 +3,7 @@
  * are worth nothing any more; a newer statement for the same key holds again. Says what bytes mean, and nothing of who has it.
  */
 import { type PublicKeyText, SIGNATURE_BYTES } from './device-keys.ts'
-import { ROOM_REMOVED_MAX } from './limits.ts'
+import { ROOM_REMOVED_MAX } from './limits/rooms.ts'
 import { type PeerReader, peerReaderOf } from './peers.ts'
 import { keyIn, type RoomId, sizedIn } from './rooms.ts'
 

@@ -3,7 +3,7 @@
  * which room now; it never gets an invite's secret, nor the hash of the owner's key that stands beside it.
  */
 import type { Fields } from './fields.ts'
-import { ROOM_MEMBERS_MAX } from './limits.ts'
+import { ROOM_MEMBERS_MAX } from './limits/rooms.ts'
 import { type PeerId, peerReaderOf } from './peers.ts'
 import { type Removals, readRemovals } from './removals.ts'
 import type { Result } from './result.ts'

@@ -12,7 +12,8 @@ import {
   toBase64Url,
 } from './device-keys.ts'
 import type { Fields } from './fields.ts'
-import { PEER_ID_CHARACTERS_MAX, ROOM_NAME_CHARACTERS_MAX } from './limits.ts'
+import { PEER_ID_CHARACTERS_MAX } from './limits/mesh.ts'
+import { ROOM_NAME_CHARACTERS_MAX } from './limits/rooms.ts'
 import { type PeerReader, peerReaderOf } from './peers.ts'
 import { fail, ok, type Result } from './result.ts'
 

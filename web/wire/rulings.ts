@@ -4,14 +4,14 @@
  */
 import { type PublicKeyText, parsePublicKey } from './device-keys.ts'
 import { type FieldReader, type Fields, readerOf } from './fields.ts'
+import { PEER_ID_CHARACTERS_MAX } from './limits/mesh.ts'
 import {
   ANNOUNCEMENT_CHARACTERS_MAX,
   ANNOUNCEMENTS_MAX,
   OPERATOR_ROWS_MAX,
-  PEER_ID_CHARACTERS_MAX,
   SANCTION_REASON_CHARACTERS_MAX,
-  TIME_MS_MAX,
-} from './limits.ts'
+} from './limits/operator.ts'
+import { TIME_MS_MAX } from './limits/units.ts'
 import type { Result } from './result.ts'
 
 /** 22 characters of base64url. */

@@ -1,7 +1,7 @@
 /** How a token is drawn, read from outside: the fields that every wire and file has alike. The seed is read by each its own way. */
 import type { Sampling } from './chat.ts'
 import type { FieldReader, Fields } from './fields.ts'
-import { VOCABULARY_MAX } from './limits.ts'
+import { VOCABULARY_MAX } from './limits/models.ts'
 
 export function samplingWithoutSeed(
   { number, whole }: Pick<FieldReader, 'number' | 'whole'>,

@@ -7,14 +7,10 @@ import type { Census } from './census.ts'
 import { type PublicKeyText, parsePublicKey, SIGNATURE_BYTES } from './device-keys.ts'
 import type { Fields } from './fields.ts'
 import { type JobNews, type JobOffer, type JobWish, type JobWord, readJobOffer } from './jobs.ts'
-import {
-  NAME_CHARACTERS_MAX,
-  NEIGHBOURS_TOLD_MAX,
-  PEER_ID_CHARACTERS_MAX,
-  RANGES_HELD_MAX,
-  ROUND_TRIP_MS_MAX,
-  SDP_CHARACTERS_MAX,
-} from './limits.ts'
+import { ROUND_TRIP_MS_MAX } from './limits/links.ts'
+import { NEIGHBOURS_TOLD_MAX, PEER_ID_CHARACTERS_MAX, RANGES_HELD_MAX } from './limits/mesh.ts'
+import { NAME_CHARACTERS_MAX } from './limits/models.ts'
+import { SDP_CHARACTERS_MAX } from './limits/signalling.ts'
 import { isPartnerKey, PARTNER_REFUSALS, type PartnerKey, type PartnerRefusal } from './partner-keys.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Assigned, AssignWish, Plan, PlanWish } from './plan-events.ts'

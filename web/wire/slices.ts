@@ -7,7 +7,7 @@
  *     4  u32  bit 31: the last slice; bits 0 to 30: which slice it is, from 0
  *     8  the bytes
  */
-import { JOINING_BYTES_FACTOR, MESSAGES_JOINING_MAX, PEER_FRAME_BYTES_MAX, URGENT_SLICE_BYTES } from './limits.ts'
+import { JOINING_BYTES_FACTOR, MESSAGES_JOINING_MAX, PEER_FRAME_BYTES_MAX, URGENT_SLICE_BYTES } from './limits/links.ts'
 import { type Failure, fail, ok, type Result } from './result.ts'
 
 export const SLICE_HEADER_BYTES = 8

@@ -2,7 +2,7 @@
  * The life of one request, whoever leaves or lies on the way: agreed, worked, acknowledged, signed by both or by one, sent, over.
  * Every number comes from the world's seed.
  */
-import { ACKNOWLEDGE_AHEAD_TOKENS, RECEIPT_ALONE_MS } from '../../../web/wire/limits.ts'
+import { ACKNOWLEDGE_AHEAD_TOKENS, RECEIPT_ALONE_MS } from '../../../web/wire/limits/credits.ts'
 import type { TicketClaims } from '../../../web/wire/tickets.ts'
 import type { CreditWorld, Person, Wish } from './credit-world.ts'
 import { acknowledgedOf, receiptOf, signedBy } from './sim-work.ts'

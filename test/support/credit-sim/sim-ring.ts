@@ -3,7 +3,7 @@
  * is honest about it: the tickets, the receipts and the books.
  */
 import type { MicroCredits } from '../../../web/wire/ledger-events.ts'
-import { ACTIVE_PARAMETERS_MAX } from '../../../web/wire/limits.ts'
+import { ACTIVE_PARAMETERS_MAX } from '../../../web/wire/limits/credits.ts'
 import type { CreditWorld, Person } from './credit-world.ts'
 import { receiptOf, signedBy } from './sim-work.ts'
 

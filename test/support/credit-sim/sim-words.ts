@@ -2,7 +2,7 @@
  * What tabs tell the server of work that began and of requests that are over, over the same bad network: each word is kept and said
  * again until there is an answer, and at once when a server that was away is back. Not for longer than a hold waits.
  */
-import { RECEIPTS_REST_MS, RECEIPTS_REST_MS_MAX } from '../../../web/wire/limits.ts'
+import { RECEIPTS_REST_MS, RECEIPTS_REST_MS_MAX } from '../../../web/wire/limits/credits.ts'
 import type { Random } from '../../fixtures/random.ts'
 
 const LOST = 0.08

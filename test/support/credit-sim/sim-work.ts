@@ -2,7 +2,7 @@
 import type { CreditPolicy } from '../../../web/rules/credit-policy.ts'
 import { priceOfReceipt } from '../../../web/rules/receipts.ts'
 import type { PublicKeyText } from '../../../web/wire/device-keys.ts'
-import { ACKNOWLEDGE_TOKENS } from '../../../web/wire/limits.ts'
+import { ACKNOWLEDGE_TOKENS } from '../../../web/wire/limits/credits.ts'
 import { keyOfPeer } from '../../../web/wire/peers.ts'
 import type { Receipt, SignedAcknowledgement, SignedReceipt } from '../../../web/wire/receipt-bytes.ts'
 import { assert } from '../../../web/wire/result.ts'

@@ -14,7 +14,7 @@ import {
   writeEnrolRequest,
 } from '../../../web/wire/accounts.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
-import { ACCOUNT_KEYS_MAX } from '../../../web/wire/limits.ts'
+import { ACCOUNT_KEYS_MAX } from '../../../web/wire/limits/rooms.ts'
 import { ok, type Result } from '../../../web/wire/result.ts'
 import { newKey, randomBytes } from '../../support/room-tabs.ts'
 

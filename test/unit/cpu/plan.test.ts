@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { memoryBytes, memoryBytesMax } from '../../../web/cpu/estimate.ts'
 import { foldSeed, samplingOptions } from '../../../web/cpu/sampling.ts'
 import { cpuInWords, threadCount } from '../../../web/cpu/threads.ts'
-import { CPU_THREADS_MAX, GIB, MIB, WASM_BYTES_MAX } from '../../../web/wire/limits.ts'
+import { CPU_THREADS_MAX, WASM_BYTES_MAX } from '../../../web/wire/limits/engine.ts'
+import { GIB, MIB } from '../../../web/wire/limits/units.ts'
 import type { TensorEntry } from '../../../web/wire/model.ts'
 
 const tensor = (name: string, shape: readonly number[], bytes: number): TensorEntry => ({

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { VerifiedBlob } from '../../../web/cpu/verified-blob.ts'
 import type { ByteSource } from '../../../web/weights/source.ts'
-import { CHUNK_BYTES } from '../../../web/wire/limits.ts'
+import { CHUNK_BYTES } from '../../../web/wire/limits/models.ts'
 import { type Failure, fail } from '../../../web/wire/result.ts'
 import { MemorySource } from '../../support/memory-source.ts'
 

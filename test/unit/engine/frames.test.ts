@@ -9,7 +9,7 @@ import {
   type SessionState,
 } from '../../../web/engine/frames.ts'
 import type { Frame, OpenRequest, SamplerSpec, StageFacts } from '../../../web/engine/stage.ts'
-import { DECODE_ROWS_MAX, PREFILL_ROWS_MAX, SESSIONS_MAX } from '../../../web/wire/limits.ts'
+import { DECODE_ROWS_MAX, PREFILL_ROWS_MAX, SESSIONS_MAX } from '../../../web/wire/limits/engine.ts'
 import { GREEDY } from '../../support/tiny-stage.ts'
 
 const FACTS: StageFacts = {

@@ -5,7 +5,7 @@ import { type MatrixPlan, planStage, ROWS_A_WORKGROUP, type StagePlan } from '..
 import type { LayerRange } from '../../../web/engine/stage.ts'
 import type { Directory } from '../../../web/weights/directory.ts'
 import { layoutOf, quantBytesPerRow } from '../../../web/weights/repack.ts'
-import { BINDING_BYTES_MAX } from '../../../web/wire/limits.ts'
+import { BINDING_BYTES_MAX } from '../../../web/wire/limits/engine.ts'
 import type { Failure } from '../../../web/wire/result.ts'
 import { FIXTURES } from '../../fixtures/fixtures.ts'
 import { type TinyModelSpec, tinyModel } from '../../fixtures/tiny-model.ts'

@@ -1,7 +1,8 @@
 /** Whether a model fits is asked of the GPU itself: what it gives is what is reported. */
 import { expect, it } from 'vitest'
 import { tryRoom } from '../../../web/engine/gpu/room.ts'
-import { GPU_PROBE_BYTES_MAX, MIB } from '../../../web/wire/limits.ts'
+import { GPU_PROBE_BYTES_MAX } from '../../../web/wire/limits/engine.ts'
+import { MIB } from '../../../web/wire/limits/units.ts'
 import { smallGpu } from '../../support/small-gpu.ts'
 
 it('gives what is asked for where there is room', async () => {

@@ -1,7 +1,7 @@
 /** A link whose packets stop arriving is offered again, later and later, and left alone once they arrive or it ended. */
 import { describe, expect, it } from 'vitest'
 import { IceRestart } from '../../../web/mesh/ice-restart.ts'
-import { ICE_RESTART_MS, ICE_RESTART_MS_MAX, ICE_RESTARTS_MAX } from '../../../web/wire/limits.ts'
+import { ICE_RESTART_MS, ICE_RESTART_MS_MAX, ICE_RESTARTS_MAX } from '../../../web/wire/limits/links.ts'
 import { SimClock } from '../../support/sim-clock.ts'
 
 function rig(chance = 0.5) {

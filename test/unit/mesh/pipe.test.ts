@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { ChannelPipe } from '../../../web/mesh/pipe.ts'
 import {
   BULK_SLICE_BYTES,
-  MIB,
   PEER_FRAME_BYTES_MAX,
   PIPE_BUFFER_HIGH_BYTES,
   PIPE_QUEUE_BYTES_MAX,
   URGENT_SLICE_BYTES,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/links.ts'
+import { MIB } from '../../../web/wire/limits/units.ts'
 import { fail } from '../../../web/wire/result.ts'
 import { MemoryChannel } from '../../support/memory-channel.ts'
 import { SimClock } from '../../support/sim-clock.ts'

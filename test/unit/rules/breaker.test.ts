@@ -1,7 +1,7 @@
 /** A peer that cannot be reached is tried less and less. */
 import { expect, it } from 'vitest'
 import { Breaker } from '../../../web/rules/breaker.ts'
-import { BREAKER_REST_MS, BREAKER_REST_MS_MAX, BREAKER_TRIES } from '../../../web/wire/limits.ts'
+import { BREAKER_REST_MS, BREAKER_REST_MS_MAX, BREAKER_TRIES } from '../../../web/wire/limits/mesh.ts'
 
 it('rests after some failures in a row, longer each time, up to a bound', () => {
   const breaker = new Breaker()

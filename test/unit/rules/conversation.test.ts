@@ -14,7 +14,7 @@ import {
 } from '../../../web/rules/conversation.ts'
 import { NO_USAGE } from '../../../web/wire/chat.ts'
 import { WHOLE_WINDOW } from '../../../web/wire/conversation.ts'
-import { ATTACHMENT_BYTES_MAX, TITLE_CHARACTERS_MAX } from '../../../web/wire/limits.ts'
+import { ATTACHMENT_BYTES_MAX, TITLE_CHARACTERS_MAX } from '../../../web/wire/limits/conversations.ts'
 import { excerptOf } from '../../../web/wire/search.ts'
 import { answerOf, conversationOf, questionOf, treeOf } from '../../support/conversation-records.ts'
 

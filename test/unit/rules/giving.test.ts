@@ -10,7 +10,7 @@ import {
   restsOf,
   within,
 } from '../../../web/rules/giving.ts'
-import { DAY_MINUTES } from '../../../web/wire/limits.ts'
+import { DAY_MINUTES } from '../../../web/wire/limits/giving.ts'
 
 const minute = fc.integer({ min: 0, max: DAY_MINUTES - 1 })
 const share = fc.double({ min: 0, max: 1, noNaN: true })

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { Hazards } from '../../../web/rules/hazard.ts'
 import { Roster } from '../../../web/rules/roster.ts'
-import { HAZARD_HALF_LIFE_MS, HAZARD_KEYS_MAX, LEASE_MS } from '../../../web/wire/limits.ts'
+import { HAZARD_HALF_LIFE_MS, HAZARD_KEYS_MAX } from '../../../web/wire/limits/mesh.ts'
+import { LEASE_MS } from '../../../web/wire/limits/signalling.ts'
 import type { Presence } from '../../../web/wire/signal-events.ts'
 import { jobOffer } from '../../support/job-tabs.ts'
 

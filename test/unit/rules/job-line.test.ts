@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { JobLine, type LineCapacity, type LineJob } from '../../../web/rules/job-line.ts'
 import { JOB_CLASSES } from '../../../web/wire/jobs.ts'
-import { JOB_BATCH_TURNS } from '../../../web/wire/limits.ts'
+import { JOB_BATCH_TURNS } from '../../../web/wire/limits/jobs.ts'
 
 let made = 0
 function jobOf(asker: string, tokens = 10, more: Partial<LineJob> = {}): LineJob {

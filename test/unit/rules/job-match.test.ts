@@ -10,7 +10,7 @@ import {
   totalMs,
 } from '../../../web/rules/job-match.ts'
 import { JOB_KINDS, JOB_MS_MAX, type JobWish } from '../../../web/wire/jobs.ts'
-import { JOB_WORKERS_MAX } from '../../../web/wire/limits.ts'
+import { JOB_WORKERS_MAX } from '../../../web/wire/limits/jobs.ts'
 
 const MODEL = 'a'.repeat(64)
 

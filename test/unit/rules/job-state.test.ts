@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isOpen, type JobEvent, type JobFacts, moveJob, newJob } from '../../../web/rules/job-state.ts'
 import { JOB_STATES, type JobState } from '../../../web/wire/jobs.ts'
-import { JOB_LEASE_MS, JOB_QUEUED_MS_MAX, JOB_TRIES_MAX } from '../../../web/wire/limits.ts'
+import { JOB_LEASE_MS, JOB_QUEUED_MS_MAX, JOB_TRIES_MAX } from '../../../web/wire/limits/jobs.ts'
 
 const NOW_MS = 1_000
 const LATER_MS = NOW_MS + JOB_QUEUED_MS_MAX + JOB_LEASE_MS

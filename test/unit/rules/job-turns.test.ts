@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type TurnWish, tokensAtStart, turnOrder, turnTaken } from '../../../web/rules/job-turns.ts'
-import { JOB_TURNS_BEFORE_BATCH } from '../../../web/wire/limits.ts'
+import { JOB_TURNS_BEFORE_BATCH } from '../../../web/wire/limits/jobs.ts'
 
 const NOBODY = { served: new Map<string, number>(), inARow: 0 }
 const wish = (asker: string, order: number, more: Partial<TurnWish> = {}): TurnWish => {

@@ -9,7 +9,7 @@ import { grammarOf } from '../../../web/rules/json-grammar.ts'
 import { readJsonSchema } from '../../../web/rules/json-schema.ts'
 import { readAnswer } from '../../../web/rules/schema-check.ts'
 import { type TokenBytes, TokenMasks } from '../../../web/rules/token-masks.ts'
-import { GRAMMAR_DEPTH_MAX, SCHEMA_CHARACTERS_MAX, SCHEMA_DEPTH_MAX } from '../../../web/wire/limits.ts'
+import { GRAMMAR_DEPTH_MAX, SCHEMA_CHARACTERS_MAX, SCHEMA_DEPTH_MAX } from '../../../web/wire/limits/engine.ts'
 import { must } from '../../support/directory-of.ts'
 import { anySchema, TREE } from '../../support/schemas.ts'
 

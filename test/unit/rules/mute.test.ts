@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { muteBoundMs, type StandsAt, suspects } from '../../../web/rules/mute.ts'
-import { MUTE_MS_MIN } from '../../../web/wire/limits.ts'
+import { MUTE_MS_MIN } from '../../../web/wire/limits/mesh.ts'
 
 const at = (got: number, passed: number): StandsAt => ({ got, passed })
 

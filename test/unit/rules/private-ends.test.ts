@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { keepsEnds } from '../../../web/rules/private-ends.ts'
 import { WantedMiddles } from '../../../web/rules/wanted-middles.ts'
-import { MIDDLE_WANTED_MS, MIDDLES_OF_MODEL_MAX, MIDDLES_WANTED_MAX } from '../../../web/wire/limits.ts'
+import { MIDDLE_WANTED_MS, MIDDLES_OF_MODEL_MAX, MIDDLES_WANTED_MAX } from '../../../web/wire/limits/mesh.ts'
 
 const ENDS = { first: 1, last: 1 }
 const stage = (peer: string, first: number, last: number, standby: string | null = null) => ({

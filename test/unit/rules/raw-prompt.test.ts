@@ -1,7 +1,7 @@
 /** What a raw prompt may be: one text of the user, and no more of it than any engine reads. */
 import { expect, it } from 'vitest'
 import { rawText } from '../../../web/rules/raw-prompt.ts'
-import { PROMPT_CHARACTERS_MAX } from '../../../web/wire/limits.ts'
+import { PROMPT_CHARACTERS_MAX } from '../../../web/wire/limits/engine.ts'
 import { ok } from '../../../web/wire/result.ts'
 
 const user = (content: string) => ({ role: 'user' as const, content })

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { areAtOdds, isRemoved, listOfBoth, listWith, newerList } from '../../../web/rules/removals.ts'
-import { MEMBERSHIP_MS, ROOM_REMOVED_MAX } from '../../../web/wire/limits.ts'
+import { MEMBERSHIP_MS, ROOM_REMOVED_MAX } from '../../../web/wire/limits/rooms.ts'
 import type { Removals } from '../../../web/wire/removals.ts'
 
 const about = { room: 'r', owner: 'owner' }

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Roster } from '../../../web/rules/roster.ts'
-import { LEASE_MS, RESUME_MS } from '../../../web/wire/limits.ts'
+import { LEASE_MS, RESUME_MS } from '../../../web/wire/limits/signalling.ts'
 import type { Presence } from '../../../web/wire/signal-events.ts'
 
 const PEERS = ['k/1', 'k/2', 'l/1', 'm/1']

@@ -6,7 +6,7 @@ import {
   FAN_OUT_JOBS_MAX,
   JOB_INPUT_BYTES_MAX,
   JOB_TEXTS_AT_ONCE,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/jobs.ts'
 import { ok } from '../../../web/wire/result.ts'
 import { textOf, vectorOf } from '../../support/fixed-rate-runner.ts'
 import { chatOf, JOB_LAYERS, JOB_MODEL, JobRig } from '../../support/job-rig.ts'

@@ -4,6 +4,7 @@ import { EarlyParts } from '../../../web/schedule/jobs/early-parts.ts'
 import { EmbeddingWork } from '../../../web/schedule/jobs/kinds/embedding.ts'
 import type { Code } from '../../../web/wire/codes.ts'
 import { type JobEvent, writeJobEvent } from '../../../web/wire/job-parts.ts'
+import { TOKENS_IN_FLIGHT_MAX } from '../../../web/wire/limits/engine.ts'
 import {
   JOB_EARLY_BYTES_MAX,
   JOB_INPUT_BYTES_MAX,
@@ -11,8 +12,7 @@ import {
   JOB_PART_BYTES_MAX,
   JOB_PARTS_AHEAD_MAX,
   JOB_TRIES_MAX,
-  TOKENS_IN_FLIGHT_MAX,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/jobs.ts'
 import type { PeerFrame } from '../../../web/wire/peer-frame.ts'
 import { fail, ok } from '../../../web/wire/result.ts'
 import { textOf } from '../../support/fixed-rate-runner.ts'

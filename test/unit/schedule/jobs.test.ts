@@ -1,15 +1,15 @@
 /** Whole jobs between tabs over links in memory: one answer, whoever dies, leaves, waits or reads slowly on the way. */
 import { describe, expect, it } from 'vitest'
 import { EmbeddingWork } from '../../../web/schedule/jobs/kinds/embedding.ts'
+import { TOKENS_IN_FLIGHT_MAX } from '../../../web/wire/limits/engine.ts'
 import {
-  ALIVE_MS_MAX,
   JOB_LEASE_MS,
   JOB_PARTS_AHEAD_MAX,
   JOB_TRIES_MAX,
   JOB_UNREAD_MS,
   JOBS_PER_ASKER_MAX,
-  TOKENS_IN_FLIGHT_MAX,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/jobs.ts'
+import { ALIVE_MS_MAX } from '../../../web/wire/limits/mesh.ts'
 import { fail, ok } from '../../../web/wire/result.ts'
 import { textOf, vectorOf } from '../../support/fixed-rate-runner.ts'
 import { JOB_LAYERS, JOB_MODEL, JobRig, type Shown } from '../../support/job-rig.ts'

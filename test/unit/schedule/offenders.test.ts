@@ -1,7 +1,7 @@
 /** Who passed nothing on is left out of the next plans for a rest that doubles, until a route with it has gone well. */
 import { expect, it } from 'vitest'
 import { Offenders } from '../../../web/schedule/offenders.ts'
-import { AVOIDED_MAX, BREAKER_REST_MS, BREAKERS_MAX } from '../../../web/wire/limits.ts'
+import { AVOIDED_MAX, BREAKER_REST_MS, BREAKERS_MAX } from '../../../web/wire/limits/mesh.ts'
 
 it('rests from the first time on, twice as long the second time, and is forgiven', () => {
   const offenders = new Offenders()

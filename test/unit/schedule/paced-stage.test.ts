@@ -4,7 +4,7 @@ import type { Frame } from '../../../web/engine/stage.ts'
 import type { ServedStage } from '../../../web/schedule/hop.ts'
 import { OwnSpeed, timedStage } from '../../../web/schedule/own-speed.ts'
 import { pacedStage } from '../../../web/schedule/paced-stage.ts'
-import { DUTIES, OWN_FRAMES_MIN } from '../../../web/wire/limits.ts'
+import { DUTIES, OWN_FRAMES_MIN } from '../../../web/wire/limits/giving.ts'
 import { ok } from '../../../web/wire/result.ts'
 import { SimClock } from '../../support/sim-clock.ts'
 

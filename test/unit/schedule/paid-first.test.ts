@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import type { Frame, FrameOutput } from '../../../web/engine/stage.ts'
 import type { ServedStage } from '../../../web/schedule/hop.ts'
 import { PaidFirst } from '../../../web/schedule/paid-first.ts'
-import { STAGE_TURNS_BEFORE_UNPAID } from '../../../web/wire/limits.ts'
+import { STAGE_TURNS_BEFORE_UNPAID } from '../../../web/wire/limits/mesh.ts'
 import { ok, type Result } from '../../../web/wire/result.ts'
 
 /** A stage that computes one frame each time it is told to, in the order in which they came. */

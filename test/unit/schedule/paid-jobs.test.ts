@@ -4,12 +4,8 @@ import { memoryOutboxStore } from '../../../web/account/outbox-store.ts'
 import { CREDIT_POLICY } from '../../../web/rules/credit-policy.ts'
 import { EmbeddingWork } from '../../../web/schedule/jobs/kinds/embedding.ts'
 import { AnswerChain } from '../../../web/schedule/receipts/answer-chain.ts'
-import {
-  ACKNOWLEDGE_AHEAD_TOKENS,
-  ACKNOWLEDGE_TOKENS,
-  JOB_LEASE_MS,
-  RECEIPT_ALONE_MS,
-} from '../../../web/wire/limits.ts'
+import { ACKNOWLEDGE_AHEAD_TOKENS, ACKNOWLEDGE_TOKENS, RECEIPT_ALONE_MS } from '../../../web/wire/limits/credits.ts'
+import { JOB_LEASE_MS } from '../../../web/wire/limits/jobs.ts'
 import type { PeerSays } from '../../../web/wire/peer-control.ts'
 import { textOf } from '../../support/fixed-rate-runner.ts'
 import type { Lies } from '../../support/hostile-peer.ts'

@@ -1,7 +1,7 @@
 /** What an asker signs while the answer comes, as its worker takes it: and all that it does not take. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
-import { ACKNOWLEDGE_AHEAD_TOKENS } from '../../../web/wire/limits.ts'
+import { ACKNOWLEDGE_AHEAD_TOKENS } from '../../../web/wire/limits/credits.ts'
 import { acknowledgementFields } from '../../../web/wire/receipt-bytes.ts'
 import { PaidPair, type PaidRun } from '../../support/paid-pair.ts'
 import { paidTab } from '../../support/paid-tab.ts'

@@ -10,7 +10,7 @@ import {
   RECEIPTS_REST_MS,
   RECEIPTS_REST_MS_MAX,
   RECEIPTS_WAITING_MAX,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/credits.ts'
 import type { SignedReceipt } from '../../../web/wire/receipt-bytes.ts'
 import { fail, ok, type Result } from '../../../web/wire/result.ts'
 import { MemoryLocks } from '../../support/memory-locks.ts'

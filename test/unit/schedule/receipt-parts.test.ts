@@ -1,6 +1,6 @@
 /** A paid part as both sides sign for it, over a link in memory, with real keys: and what is left where one of them is gone. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { ACKNOWLEDGE_AHEAD_TOKENS, ACKNOWLEDGE_TOKENS, RECEIPT_ALONE_MS } from '../../../web/wire/limits.ts'
+import { ACKNOWLEDGE_AHEAD_TOKENS, ACKNOWLEDGE_TOKENS, RECEIPT_ALONE_MS } from '../../../web/wire/limits/credits.ts'
 import type { TicketClaims } from '../../../web/wire/tickets.ts'
 import { PaidPair } from '../../support/paid-pair.ts'
 import { EPOCH_MS, paidClaims, paidTab, ticketOf } from '../../support/paid-tab.ts'

@@ -1,7 +1,7 @@
 /** A search for another route: how often it asks, how long it rests, and what ends it. */
 import { expect, it } from 'vitest'
 import { RouteSearch } from '../../../web/schedule/route-search.ts'
-import { REPLAN_MS, REPLAN_MS_MAX, REPLANS_MAX } from '../../../web/wire/limits.ts'
+import { REPLAN_MS, REPLAN_MS_MAX, REPLANS_MAX } from '../../../web/wire/limits/mesh.ts'
 import { fail, ok, type Result } from '../../../web/wire/result.ts'
 import { SimClock } from '../../support/sim-clock.ts'
 

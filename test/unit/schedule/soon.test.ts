@@ -1,7 +1,7 @@
 /** What changes is said at once, and what changes right after it together. */
 import { expect, it } from 'vitest'
 import { soon } from '../../../web/schedule/soon.ts'
-import { PRESENCE_GAP_MS } from '../../../web/wire/limits.ts'
+import { PRESENCE_GAP_MS } from '../../../web/wire/limits/mesh.ts'
 import { SimClock } from '../../support/sim-clock.ts'
 
 it('the first change is said at once, those within the gap together at its end, and then the next at once again', async () => {

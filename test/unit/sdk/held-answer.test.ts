@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { type HeldNews, held, isHeld, unfenced, withForm } from '../../../web/sdk/held-answer.ts'
 import { type ChatEvent, type ChatRequest, type EngineName, NO_USAGE } from '../../../web/wire/chat.ts'
-import { SCHEMA_TRIES_MAX } from '../../../web/wire/limits.ts'
+import { SCHEMA_TRIES_MAX } from '../../../web/wire/limits/engine.ts'
 
 const SCHEMA = '{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}'
 const request: ChatRequest = {

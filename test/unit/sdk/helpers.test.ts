@@ -13,12 +13,8 @@ import { rewrite } from '../../../web/sdk/rewrite.ts'
 import { SemanticIndex } from '../../../web/sdk/search.ts'
 import { summarise } from '../../../web/sdk/summarise.ts'
 import { edgesOf, translate } from '../../../web/sdk/translate.ts'
-import {
-  EMBEDDING_TEXTS_MAX,
-  SDK_ASKS_AT_ONCE,
-  SDK_PIECE_CHARACTERS,
-  SDK_PIECES_MAX,
-} from '../../../web/wire/limits.ts'
+import { EMBEDDING_TEXTS_MAX } from '../../../web/wire/limits/engine.ts'
+import { SDK_ASKS_AT_ONCE, SDK_PIECE_CHARACTERS, SDK_PIECES_MAX } from '../../../web/wire/limits/sdk.ts'
 import { must } from '../../support/directory-of.ts'
 
 interface Asked {

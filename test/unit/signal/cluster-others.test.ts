@@ -4,7 +4,7 @@ import { Others } from '../../../signal/cluster/others.ts'
 import type { Fact, Word } from '../../../signal/cluster/words.ts'
 import { CLUSTER_AWAY_MS, CLUSTER_FACTS_MAX, CLUSTER_PROCESSES_MAX } from '../../../signal/config.ts'
 import { DeviceKey, makeKey } from '../../../web/account/device-key.ts'
-import { TICKET_SKEW_MS, TICKET_START_MS } from '../../../web/wire/limits.ts'
+import { TICKET_SKEW_MS, TICKET_START_MS } from '../../../web/wire/limits/mesh.ts'
 import type { TicketKey } from '../../../web/wire/tickets.ts'
 
 const OTHER = 'o'.repeat(22)

@@ -8,7 +8,7 @@ import { formatBytes, formatSeconds, plain, progressBar, progressText } from '..
 import { takeLock } from '../../../signal/models/lock.ts'
 import { Meter } from '../../../signal/models/progress.ts'
 import { ModelStore } from '../../../signal/models/store.ts'
-import { CHUNK_BYTES } from '../../../web/wire/limits.ts'
+import { CHUNK_BYTES } from '../../../web/wire/limits/models.ts'
 import { EMPTY_MODULE } from '../../fixtures/mlc-model.ts'
 import { smallGguf } from '../../support/small-gguf.ts'
 import { folderOf, smallMlc } from './mlc-support.ts'

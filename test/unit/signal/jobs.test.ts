@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { TicketCheck } from '../../../web/account/ticket-check.ts'
 import type { JobNews, JobWish, JobWord } from '../../../web/wire/jobs.ts'
 import {
-  CONNECT_LATE_MS,
   JOB_LEASE_MS,
   JOB_QUEUED_MS_MAX,
   JOB_REMEMBERED_MS,
@@ -11,8 +10,9 @@ import {
   JOB_TRIES_MAX,
   JOB_WORKERS_MAX,
   JOBS_OPEN_PER_ASKER_MAX,
-  LEASE_MS,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/jobs.ts'
+import { CONNECT_LATE_MS } from '../../../web/wire/limits/links.ts'
+import { LEASE_MS } from '../../../web/wire/limits/signalling.ts'
 import { ok, type Result } from '../../../web/wire/result.ts'
 import { JOB_MODEL, JobServer, type JobTab, jobId, jobOffer, jobWish, newKey, until } from '../../support/job-tabs.ts'
 

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { DeviceKey } from '../../../web/account/device-key.ts'
 import { SignalClient, type SignalState } from '../../../web/mesh/signal-client.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
-import { ANNOUNCEMENTS_MAX } from '../../../web/wire/limits.ts'
+import { ANNOUNCEMENTS_MAX } from '../../../web/wire/limits/operator.ts'
 import {
   parseAudit,
   parseJobs,

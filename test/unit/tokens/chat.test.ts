@@ -9,7 +9,7 @@ import type { TokenCodec } from '../../../web/tokens/codec.ts'
 import { createCodec } from '../../../web/tokens/create-codec.ts'
 import { Detokenizer } from '../../../web/tokens/detokenizer.ts'
 import type { ChatMessage } from '../../../web/wire/chat.ts'
-import { MESSAGES_MAX } from '../../../web/wire/limits.ts'
+import { MESSAGES_MAX } from '../../../web/wire/limits/engine.ts'
 import {
   CHAT_FAMILIES,
   type ChatFamily,

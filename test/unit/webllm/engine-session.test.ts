@@ -7,7 +7,7 @@ import { EngineSession, samplingOf } from '../../../web/webllm/engine-session.ts
 import type { WebLlmRequest } from '../../../web/webllm/worker-api.ts'
 import type { MlcFiles } from '../../../web/weights/mlc-files.ts'
 import type { Sampling } from '../../../web/wire/chat.ts'
-import { PROMPT_CHARACTERS_MAX } from '../../../web/wire/limits.ts'
+import { PROMPT_CHARACTERS_MAX } from '../../../web/wire/limits/engine.ts'
 import { fail, ok } from '../../../web/wire/result.ts'
 import { mlcModel } from '../../fixtures/mlc-model.ts'
 import { type ScriptedAnswer, scriptedEngine } from '../../support/scripted-webllm.ts'

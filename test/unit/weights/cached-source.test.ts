@@ -9,7 +9,7 @@ import {
   CHUNK_TRIES_MAX,
   CHUNKS_IN_MEMORY_MAX,
   SOURCE_ANSWER_MS_MAX,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/models.ts'
 import { fail, ok } from '../../../web/wire/result.ts'
 import { MemoryChunkCache } from '../../support/memory-chunk-cache.ts'
 import { type MirrorModel, mirrorModel } from '../../support/mirror-model.ts'

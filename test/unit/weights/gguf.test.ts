@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readDirectory } from '../../../web/weights/gguf.ts'
 import type { ByteSource } from '../../../web/weights/source.ts'
-import { CHUNK_BYTES, GGUF_HEADER_BYTES_MAX, METADATA_ITEMS_MAX, TENSORS_MAX } from '../../../web/wire/limits.ts'
+import { CHUNK_BYTES, GGUF_HEADER_BYTES_MAX, METADATA_ITEMS_MAX, TENSORS_MAX } from '../../../web/wire/limits/models.ts'
 import { ok } from '../../../web/wire/result.ts'
 import { FIXTURES, fixture } from '../../fixtures/fixtures.ts'
 import {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseHubGguf, parseHubName } from '../../../web/weights/hub-gguf.ts'
 import { listHubGgufs } from '../../../web/weights/hub-list.ts'
 import { readRepository } from '../../../web/weights/hub-repository.ts'
-import { HUB_LIST_PAGES_MAX } from '../../../web/wire/limits.ts'
+import { HUB_LIST_PAGES_MAX } from '../../../web/wire/limits/models.ts'
 import { HubServer } from '../../support/hub-server.ts'
 
 const REPO = 'weavers/tiny-GGUF'

@@ -2,7 +2,11 @@
 import { expect, it } from 'vitest'
 import { Bridge, hostOrigin, type Posted } from '../../../web/widget/bridge.ts'
 import type { HostWord } from '../../../web/wire/embed-words.ts'
-import { EMBED_QUESTION_CHARACTERS_MAX, EMBED_WORDS_BURST, EMBED_WORDS_PER_SECOND } from '../../../web/wire/limits.ts'
+import {
+  EMBED_QUESTION_CHARACTERS_MAX,
+  EMBED_WORDS_BURST,
+  EMBED_WORDS_PER_SECOND,
+} from '../../../web/wire/limits/partners.ts'
 
 const SITE = 'https://shop.example'
 const OTHER = 'https://other.example'

@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { judgePress, type Press } from '../../../web/widget/consent-press.ts'
 import { sayChoices } from '../../../web/widget/consent-words.ts'
 import { KeptConsent } from '../../../web/widget/kept-consent.ts'
-import { EMBED_CONSENTS_KEPT_MAX, EMBED_FRAME_HEIGHT_MIN, EMBED_SEEN_MS_MIN } from '../../../web/wire/limits.ts'
+import {
+  EMBED_CONSENTS_KEPT_MAX,
+  EMBED_FRAME_HEIGHT_MIN,
+  EMBED_SEEN_MS_MIN,
+} from '../../../web/wire/limits/partners.ts'
 import type { PartnerView } from '../../../web/wire/partner-keys.ts'
 
 const good: Press = {

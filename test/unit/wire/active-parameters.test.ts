@@ -1,7 +1,7 @@
 /** How many parameters a token runs through, by the directories of dense models and of mixtures of experts; and how that is told. */
 import { describe, expect, it } from 'vitest'
 import { activeParametersOf, countParameters } from '../../../web/wire/active-parameters.ts'
-import { CHUNK_BYTES } from '../../../web/wire/limits.ts'
+import { CHUNK_BYTES } from '../../../web/wire/limits/models.ts'
 import { parseMirrorIndex } from '../../../web/wire/mirror.ts'
 import { buildManifest, parseManifest, summarise, type TensorEntry } from '../../../web/wire/model.ts'
 

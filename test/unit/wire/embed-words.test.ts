@@ -6,7 +6,7 @@ import {
   EMBED_CONTEXT_CHARACTERS_MAX,
   EMBED_QUESTION_CHARACTERS_MAX,
   EMBED_SUGGESTIONS_MAX,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/partners.ts'
 
 const SETTINGS = { theme: { 'accent': '#0a7', 'font': 'Georgia, serif' }, look: 'dark', language: 'de-AT' } as const
 const HOST = [

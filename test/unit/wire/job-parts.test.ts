@@ -16,14 +16,14 @@ import {
 import vectors from '../../../web/wire/job-parts.vectors.json' with { type: 'json' }
 import {
   CONTEXT_POSITIONS_MAX,
-  DETAIL_CHARACTERS_MAX,
-  JOB_PART_BYTES_MAX,
   MESSAGES_MAX,
   OUTPUT_TOKENS_MAX,
   PREFILL_ROWS_MAX,
   PROMPT_CHARACTERS_MAX,
-  VOCABULARY_MAX,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/engine.ts'
+import { JOB_PART_BYTES_MAX } from '../../../web/wire/limits/jobs.ts'
+import { DETAIL_CHARACTERS_MAX } from '../../../web/wire/limits/mesh.ts'
+import { VOCABULARY_MAX } from '../../../web/wire/limits/models.ts'
 import { ok } from '../../../web/wire/result.ts'
 
 const share = fc.double({ min: 0, max: 1, noNaN: true }).map((value) => value + 0)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { NO_LAUNCH, parseLaunch } from '../../../web/wire/launch.ts'
-import { SHARED_TEXT_CHARACTERS_MAX } from '../../../web/wire/limits.ts'
+import { SHARED_TEXT_CHARACTERS_MAX } from '../../../web/wire/limits/page.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const manifest = JSON.parse(readFileSync(join(root, 'public/manifest.webmanifest'), 'utf8')) as {

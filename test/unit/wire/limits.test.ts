@@ -3,23 +3,24 @@ import { expect, it } from 'vitest'
 import {
   ACKNOWLEDGE_AHEAD_TOKENS,
   ACKNOWLEDGE_TOKENS,
-  ALIVE_MS_MAX,
-  ASKS_WAITING_MAX,
-  CHUNK_BYTES,
-  CHUNK_DAMAGED_MAX,
-  CHUNK_FETCHES_MAX,
-  CHUNK_TRIES_MAX,
-  CHUNKS_IN_MEMORY_MAX,
-  CONNECT_LATE_MS,
-  CONNECT_MS_MAX,
-  CONTROL_BYTES_MAX,
+  LEDGER_PART_MAX,
+  OVER_PARTS_MAX,
+  RECEIPT_ALONE_MS,
+  RECEIPT_NEIGHBOUR_MS,
+} from '../../../web/wire/limits/credits.ts'
+import {
   DECODE_ROWS_MAX,
-  DOWNLOAD_RETRY_MS,
-  DOWNLOAD_RETRY_MS_MAX,
-  FAN_OUT_JOBS_MAX,
-  GGUF_HEADER_BYTES_MAX,
   GRAMMAR_WAYS_MAX,
-  HEARTBEAT_MS,
+  MESSAGES_MAX,
+  PREFILL_ROWS_MAX,
+  PROMPT_CHARACTERS_MAX,
+  SCHEMA_BRANCHES_MAX,
+  SESSIONS_MAX,
+  TOKENS_IN_FLIGHT_MAX,
+} from '../../../web/wire/limits/engine.ts'
+import { OWN_FRAMES_MIN } from '../../../web/wire/limits/giving.ts'
+import {
+  FAN_OUT_JOBS_MAX,
   JOB_ACK_PARTS,
   JOB_INPUT_BYTES_MAX,
   JOB_LEASE_MS,
@@ -29,31 +30,37 @@ import {
   JOB_PARALLEL_MAX,
   JOB_PARTS_AHEAD_MAX,
   JOBS_OPEN_PER_ASKER_MAX,
-  LEASE_MS,
-  LEDGER_PART_MAX,
+} from '../../../web/wire/limits/jobs.ts'
+import {
+  CONNECT_LATE_MS,
+  CONNECT_MS_MAX,
+  CONTROL_BYTES_MAX,
+  PEER_FRAME_BYTES_MAX,
+} from '../../../web/wire/limits/links.ts'
+import {
+  ALIVE_MS_MAX,
   MESH_RATE_WINDOW_MS,
   MESH_SAMPLE_MS,
-  MESSAGES_MAX,
   MUTE_MS_MIN,
-  OVER_PARTS_MAX,
-  OWN_FRAMES_MIN,
-  OWNER_PING_MS,
-  OWNER_SILENT_MS_MAX,
-  PEER_FRAME_BYTES_MAX,
-  PREFILL_ROWS_MAX,
-  PROMPT_CHARACTERS_MAX,
-  RECEIPT_ALONE_MS,
-  RECEIPT_NEIGHBOUR_MS,
-  ROOM_REMOVED_MAX,
-  SCHEMA_BRANCHES_MAX,
-  SDK_ASKS_AT_ONCE,
   SERVED_PER_ASKER_MAX,
   SERVED_REQUESTS_MAX,
-  SESSIONS_MAX,
+} from '../../../web/wire/limits/mesh.ts'
+import {
+  CHUNK_BYTES,
+  CHUNK_DAMAGED_MAX,
+  CHUNK_FETCHES_MAX,
+  CHUNK_TRIES_MAX,
+  CHUNKS_IN_MEMORY_MAX,
+  DOWNLOAD_RETRY_MS,
+  DOWNLOAD_RETRY_MS_MAX,
+  GGUF_HEADER_BYTES_MAX,
   TEMPLATE_LIST_MAX,
   TEMPLATE_OUTPUT_CHARACTERS_MAX,
-  TOKENS_IN_FLIGHT_MAX,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/models.ts'
+import { ASKS_WAITING_MAX, OWNER_PING_MS, OWNER_SILENT_MS_MAX } from '../../../web/wire/limits/page.ts'
+import { ROOM_REMOVED_MAX } from '../../../web/wire/limits/rooms.ts'
+import { SDK_ASKS_AT_ONCE } from '../../../web/wire/limits/sdk.ts'
+import { HEARTBEAT_MS, LEASE_MS } from '../../../web/wire/limits/signalling.ts'
 
 const OWED: readonly (readonly [string, boolean])[] = [
   ['a header ends on a chunk border at most', GGUF_HEADER_BYTES_MAX % CHUNK_BYTES === 0],

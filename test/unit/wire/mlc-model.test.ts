@@ -1,7 +1,7 @@
 /** The manifest of an MLC model: what is taken, what is refused, and that nothing unsafe ever gets through. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CHUNK_BYTES, MLC_FILES_MAX } from '../../../web/wire/limits.ts'
+import { CHUNK_BYTES, MLC_FILES_MAX } from '../../../web/wire/limits/models.ts'
 import { isMlcPath, type MlcManifest, parseMlcManifest, summariseMlc } from '../../../web/wire/mlc-model.ts'
 
 const HASH = 'ab'.repeat(32)

@@ -1,12 +1,12 @@
 /** What is said of partner keys is read as it was written, and what would let in more than was meant is refused. */
 import { describe, expect, it } from 'vitest'
+import { LEDGER_MICRO_MAX } from '../../../web/wire/limits/credits.ts'
 import {
   EMBED_SUGGESTIONS_MAX,
-  LEDGER_MICRO_MAX,
   PARTNER_MODELS_MAX,
   PARTNER_ORIGINS_MAX,
   PARTNER_SYSTEM_CHARACTERS_MAX,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/partners.ts'
 import {
   isPartnerKey,
   type PartnerRecord,

@@ -1,7 +1,7 @@
 /** Frames between peers: what goes in comes out, what is not a frame is refused, and the vectors hold for every version. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HIDDEN_WIDTH_MAX, POSITION_MAX } from '../../../web/wire/limits.ts'
+import { HIDDEN_WIDTH_MAX, POSITION_MAX } from '../../../web/wire/limits/links.ts'
 import {
   decodePeerFrame,
   encodePeerFrame,

@@ -1,6 +1,6 @@
 /** Names from outside in a line of the page: nothing unseen, nothing that turns its neighbours, nothing cut in half. */
 import { describe, expect, it } from 'vitest'
-import { NAME_CHARACTERS_MAX } from '../../../web/wire/limits.ts'
+import { NAME_CHARACTERS_MAX } from '../../../web/wire/limits/models.ts'
 import { plainName } from '../../../web/wire/plain-name.ts'
 
 describe('a name', () => {

@@ -4,7 +4,7 @@ import {
   ANNOUNCEMENT_CHARACTERS_MAX,
   ANNOUNCEMENTS_MAX,
   SANCTION_REASON_CHARACTERS_MAX,
-} from '../../../web/wire/limits.ts'
+} from '../../../web/wire/limits/operator.ts'
 import {
   parseAnnouncements,
   parseAnnouncementWish,

@@ -1,7 +1,7 @@
 /** Slices of messages: any message in any cut, interleaved with others, is joined again; what nobody cut is refused. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MESSAGES_JOINING_MAX, PEER_FRAME_BYTES_MAX, URGENT_SLICE_BYTES } from '../../../web/wire/limits.ts'
+import { MESSAGES_JOINING_MAX, PEER_FRAME_BYTES_MAX, URGENT_SLICE_BYTES } from '../../../web/wire/limits/links.ts'
 import { cutIntoSlices, SLICE_HEADER_BYTES, SliceJoiner } from '../../../web/wire/slices.ts'
 
 const message = fc.uint8Array({ maxLength: 300 })

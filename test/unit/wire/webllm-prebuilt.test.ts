@@ -1,6 +1,6 @@
 /** The list of WebLLM's models: in step with the installed package, and sound enough to fetch by. */
 import { describe, expect, it } from 'vitest'
-import { CONTEXT_POSITIONS_MAX } from '../../../web/wire/limits.ts'
+import { CONTEXT_POSITIONS_MAX } from '../../../web/wire/limits/engine.ts'
 import { PREBUILT, prebuiltOf } from '../../../web/wire/webllm-prebuilt.ts'
 import { installedPrebuiltList } from '../../support/webllm-prebuilt.ts'
 

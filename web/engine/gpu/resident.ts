@@ -7,7 +7,7 @@
 import { noiseTable } from '../../rules/noise.ts'
 import type { ByteSource } from '../../weights/source.ts'
 import type { LoadProgress } from '../../wire/chat.ts'
-import { PREFILL_ROWS_MAX } from '../../wire/limits.ts'
+import { PREFILL_ROWS_MAX } from '../../wire/limits/engine.ts'
 import { type Failure, FailureError, fail, ok, type Result } from '../../wire/result.ts'
 import type { KernelSources } from '../kernels/table.ts'
 import type { StagePlan } from '../plan.ts'

@@ -2,7 +2,7 @@
  * Whether the GPU has room: WebGPU does not say how much memory there is, so this asks for it. Buffers of the needed
  * size are made on a device of their own and let go at once; nothing is written to them.
  */
-import { GPU_PROBE_BYTES_MAX } from '../../wire/limits.ts'
+import { GPU_PROBE_BYTES_MAX } from '../../wire/limits/engine.ts'
 import type { Result } from '../../wire/result.ts'
 import { fail, ok } from '../../wire/result.ts'
 import { acquireDevice, isLoss } from './device.ts'

@@ -1,5 +1,5 @@
 /** Requests of jobs that came before the word that opens them: the two channels of a link have no order between them. */
-import { JOB_EARLY_BYTES_MAX } from '../../wire/limits.ts'
+import { JOB_EARLY_BYTES_MAX } from '../../wire/limits/jobs.ts'
 import type { PartFrame } from '../../wire/peer-frame.ts'
 
 export class EarlyParts {

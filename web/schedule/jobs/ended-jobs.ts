@@ -2,7 +2,7 @@
  * Tries of jobs that are over at this worker, for as long as somebody may come back for one: with what was made under its
  * ticket and what was read, so that nothing is done twice that is paid for once. Decides nobody's turn.
  */
-import { JOB_REMEMBERED_MS, JOBS_REMEMBERED_MAX } from '../../wire/limits.ts'
+import { JOB_REMEMBERED_MS, JOBS_REMEMBERED_MAX } from '../../wire/limits/jobs.ts'
 import type { RequestId } from '../../wire/peer-frame.ts'
 import type { TicketClaims } from '../../wire/tickets.ts'
 import type { HeldJob, JobOpen } from './held-job.ts'

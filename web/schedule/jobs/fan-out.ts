@@ -5,7 +5,7 @@
 import type { ChatRequest, Usage } from '../../wire/chat.ts'
 import type { Code } from '../../wire/codes.ts'
 import type { JobEvent } from '../../wire/job-parts.ts'
-import { FAN_OUT_INPUTS_MAX, FAN_OUT_JOBS_MAX, JOB_TEXTS_AT_ONCE } from '../../wire/limits.ts'
+import { FAN_OUT_INPUTS_MAX, FAN_OUT_JOBS_MAX, JOB_TEXTS_AT_ONCE } from '../../wire/limits/jobs.ts'
 import { fail, ok, type Result } from '../../wire/result.ts'
 import type { JobWork } from './job-work.ts'
 import { ChatWork } from './kinds/chat.ts'

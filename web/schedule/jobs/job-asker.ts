@@ -14,7 +14,7 @@ import {
   JOB_RETRY_MS,
   JOB_RETRY_MS_MAX,
   JOB_TRIES_MAX,
-} from '../../wire/limits.ts'
+} from '../../wire/limits/jobs.ts'
 import type { PeerId } from '../../wire/peers.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
 import { readTicket } from '../../wire/tickets.ts'

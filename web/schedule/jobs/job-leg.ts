@@ -4,14 +4,13 @@
  */
 import type { Link } from '../../mesh/link.ts'
 import {
-  ALIVE_MS,
-  ALIVE_MS_MAX,
   JOB_ACK_PARTS,
   JOB_LEASE_MS,
   JOB_OPEN_MS_MAX,
   JOB_PART_BYTES_MAX,
   JOB_PARTS_AHEAD_MAX,
-} from '../../wire/limits.ts'
+} from '../../wire/limits/jobs.ts'
+import { ALIVE_MS, ALIVE_MS_MAX } from '../../wire/limits/mesh.ts'
 import type { PartFrame } from '../../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
 import type { JobHears, OwnJob } from '../exchange.ts'

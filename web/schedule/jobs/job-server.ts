@@ -7,8 +7,8 @@ import { tokensAtStart, turnOrder, turnTaken } from '../../rules/job-turns.ts'
 import type { Usage } from '../../wire/chat.ts'
 import type { JobAskerSays } from '../../wire/job-words.ts'
 import type { JobOffer } from '../../wire/jobs.ts'
+import { SPEED_TOKENS_MIN } from '../../wire/limits/engine.ts'
 import {
-  ALIVE_MS,
   JOB_LEASE_MS,
   JOB_NEWS_MS,
   JOB_PARALLEL_MAX,
@@ -16,8 +16,8 @@ import {
   JOB_UNREAD_MS,
   JOBS_PER_ASKER_MAX,
   JOBS_REMEMBERED_MAX,
-  SPEED_TOKENS_MIN,
-} from '../../wire/limits.ts'
+} from '../../wire/limits/jobs.ts'
+import { ALIVE_MS } from '../../wire/limits/mesh.ts'
 import type { PartFrame, RequestId } from '../../wire/peer-frame.ts'
 import { type Failure, fail, ok, type Result } from '../../wire/result.ts'
 import type { TicketClaims } from '../../wire/tickets.ts'

@@ -5,7 +5,7 @@
  */
 import type { ChatEvent, ChatRequest } from '../../wire/chat.ts'
 import type { JobKind } from '../../wire/jobs.ts'
-import { JOB_MEASURE_TOKENS, JOB_MEASURE_WORDS } from '../../wire/limits.ts'
+import { JOB_MEASURE_TOKENS, JOB_MEASURE_WORDS } from '../../wire/limits/jobs.ts'
 import { fail, ok, type Result } from '../../wire/result.ts'
 import type { ModelSource } from '../engine-door.ts'
 import type { JobRunner } from './job-work.ts'

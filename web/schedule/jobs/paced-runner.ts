@@ -4,7 +4,7 @@
  * counts as long as one takes here by itself, not as long as it was waited for. One job at a time; knows no clock of its own.
  */
 import type { ChatEvent, ChatRequest, Embeddings } from '../../wire/chat.ts'
-import { DUTY_REST_MS_MIN } from '../../wire/limits.ts'
+import { DUTY_REST_MS_MIN } from '../../wire/limits/giving.ts'
 import type { Result } from '../../wire/result.ts'
 import type { Manners, ModelSource } from '../engine-door.ts'
 import type { JobRunner } from './job-work.ts'

@@ -4,7 +4,7 @@
  */
 import type { Usage } from '../../wire/chat.ts'
 import type { JobEvent } from '../../wire/job-parts.ts'
-import { ACKNOWLEDGE_AHEAD_TOKENS } from '../../wire/limits.ts'
+import { ACKNOWLEDGE_AHEAD_TOKENS } from '../../wire/limits/credits.ts'
 import { AnswerChain } from '../receipts/answer-chain.ts'
 import type { WorkDone, WorkerPart, WorkSoFar } from '../receipts/worker-part.ts'
 

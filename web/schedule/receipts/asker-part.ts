@@ -5,7 +5,7 @@
 import type { Link } from '../../mesh/link.ts'
 import type { CreditPolicy } from '../../rules/credit-policy.ts'
 import { checkReceipt } from '../../rules/receipts.ts'
-import { ACKNOWLEDGE_TOKENS } from '../../wire/limits.ts'
+import { ACKNOWLEDGE_TOKENS } from '../../wire/limits/credits.ts'
 import {
   acknowledgementFields,
   parseReceipt,

@@ -1,5 +1,5 @@
 /** When an outbox tries again by itself: with rests that grow while the server is away, each up to half longer. Sends nothing. */
-import { RECEIPTS_REST_MS, RECEIPTS_REST_MS_MAX } from '../../wire/limits.ts'
+import { RECEIPTS_REST_MS, RECEIPTS_REST_MS_MAX } from '../../wire/limits/credits.ts'
 
 export class OutboxRests {
   readonly #nowMs: () => number

@@ -2,7 +2,7 @@
  * The tabs of one browser that share an outbox: each holds a lock for as long as it is open, so that others know when it is gone and
  * send what it left behind. Sends nothing.
  */
-import { RECEIPT_ALONE_MS } from '../../wire/limits.ts'
+import { RECEIPT_ALONE_MS } from '../../wire/limits/credits.ts'
 
 /** Of `navigator.locks`. */
 export type OutboxLocks = Pick<LockManager, 'request' | 'query'>

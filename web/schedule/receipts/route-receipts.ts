@@ -4,7 +4,7 @@
  * and chooses no stage. What this tab computes itself, and what is free, has no book.
  */
 import { fromBase64Url } from '../../wire/device-keys.ts'
-import { RECEIPT_NEIGHBOUR_MS } from '../../wire/limits.ts'
+import { RECEIPT_NEIGHBOUR_MS } from '../../wire/limits/credits.ts'
 import type { StageFrame } from '../../wire/peer-frame.ts'
 import type { Receipt } from '../../wire/receipt-bytes.ts'
 import { assert, fail, ok, type Result } from '../../wire/result.ts'

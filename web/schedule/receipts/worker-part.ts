@@ -6,7 +6,7 @@
 import type { Link } from '../../mesh/link.ts'
 import type { CreditPolicy } from '../../rules/credit-policy.ts'
 import { priceOfReceipt } from '../../rules/receipts.ts'
-import { ACKNOWLEDGE_AHEAD_TOKENS } from '../../wire/limits.ts'
+import { ACKNOWLEDGE_AHEAD_TOKENS } from '../../wire/limits/credits.ts'
 import {
   acknowledgementFields,
   type Receipt,

@@ -5,7 +5,7 @@
 import type { App } from '../../app.ts'
 import type { EarningsView, PriceView, ReceiptCheck, WalletView } from '../../app-wallet-view.ts'
 import type { WalletEntry } from '../../wire/credit-events.ts'
-import { WALLET_PAGE_MAX } from '../../wire/limits.ts'
+import { WALLET_PAGE_MAX } from '../../wire/limits/credits.ts'
 import type { Receipt } from '../../wire/receipt-bytes.ts'
 import type { Failure, Result } from '../../wire/result.ts'
 import type { MeshScreen } from '../mesh/mesh-screen.svelte.ts'

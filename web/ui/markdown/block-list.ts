@@ -4,7 +4,7 @@
  * of reading the whole text at once, wherever it was cut on its way. No DOM, no clock.
  */
 import type { MarkedToken } from 'marked'
-import { MARKDOWN_CHARACTERS_MAX, MARKDOWN_PLAIN_CHARACTERS } from '../../wire/limits.ts'
+import { MARKDOWN_CHARACTERS_MAX, MARKDOWN_PLAIN_CHARACTERS } from '../../wire/limits/page.ts'
 import { drawableText } from './characters.ts'
 import { type Lexed, type Links, lexBlocks } from './lexer.ts'
 import { mend } from './mend.ts'

@@ -3,7 +3,7 @@
  * growing text can be read from its last block on. Knows no tree, no drawing; makes no HTML.
  */
 import { Lexer, type MarkedToken, type Token, Tokenizer, type Tokens, type TokensList } from 'marked'
-import { MARKDOWN_DEPTH_MAX, MARKDOWN_INLINE_CHARACTERS_MAX } from '../../wire/limits.ts'
+import { MARKDOWN_DEPTH_MAX, MARKDOWN_INLINE_CHARACTERS_MAX } from '../../wire/limits/page.ts'
 
 /** Definitions of `[label]: address`, by label. */
 export type Links = Readonly<Record<string, Pick<Tokens.Def, 'href' | 'title'>>>

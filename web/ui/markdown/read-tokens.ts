@@ -3,7 +3,7 @@
  * HTML, pictures (drawn as links: a page that fetched one would tell somebody what is being read), odd addresses. Pure.
  */
 import type { MarkedToken, Token, Tokens } from 'marked'
-import { MARKDOWN_COLUMNS_MAX } from '../../wire/limits.ts'
+import { MARKDOWN_COLUMNS_MAX } from '../../wire/limits/page.ts'
 import { safeAddress } from './address.ts'
 import { decodeNamed, drawableCode, drawableText } from './characters.ts'
 import type { Align, Block, Inline, Item } from './tree.ts'

@@ -3,7 +3,7 @@
  * block that names a language; its tree is flattened here, and HTML is made nowhere. Where it cannot come, or does not
  * know the language, code is plain.
  */
-import { HIGHLIGHT_CHARACTERS_MAX } from '../../wire/limits.ts'
+import { HIGHLIGHT_CHARACTERS_MAX } from '../../wire/limits/page.ts'
 import type { ScopeNode } from './language-reader.ts'
 
 export type Tint = 'plain' | 'keyword' | 'string' | 'number' | 'name' | 'type' | 'comment' | 'added' | 'removed'

@@ -2,7 +2,7 @@
 import type { Usage } from '../../../wire/chat.ts'
 import { NO_USAGE } from '../../../wire/chat.ts'
 import { type JobEvent, readTextsJob, writeTextsJob } from '../../../wire/job-parts.ts'
-import { JOB_PART_BYTES_MAX, JOB_TEXTS_AT_ONCE } from '../../../wire/limits.ts'
+import { JOB_PART_BYTES_MAX, JOB_TEXTS_AT_ONCE } from '../../../wire/limits/jobs.ts'
 import { type Failure, ok } from '../../../wire/result.ts'
 import type { ModelSource } from '../../engine-door.ts'
 import type { JobKindRules, JobRunner, JobWork } from '../job-work.ts'
