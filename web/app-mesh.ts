@@ -5,7 +5,7 @@
 import type { GivingMeans, GivingPlan, MeshSettings, MeshView } from './app-mesh-view.ts'
 import type { ModelEntry } from './app-view.ts'
 import type { WorkerHead } from './engine/worker-api.ts'
-import { RouteTeller } from './mesh-answer.ts'
+import { MeshAsking } from './mesh-asking.ts'
 import { MeshDevices } from './mesh-devices.ts'
 import { ALONE, type JoinedMesh, type MeshHooks, type MeshParts } from './mesh-door.ts'
 import { type GivingParts, MeshGiving } from './mesh-giving.ts'
@@ -14,8 +14,6 @@ import { MeshJobs } from './mesh-jobs.ts'
 import { countOf, linkView } from './mesh-links.ts'
 import { MeshMeter } from './mesh-meter.ts'
 import { MeshRooms } from './mesh-rooms.ts'
-import { addTokens, endRoute, hearRoute, type Routes, timeRoute } from './mesh-routes.ts'
-import { endOf } from './rules/answer.ts'
 import { Shown } from './shown.ts'
 import type { PreferenceStore } from './store/preferences.ts'
 import { WalletDoor } from './wallet-door.ts'
@@ -36,6 +34,7 @@ export class AppMesh {
   readonly #entryOf: (key: string) => ModelEntry | undefined
   readonly #giving: MeshGiving
   readonly #meter = new MeshMeter()
+  readonly #routed: MeshAsking
   /** Makes, joins and leaves rooms. */
   readonly rooms: MeshRooms
   readonly devices: MeshDevices
@@ -52,11 +51,6 @@ export class AppMesh {
   /** By who looks; undefined follows what the person chose. */
   readonly #lookers = new Map<string, RoomId | null | undefined>()
   #links: MeshView['links'] = []
-  #routes: Routes = []
-  /** The answer under way over others: its model, and its newest route. */
-  #asking: { readonly modelId: string; request: string | null } | null = null
-  /** The model whose words are loaded. */
-  #head: { readonly key: string; readonly value: WorkerHead } | null = null
   #rest: (() => void) | null = null
   readonly #shown: Shown<MeshView>
 
@@ -73,6 +67,13 @@ export class AppMesh {
       rates: () => this.#meter.rates,
       changed: () => this.#changed(),
       wokeUp: () => this.set({ keepAwake: false }),
+    })
+    this.#routed = new MeshAsking({
+      entryOf: own.entryOf,
+      join: () => this.#joinAllowed(),
+      joined: () => this.#joined,
+      nowMs: this.#parts.nowMs,
+      changed: () => this.#changed(),
     })
     this.rooms = new MeshRooms({
       consent: () => this.#settings.consent,
@@ -171,51 +172,23 @@ export class AppMesh {
   }
 
   /** One answer over other peers' layers: of members of `room`, or of anyone. Keeps the promise of `ChatEngine.chat`: one `end`, always last. */
-  async *ask(
+  ask(
     key: string,
     request: ChatRequest,
     signal: AbortSignal,
     { privateEnds, room }: Pick<MeshSettings, 'privateEnds' | 'room'> = this.#settings,
   ): AsyncGenerator<ChatEvent, void, undefined> {
-    const entry = this.#entryOf(key)
-    if (!entry) return yield endOf(fail('model-unknown', ''))
-    if (this.#asking) return yield endOf(fail('queue-full', 'This tab asks over the mesh already.'))
-    const asking = { modelId: entry.model.id, request: null as string | null }
-    this.#asking = asking
-    try {
-      const ready = await this.#readyFor(entry, signal)
-      if (!ready.ok) return yield endOf(ready)
-      const { chat, node } = ready.value
-      const told = new RouteTeller(entry.model, () => node.links)
-      for await (const event of chat.chat(request, signal, privateEnds, room)) {
-        if (event.kind === 'text' && asking.request !== null) {
-          this.#routes = addTokens(this.#routes, asking.request, event.tokens?.length ?? 0)
-          this.#changed()
-        }
-        if (event.kind === 'end' && event.reason === 'error') this.#head = null
-        yield* told.changes(this.#routes.find((route) => route.request === asking.request))
-        yield event
-      }
-    } finally {
-      if (this.#joined) this.#time(this.#joined)
-      this.#asking = null
-      if (asking.request !== null) this.#routes = endRoute(this.#routes, asking.request)
-      this.#changed()
-    }
+    return this.#routed.ask(key, request, signal, { privateEnds, room })
   }
 
   /** What an answer over others needs here: the words of the model. Refusals: `consent-missing`, those of the load. */
-  async ready(key: string, signal: AbortSignal): Promise<Result<WorkerHead>> {
-    const entry = this.#entryOf(key)
-    const ready = entry ? await this.#readyFor(entry, signal) : fail('model-unknown', '')
-    if (!ready.ok) return ready
-    return this.#head?.key === key ? ok(this.#head.value) : fail('not-loaded', '')
+  ready(key: string, signal: AbortSignal): Promise<Result<WorkerHead>> {
+    return this.#routed.ready(key, signal)
   }
 
   /** As `ChatEngine.count`, once `ready`. */
-  async count(key: string, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
-    if (this.#head?.key !== key || !this.#joined) return fail('not-loaded', '')
-    return this.#joined.chat.count(messages, signal)
+  count(key: string, messages: readonly ChatMessage[], signal: AbortSignal): Promise<Result<number>> {
+    return this.#routed.count(key, messages, signal)
   }
 
   /** Leaves the mesh; a later wish joins it anew. */
@@ -230,7 +203,7 @@ export class AppMesh {
     this.#rooms = []
     this.#account = null
     this.#announcements = []
-    this.#head = null
+    this.#routed.forget()
     this.#changed()
     await joined?.leave()
   }
@@ -247,14 +220,6 @@ export class AppMesh {
 
   get #settings(): MeshSettings {
     return this.#preferences.value.mesh
-  }
-
-  async #readyFor(entry: ModelEntry, signal: AbortSignal): Promise<Result<JoinedMesh>> {
-    const joined = await this.#joinAllowed()
-    if (!joined.ok || this.#head?.key === entry.key) return joined
-    const loaded = await joined.value.chat.load(entry.source, () => {}, signal)
-    this.#head = loaded.ok ? { key: entry.key, value: loaded.value } : null
-    return loaded.ok ? joined : loaded
   }
 
   async #joinAllowed(): Promise<Result<JoinedMesh>> {
@@ -330,12 +295,7 @@ export class AppMesh {
         }),
       onContribution: (state) => hear(() => this.#giving.hear(state)),
       onJobs: () => hear(() => this.#giving.hearJobs()),
-      onRoute: (request, word) =>
-        hear(() => {
-          if (word.kind === 'planned' && this.#asking) this.#asking.request = request
-          const modelId = this.#asking?.modelId ?? ''
-          this.#routes = hearRoute(this.#routes, request, modelId, word, this.#parts.nowMs())
-        }),
+      onRoute: (request, word) => hear(() => this.#routed.hear(request, word)),
     }
   }
 
@@ -368,19 +328,13 @@ export class AppMesh {
     const joined = this.#joined
     if (!joined) return
     const { links } = joined.node
-    this.#time(joined)
+    this.#routed.time()
     const given = joined.contribution.positions + joined.jobs.counts.tokens
     this.#meter.add(given, links.map(countOf), this.#parts.nowMs())
     const seen = await Promise.all(links.map(linkView))
     if (this.#joined !== joined) return
     this.#links = seen
     this.#changed()
-  }
-
-  /** How long the laps of the route under way were. */
-  #time({ chat }: JoinedMesh): void {
-    const [request, times] = [this.#asking?.request ?? null, chat.times]
-    if (request !== null && times && times.laps > 0) this.#routes = timeRoute(this.#routes, request, times)
   }
 
   #compose(): MeshView {
@@ -390,8 +344,8 @@ export class AppMesh {
       self: this.#joined?.node.peer ?? null,
       contribution: this.#giving.view,
       links: this.#links,
-      routes: this.#routes,
-      asking: this.#asking !== null || this.jobs.asking,
+      routes: this.#routed.routes,
+      asking: this.#routed.asking || this.jobs.asking,
       census: this.#census,
       rooms: this.#rooms,
       account: this.#account,

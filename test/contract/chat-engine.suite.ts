@@ -3,11 +3,11 @@
  * sentence. Runs in a page. A row that an engine cannot run here is skipped with its reason, printed and counted.
  */
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
-import { CommittedLog } from '../../web/rules/committed.ts'
 import type { EngineDoor, ModelSource } from '../../web/schedule/engine-door.ts'
-import type { ChatEvent, ChatMessage, ChatRequest, LoadProgress, Sampling } from '../../web/wire/chat.ts'
+import type { ChatMessage, LoadProgress } from '../../web/wire/chat.ts'
 import { PROMPT_CHARACTERS_MAX, TOKENS_IN_FLIGHT_MAX } from '../../web/wire/limits/engine.ts'
 import { ok, type Result } from '../../web/wire/result.ts'
+import { answerOf, ask, FREE, NEVER, raw, SEA } from './chat-engine-answer.ts'
 
 export interface ChatEngineCase {
   /** A fresh engine, not loaded. */
@@ -22,46 +22,6 @@ export interface ChatEngineCase {
   readonly noModel?: string | null
   /** What is left of the last turn for the next one: `ended`, only where the answer ended by itself. */
   readonly reuses?: 'always' | 'ended'
-}
-
-const NEVER = new AbortController().signal
-const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 7n }
-const FREE: Sampling = { temperature: 0.9, topK: 40, topP: 0.95, minP: 0, repetitionPenalty: 1.1, seed: 99n }
-
-function ask(content: string, more: Partial<ChatRequest> = {}): ChatRequest {
-  return { messages: [{ role: 'user', content }], sampling: GREEDY, maxTokens: 24, stop: [], ...more }
-}
-
-const raw = (text: string, more: Partial<ChatRequest> = {}) => ask(text, { raw: true, ...more })
-const SEA = 'Tell me about the sea.'
-
-interface Answer {
-  readonly events: readonly ChatEvent[]
-  readonly text: string
-  readonly end: Extract<ChatEvent, { kind: 'end' }>
-  readonly log: CommittedLog
-}
-
-/** Also checks what holds for every answer: one end, and it is last. `look` sees each event as it comes. */
-async function answerOf(
-  engine: EngineDoor,
-  request: ChatRequest,
-  signal: AbortSignal = NEVER,
-  look: (event: ChatEvent) => void = () => {},
-): Promise<Answer> {
-  const events: ChatEvent[] = []
-  const log = new CommittedLog(request.resume)
-  for await (const event of engine.chat(request, signal)) {
-    events.push(event)
-    log.take(event)
-    look(event)
-  }
-  const ends = events.filter((event) => event.kind === 'end')
-  expect(ends).toHaveLength(1)
-  const end = events.at(-1)
-  if (end?.kind !== 'end') throw new Error('the last event is no end')
-  const text = events.map((event) => (event.kind === 'text' ? event.text : '')).join('')
-  return { events, text, end, log }
 }
 
 const codeOf = (result: Result<unknown>) => (result.ok ? 'ok' : result.code)

@@ -246,7 +246,7 @@ describe('a tab that gives', () => {
     await mark('This tab gives its GPU to others').waitFor()
     await expect.poll(() => idle.count()).toBe(0)
     await expectSound(page)
-    await page.evaluate(() => window.fake.mesh.active(true))
+    await page.evaluate(() => window.fake.mesh.device.active(true))
     await mark('Giving this GPU to others is paused').click()
     await page.getByRole('heading', { name: 'Contribute', level: 2 }).waitFor()
     await play.button('Stop').click()

@@ -48,7 +48,7 @@ describe('with a played mesh', () => {
   it('hours over midnight are set by keyboard, pause it at once, and a person may go on', async () => {
     await openLayers()
     await page().evaluate(() => {
-      window.fake.mesh.minute = 12 * 60
+      window.fake.mesh.device.minute = 12 * 60
     })
     await used.current.button('Contribute this GPU').click()
     await used.current.button('Agree and contribute').click()
@@ -72,19 +72,19 @@ describe('with a played mesh', () => {
   it('the battery pauses it, and where the browser does not tell of one that is said', async () => {
     await serve()
     await page().getByRole('combobox', { name: 'On battery' }).selectOption('While it is at 50 % or more')
-    await page().evaluate(() => window.fake.mesh.battery(false, 0.3))
+    await page().evaluate(() => window.fake.mesh.device.battery(false, 0.3))
     await region('Paused').getByText('The battery is below your limit.').waitFor()
     await limit('Only while charging').focus()
     await page().keyboard.press('Space')
     await region('Paused').getByText('This device is not charging.').waitFor()
     await page().evaluate(async () => {
-      window.fake.mesh.battery(true, 0.3)
+      window.fake.mesh.device.battery(true, 0.3)
       await window.fake.mesh.started()
     })
     await region('Connecting').waitFor()
     await page().goto(page().url().replace('#/contribute', '#/settings'))
     await page().evaluate(() => {
-      window.fake.mesh.means.battery = false
+      window.fake.mesh.device.means.battery = false
     })
     await page().goto(page().url().replace('#/settings', '#/contribute'))
     await page().getByText('This browser does not tell whether the device is charging').waitFor()
@@ -95,19 +95,19 @@ describe('with a played mesh', () => {
   it('the whole device is watched only with leave', async () => {
     await serve()
     await page().evaluate(() => {
-      window.fake.mesh.deviceAllowed = false
+      window.fake.mesh.device.allowed = false
     })
     const watch = limit('Also when I use another app')
     await watch.click()
     await expect.poll(() => watch.isChecked()).toBe(false)
     await page().evaluate(() => {
-      window.fake.mesh.deviceAllowed = true
+      window.fake.mesh.device.allowed = true
     })
     await watch.focus()
     await page().keyboard.press('Space')
-    await page().waitForFunction(() => window.fake.mesh.watchesDevice)
+    await page().waitForFunction(() => window.fake.mesh.device.watched)
     await expect.poll(() => watch.isChecked()).toBe(true)
-    await page().evaluate(() => window.fake.mesh.active(true))
+    await page().evaluate(() => window.fake.mesh.device.active(true))
     await region('Paused').getByText('You are using this device.').waitFor()
     await used.current.expectSound()
   })
@@ -121,15 +121,15 @@ describe('with a played mesh', () => {
       return window.fake.mesh.tick()
     })
     await hidden.getByText('2.7 times slower').waitFor()
-    expect(await page().evaluate(() => window.fake.mesh.awake)).toBe(null)
+    expect(await page().evaluate(() => window.fake.mesh.device.awake)).toBe(null)
     await limit('Keep it awake').focus()
     await page().keyboard.press('Space')
-    await page().waitForFunction(() => window.fake.mesh.awake?.tab)
-    await page().evaluate(() => window.fake.mesh.keeps('window'))
+    await page().waitForFunction(() => window.fake.mesh.device.awake?.tab)
+    await page().evaluate(() => window.fake.mesh.device.keeps('window'))
     await hidden.getByText('A small window keeps this tab awake.').waitFor()
     await used.current.expectSound()
-    await page().evaluate(() => window.fake.mesh.closeWindow())
-    await page().waitForFunction(() => window.fake.mesh.awake === null)
+    await page().evaluate(() => window.fake.mesh.device.closeWindow())
+    await page().waitForFunction(() => window.fake.mesh.device.awake === null)
     await expect.poll(() => limit('Keep it awake').isChecked()).toBe(false)
   })
 })

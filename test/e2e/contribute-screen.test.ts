@@ -155,7 +155,7 @@ describe('with a played mesh', () => {
 
     it('rests while the person is active', async () => {
       await serve()
-      await page().evaluate(() => window.fake.mesh.active(true))
+      await page().evaluate(() => window.fake.mesh.device.active(true))
       await region('Paused').getByText('You are using this tab.').waitFor()
       await used.current.expectSound()
     })

@@ -3,10 +3,9 @@
  * asked for is remembered. Nothing happens by itself.
  */
 
-import type { AccountView, Awake, LinkView, RoomView } from '../../web/app-mesh-view.ts'
-import type { AwakeWish, JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh-door.ts'
+import type { AccountView, LinkView, RoomView } from '../../web/app-mesh-view.ts'
+import type { JoinedMesh, MeshHooks, MeshParts } from '../../web/mesh-door.ts'
 import type { RouteWord } from '../../web/mesh-routes.ts'
-import type { Battery } from '../../web/rules/giving.ts'
 import type { ContributionState } from '../../web/schedule/contribution.ts'
 import type { ServedModel } from '../../web/schedule/jobs/held-job.ts'
 import type { JobStand } from '../../web/schedule/jobs/job-asker.ts'
@@ -22,6 +21,7 @@ import type { PlannedStage } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { Announcement } from '../../web/wire/rulings.ts'
+import { FakeDevice } from './fake-device.ts'
 import { FakeWallet } from './fake-wallet.ts'
 import { until } from './until.ts'
 
@@ -43,6 +43,7 @@ export class FakeMesh {
   left = 0
   starts = 0
   readonly wallet = new FakeWallet()
+  readonly device = new FakeDevice()
   /** How often what is told of this tab changed. */
   told = 0
   looking: boolean | RoomId = false
@@ -83,15 +84,6 @@ export class FakeMesh {
   #settle: ((started: Started) => void) | null = null
   #onProgress: (progress: LoadProgress) => void = () => {}
   readonly #ticks = new Set<() => void>()
-  #active: (active: boolean) => void = () => {}
-  #visible: (visible: boolean) => void = () => {}
-  #battery: (battery: Battery | null) => void = () => {}
-  /** Of the wall clock, and what this browser can tell of its device. */
-  minute = 0
-  means = { battery: true, deviceActivity: true, awakeWindow: true, screenOn: true }
-  /** The answer of the person to what the whole device tells. */
-  deviceAllowed = true
-  watchesDevice = false
   duty = 1
   hiddenSlowdown: number | null = null
   /** Whole answers that this tab offers, how many others wait for, and what it has given. */
@@ -99,7 +91,6 @@ export class FakeMesh {
   jobsHeld = 0
   jobCounts: JobCounts = { jobs: 0, tokens: 0 }
   jobPace: JobPace | null = null
-  awake: AwakeWish | null = null
   times: RouteTimes | null = null
 
   get parts(): MeshParts {
@@ -115,31 +106,7 @@ export class FakeMesh {
         this.#ticks.add(run)
         return () => this.#ticks.delete(run)
       },
-      watchVisible: (onChange) => {
-        this.#visible = onChange
-        onChange(true)
-        return () => {}
-      },
-      watchActivity: (device, onChange) => {
-        this.watchesDevice = device
-        this.#active = onChange
-        return () => {
-          this.#active = () => {}
-        }
-      },
-      watchBattery: (onChange) => {
-        this.#battery = onChange
-        return () => {}
-      },
-      minute: () => this.minute,
-      keepAwake: (wish) => {
-        this.awake = wish
-        return () => {
-          this.awake = null
-        }
-      },
-      means: this.means,
-      askDeviceActivity: async () => this.deviceAllowed,
+      ...this.device.parts,
     }
   }
 
@@ -184,28 +151,6 @@ export class FakeMesh {
   /** An answer of this tab begins over these. */
   planned(request: string, stages: readonly PlannedStage[]): void {
     this.route(request, { kind: 'planned', plan: { stages, predictedMs: 40, oneClass: true } })
-  }
-
-  active(active: boolean): void {
-    this.#active(active)
-  }
-
-  visible(visible: boolean): void {
-    this.#visible(visible)
-  }
-
-  battery(charging: boolean, level: number): void {
-    this.#battery({ charging, level })
-  }
-
-  /** What keeps the tab awake. */
-  keeps(awake: Awake): void {
-    this.awake?.onChange(awake)
-  }
-
-  /** The person closed the window that keeps it awake. */
-  closeWindow(): void {
-    this.awake?.onClosed()
   }
 
   /** The server has said which layers. */

@@ -142,7 +142,7 @@ describe('a contribution', () => {
   it('rests while any reason holds, frees the GPU, and begins again after the last', async () => {
     mesh.set({ onlyWhileVisible: true })
     await serve()
-    played.active(true)
+    played.device.active(true)
     expect(mesh.view.contribution).toEqual({
       state: 'paused',
       stays: false,
@@ -151,11 +151,11 @@ describe('a contribution', () => {
       untilMinute: null,
     })
     expect(played.given).toBe('off')
-    played.visible(false)
-    played.active(false)
+    played.device.visible(false)
+    played.device.active(false)
     expect(mesh.view.contribution).toMatchObject({ state: 'paused', why: 'hidden' })
     expect(played.starts).toBe(1)
-    played.visible(true)
+    played.device.visible(true)
     await played.started()
     expect([played.starts, state()]).toEqual([2, 'connecting'])
   })
@@ -163,8 +163,8 @@ describe('a contribution', () => {
   it('that a person paused goes on only when they say so', async () => {
     await serve()
     await mesh.pause()
-    played.active(true)
-    played.active(false)
+    played.device.active(true)
+    played.device.active(false)
     expect(mesh.view.contribution).toMatchObject({ state: 'paused', why: 'person' })
     void mesh.resume()
     await played.started()

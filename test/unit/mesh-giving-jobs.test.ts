@@ -214,10 +214,10 @@ describe('what a person allows', () => {
 
   it('pauses it as layers are: the offer is taken back, and comes again with the model', async () => {
     await give({ onlyWhileVisible: true })
-    played.visible(false)
+    played.device.visible(false)
     await vi.waitFor(() => expect(one.engine.loaded).toBe(null))
     expect([given(), played.served]).toMatchObject([{ state: 'paused', why: 'hidden', stays: false }, []])
-    played.visible(true)
+    played.device.visible(true)
     await loads()
     await measured(2)
     await vi.waitFor(() => expect(given().state).toBe('serving'))
@@ -256,10 +256,10 @@ describe('the model of the own chat', () => {
 
   it('is not taken away by hours that have come, and is by a person who presses Resume', async () => {
     await ownLoad(other)
-    played.minute = 21 * 60
+    played.device.minute = 21 * 60
     one.mesh.set({ consent: true, hours: { from: 22 * 60, to: 6 * 60 } })
     await one.mesh.contribute(entry.key)
-    played.minute = 22 * 60
+    played.device.minute = 22 * 60
     await played.tick()
     await vi.waitFor(() => expect(given()).toMatchObject({ state: 'paused', why: 'model' }))
     expect(one.engine.loaded?.id).toBe(other.id)
@@ -297,7 +297,7 @@ describe('what is given', () => {
       [true, 10],
       [false, 27],
     ] as const) {
-      played.visible(visible)
+      played.device.visible(visible)
       void played.tick()
       await one.engine.until(() => one.engine.answering)
       for (let token = 0; token < 20; token += 1) {

@@ -31,23 +31,23 @@ async function serve(limits: Partial<MeshSettings> = {}): Promise<void> {
 
 describe('hours', () => {
   it('that have not come: it waits for them, and frees the GPU when they are over', async () => {
-    played.minute = at(21)
+    played.device.minute = at(21)
     mesh.set({ consent: true, hours: { from: at(22), to: at(6) } })
     expect(await mesh.contribute(entry.key)).toMatchObject({ ok: true })
     expect(given()).toEqual({ state: 'paused', key: entry.key, stays: false, why: 'hours', untilMinute: at(22) })
     expect([played.joins, played.starts]).toEqual([0, 0])
-    played.minute = at(22)
+    played.device.minute = at(22)
     await played.tick()
     await played.started()
     played.serve(0, 10, model.id, 1.5)
     expect(given()).toMatchObject({ state: 'serving' })
-    played.minute = at(6)
+    played.device.minute = at(6)
     await played.tick()
     expect([given(), played.given]).toMatchObject([{ state: 'paused', why: 'hours' }, 'off'])
   })
 
   it('a person may go on in spite of them, until they have come and gone', async () => {
-    played.minute = at(12)
+    played.device.minute = at(12)
     await serve()
     mesh.set({ hours: { from: at(22), to: at(6) } })
     expect(given()).toMatchObject({ state: 'paused', why: 'hours' })
@@ -60,7 +60,7 @@ describe('hours', () => {
       [23, 'serving'],
       [7, 'paused'],
     ] as const) {
-      played.minute = at(hour)
+      played.device.minute = at(hour)
       await played.tick()
       expect(given().state).toBe(state)
     }
@@ -70,18 +70,18 @@ describe('hours', () => {
 describe('the battery', () => {
   it('below the limit pauses it until it charges', async () => {
     await serve({ batteryMin: 0.5 })
-    played.battery(false, 0.6)
+    played.device.battery(false, 0.6)
     expect(given().state).toBe('serving')
-    played.battery(false, 0.4)
+    played.device.battery(false, 0.4)
     expect(given()).toMatchObject({ state: 'paused', why: 'battery' })
-    played.battery(true, 0.4)
+    played.device.battery(true, 0.4)
     await played.started()
     expect(given().state).toBe('connecting')
   })
 
   it('only while charging pauses it at any level', async () => {
     await serve({ chargingOnly: true })
-    played.battery(false, 1)
+    played.device.battery(false, 1)
     expect(given()).toMatchObject({ state: 'paused', why: 'power' })
     mesh.set({ chargingOnly: false })
     await played.started()
@@ -101,14 +101,14 @@ describe('the pace', () => {
 describe('the whole device', () => {
   it('is watched only with leave, which a no does not give', async () => {
     await serve()
-    expect(played.watchesDevice).toBe(false)
-    played.deviceAllowed = false
+    expect(played.device.watched).toBe(false)
+    played.device.allowed = false
     await mesh.watchDevice()
-    expect([mesh.view.settings.watchDevice, played.watchesDevice]).toEqual([false, false])
-    played.deviceAllowed = true
+    expect([mesh.view.settings.watchDevice, played.device.watched]).toEqual([false, false])
+    played.device.allowed = true
     await mesh.watchDevice()
-    expect([mesh.view.settings.watchDevice, played.watchesDevice]).toEqual([true, true])
-    played.active(true)
+    expect([mesh.view.settings.watchDevice, played.device.watched]).toEqual([true, true])
+    played.device.active(true)
     expect(given()).toMatchObject({ state: 'paused', why: 'active' })
   })
 })
@@ -116,27 +116,27 @@ describe('the whole device', () => {
 describe('keeping awake', () => {
   it('begins and ends with what is given', async () => {
     await serve({ keepAwake: true })
-    expect(played.awake).toMatchObject({ tab: true, screen: false })
-    played.keeps('window')
+    expect(played.device.awake).toMatchObject({ tab: true, screen: false })
+    played.device.keeps('window')
     expect(given()).toMatchObject({ awake: 'window' })
     await mesh.pause()
-    expect(played.awake).toBe(null)
+    expect(played.device.awake).toBe(null)
     void mesh.resume()
     await played.started()
     played.serve(0, 10, model.id, 1.5)
-    expect([played.awake !== null, given()]).toMatchObject([true, { awake: null }])
+    expect([played.device.awake !== null, given()]).toMatchObject([true, { awake: null }])
     await mesh.stop()
-    expect(played.awake).toBe(null)
+    expect(played.device.awake).toBe(null)
   })
 
   it('is never begun unasked, and a closed window takes the wish back', async () => {
     await serve()
-    expect(played.awake).toBe(null)
+    expect(played.device.awake).toBe(null)
     mesh.set({ keepAwake: true, screenOn: true })
-    expect(played.awake).toMatchObject({ tab: true, screen: true })
-    played.closeWindow()
+    expect(played.device.awake).toMatchObject({ tab: true, screen: true })
+    played.device.closeWindow()
     expect(mesh.view.settings).toMatchObject({ keepAwake: false, screenOn: true })
-    expect(played.awake).toMatchObject({ tab: false, screen: true })
+    expect(played.device.awake).toMatchObject({ tab: false, screen: true })
   })
 })
 
