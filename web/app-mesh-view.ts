@@ -4,14 +4,14 @@
  */
 import type { AccountView } from './account/my-account.ts'
 import type { RoomView } from './account/room-view.ts'
-import type { GivingLimits, Hours, Rest, RestReason } from './rules/giving.ts'
+import type { Hours, Rest, RestReason } from './rules/giving.ts'
 import type { GivingWay, GivingWish, WayChoice } from './rules/giving-way.ts'
 import type { RouteTimes } from './schedule/lap-meter.ts'
+import type { MeshPreferences } from './store/preferences.ts'
 import type { Census } from './wire/census.ts'
 import type { EngineName, LoadProgress } from './wire/chat.ts'
 import type { LayerSpan, PeerId } from './wire/peers.ts'
 import type { Failure, Result } from './wire/result.ts'
-import type { RoomId } from './wire/rooms.ts'
 import type { Announcement } from './wire/rulings.ts'
 
 export type { AccountView } from './account/my-account.ts'
@@ -134,33 +134,7 @@ export interface RouteView {
 }
 
 /** Kept by this browser. Nothing connects before `consent`. */
-export interface MeshSettings extends GivingLimits {
-  readonly consent: boolean
-  /** Hides this device's network address from peers. */
-  readonly relayOnly: boolean
-  /** What a contribution may take of the GPU; null for the whole model where it fits. */
-  readonly gpuBytesMax: number | null
-  /** With whom this browser works, giving and asking: members of this room alone, or anyone. */
-  readonly room: RoomId | null
-  /** Own answers over others: this tab computes the first and the last layers, so that nobody else sees a token. */
-  readonly privateEnds: boolean
-  /** The share of the time that it computes; one of `DUTIES`. */
-  readonly duty: number
-  /** Use of the whole device counts as activity too, where the browser tells of it. */
-  readonly watchDevice: boolean
-  /** While it gives: the tab is kept awake where it is hidden, and the screen on. */
-  readonly keepAwake: boolean
-  readonly screenOn: boolean
-  /** Whole answers, layers, or what is best. */
-  readonly way: GivingWish
-  /** Of one whole answer, tokens of what is asked and of what is said; null for what the model has room for. */
-  readonly promptTokensMax: number | null
-  readonly answerTokensMax: number | null
-  /** Jobs of others that wait here or are computed; 1 to `JOB_PARALLEL_MAX`. */
-  readonly jobsAtOnce: number
-  /** Gives without earning anything for it. */
-  readonly donor: boolean
-}
+export type MeshSettings = MeshPreferences
 
 /** What this browser tells of its device. */
 export interface GivingMeans {

@@ -5,7 +5,7 @@ import type { EngineDoor } from '../../web/schedule/engine-door.ts'
 import type { ChatEvent, ChatRequest, Sampling } from '../../web/wire/chat.ts'
 
 export const NEVER = new AbortController().signal
-export const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 7n }
+const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, minP: 0, repetitionPenalty: 1, seed: 7n }
 export const FREE: Sampling = { temperature: 0.9, topK: 40, topP: 0.95, minP: 0, repetitionPenalty: 1.1, seed: 99n }
 
 export function ask(content: string, more: Partial<ChatRequest> = {}): ChatRequest {

@@ -42,21 +42,32 @@ export interface RedactionPreferences {
   readonly names: readonly string[]
 }
 
-/** What a person has agreed to and allowed of the mesh. As `MeshSettings` of the app's view says it. */
+/** What a person has agreed to and allowed of the mesh. */
 export interface MeshPreferences extends GivingLimits {
   readonly consent: boolean
+  /** Hides this device's network address from peers. */
   readonly relayOnly: boolean
+  /** What a contribution may take of the GPU; null for the whole model where it fits. */
   readonly gpuBytesMax: number | null
+  /** With whom this browser works, giving and asking: members of this room alone, or anyone. */
   readonly room: RoomId | null
+  /** Own answers over others: this tab computes the first and the last layers, so that nobody else sees a token. */
   readonly privateEnds: boolean
+  /** The share of the time that it computes; one of `DUTIES`. */
   readonly duty: number
+  /** Use of the whole device counts as activity too, where the browser tells of it. */
   readonly watchDevice: boolean
+  /** While it gives: the tab is kept awake where it is hidden, and the screen on. */
   readonly keepAwake: boolean
   readonly screenOn: boolean
+  /** Whole answers, layers, or what is best. */
   readonly way: GivingWish
+  /** Of one whole answer, tokens of what is asked and of what is said; null for what the model has room for. */
   readonly promptTokensMax: number | null
   readonly answerTokensMax: number | null
+  /** Jobs of others that wait here or are computed; 1 to `JOB_PARALLEL_MAX`. */
   readonly jobsAtOnce: number
+  /** Gives without earning anything for it. */
   readonly donor: boolean
 }
 
