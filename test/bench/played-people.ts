@@ -156,3 +156,21 @@ export async function showTool(page: Page): Promise<void> {
   })
   await page.getByRole('region', { name: 'Result', exact: true }).waitFor()
 }
+
+/** What the operator tells everybody. */
+export async function showAnnouncements(page: Page): Promise<void> {
+  await letAnyone(page)
+  await page.evaluate((untilMs) => {
+    const { mesh } = window.fake
+    mesh.announced([
+      {
+        id: 1 as never,
+        level: 'warning',
+        text: 'This server restarts at 18:00 UTC. Answers under way go on.',
+        untilMs,
+      },
+      { id: 2 as never, level: 'note', text: 'New: answers may be held to a form, on the Tools screen.', untilMs },
+    ])
+  }, Date.now() + 3_600_000)
+  await page.getByText('restarts at 18:00').waitFor()
+}

@@ -6,7 +6,16 @@ import type { Page } from 'playwright'
 import { fakeModel } from '../support/fake-engine.ts'
 import type { Fake } from '../support/fake-page.ts'
 import { type FakePageServer, serveFakePage } from '../support/fake-page-server.ts'
-import { showCost, showCredits, showDevices, showLeaving, showRoom, showTool, showWhole } from './played-people.ts'
+import {
+  showAnnouncements,
+  showCost,
+  showCredits,
+  showDevices,
+  showLeaving,
+  showRoom,
+  showTool,
+  showWhole,
+} from './played-people.ts'
 
 const LAYERS = 32
 const model = fakeModel(1, {
@@ -251,6 +260,15 @@ export const PLAYED_SCREENS = [
     async reach(page: Page, server: Played) {
       await open(page, server, '')
       await showCost(page, '38412600')
+    },
+  },
+  {
+    name: 'announced',
+    says: 'What the operator of the server tells everybody who is connected. Played: the server.',
+    serve: servePlayed,
+    async reach(page: Page, server: Played) {
+      await open(page, server, '')
+      await showAnnouncements(page)
     },
   },
   {
