@@ -69,11 +69,16 @@ async function openTab(url: string, layers: number, visible: boolean): Promise<T
   })
 }
 
+const anyJob = () => Buffer.from(randomBytes(16)).toString('hex')
+
 /** One whole answer that is computed, and two that wait for the same tab. */
 async function work([worker, , , first, second]: readonly Tab[]): Promise<ReturnType<typeof setInterval> | undefined> {
   if (!worker || !first || !second) return undefined
   worker.client.say({ ...worker.holding, offers: [jobOffer({ modelId: MODEL })] })
-  const asks = [jobWish(0x5eed01, { modelId: MODEL }), jobWish(0x5eed02, { modelId: MODEL, class: 'batch' })]
+  const asks = [
+    jobWish(0, { job: anyJob(), modelId: MODEL }),
+    jobWish(0, { job: anyJob(), modelId: MODEL, class: 'batch' }),
+  ]
   const [one, two] = asks
   if (!one || !two) return undefined
   while (!(await first.client.job(one)).ok) await new Promise((resolve) => setImmediate(resolve))
@@ -81,7 +86,7 @@ async function work([worker, , , first, second]: readonly Tab[]): Promise<Return
   await first.client.jobNews(running)
   worker.client.say({ ...worker.holding, offers: [jobOffer({ modelId: MODEL, held: 1, heldTokens: 100 })] })
   await second.client.job(two)
-  await second.client.job(jobWish(0x5eed03, { modelId: MODEL, maxTokens: 240 }))
+  await second.client.job(jobWish(0, { job: anyJob(), modelId: MODEL, maxTokens: 240 }))
   return setInterval(() => void first.client.jobNews(running), NEWS_MS)
 }
 
