@@ -140,13 +140,18 @@ export class LedgerTerms implements Terms {
     const { request, asker, modelId, room, job, outputTokens } = wish
     const pay = this.#payFor(wish)
     const micro = holdOf(policy, wish)
+    const atFirst = holdOf(policy, { ...wish, reusedTokens: wish.reusedAtFirst ?? 0 })
     const kept = owed.map((ticket) => ({
       claims: { ...ticket, request, asker, modelId, room, job, outputTokens, pay },
       workerOwner: this.#ownerOf(ticket.worker),
     }))
     let agreed: Result<number> = fail('credits-short', '')
     for (const owner of owners) {
-      agreed = await keep({ type: 'hold', request, owner, micro, forMs: policy.holdForMs, atMs: nowMs() }, kept)
+      const hold = { type: 'hold', request, owner, micro, forMs: policy.holdForMs, atMs: nowMs() } as const
+      agreed = await keep(hold, kept)
+      // A turn that others take over: one reading of all of it was set aside for them.
+      if (!agreed.ok && agreed.code === 'hold-short' && atFirst < micro)
+        agreed = await keep({ ...hold, micro: atFirst }, kept)
       if (agreed.ok) return agreed
     }
     return agreed

@@ -26,6 +26,8 @@ export interface TicketWish {
   readonly outputTokens: number
   /** Of the prompt, what its workers hold already. */
   readonly reusedTokens?: number
+  /** As its asker says, what those held who were named first: of what was set aside then so much of the prompt was no part. */
+  readonly reusedAtFirst?: number
   /** Null where the asker offers nothing for it. */
   readonly activeParameters: number | null
   /** Of the site whose visitor asks. */
@@ -55,7 +57,8 @@ export interface Terms {
   /** Whether it is to be paid, or need not be: else it waits behind all that is. Refusals: as `agree`, as far as it is known. */
   affords(wish: TicketWish): Promise<Result<boolean>>
   /**
-   * Says what is paid for each of these tickets, in their order, and remembers it. Refuses visitors of partners only:
+   * Says what is paid for each of these tickets, in their order, and remembers it. For a request that comes again nothing is paid that
+   * would cost more than what was set aside. Refuses visitors of partners only:
    * `partner-unknown`, `partner-revoked`, `partner-budget`, `ledger-away`, and what a hold refuses.
    */
   agree(

@@ -51,7 +51,7 @@ export class ReceiptShelf {
     this.#policy = policy
   }
 
-  /** All tickets of one plan; the value is the part of the first. Refusals: those of the hold; `posting-taken` where another owner has the request. */
+  /** All tickets of one plan; the value is the part of the first. Refusals: those of the hold; `posting-taken` where another owner has the request, `hold-short` where less was set aside for it. */
   async agree(hold: HoldEvent, tickets: readonly TicketToKeep[]): Promise<Result<number>> {
     const { rows } = await sql<{ code: string; first_part: number | null }>`
       select * from credit_agree(${ledgerIdOf(hold)}, ${ledgerBodyOf(hold)}, ${hold.atMs}::bigint, ${this.#floor(hold.atMs)}::bigint,

@@ -30,6 +30,18 @@ export interface JobDeskParts {
   readonly ended?: (state: 'done' | 'failed' | 'cancelled' | 'expired') => void
 }
 
+/** Of a job that comes again: what it costs, and whether it is paid, was looked at when it came first. */
+const SAME_AGAIN = [
+  'kind',
+  'class',
+  'modelId',
+  'layers',
+  'room',
+  'promptTokens',
+  'maxTokens',
+  'activeParameters',
+] as const satisfies readonly (keyof JobWish)[]
+
 export class JobDesk {
   readonly #parts: JobDeskParts
   readonly #book = new JobBook()
@@ -42,7 +54,7 @@ export class JobDesk {
   /**
    * The same job again is the same job: its workers while their lease lasts and none of them failed it, its place in the line.
    * Refusals: `room-unknown`, `no-holder`, `filter-empty`, `unreachable`, `no-capacity` (nobody is large enough), `jobs-full`,
-   * `job-ended`, `event-invalid`; those of the tickets, where they are known before anybody is named.
+   * `job-ended`, `event-invalid`, `not-proven` where it has gone meanwhile; those of the tickets, where they are known before anybody is named.
    */
   async wish(asker: PeerId, wish: JobWish): Promise<Result<JobWord>> {
     if (wish.room !== null && !this.#parts.rooms.peersIn(asker, wish.room)) return fail('room-unknown', '')
@@ -50,6 +62,8 @@ export class JobDesk {
     if (before) return this.#again(before, wish)
     const affords = await this.#parts.tickets.affords(ticketWishOf(asker, wish))
     if (!affords.ok) return affords
+    // It may have gone meanwhile: it is nobody's visitor then, and nobody cancels what it asks for.
+    if (!this.#parts.roster.peer(asker)) return fail('not-proven', '')
     const known = this.#book.find(asker, wish.job)
     // Whoever has no credits for it waits behind those who have.
     return known ? this.#again(known, wish) : this.#first(asker, wish, !affords.value)
@@ -159,9 +173,7 @@ export class JobDesk {
   async #again(job: BookedJob, wish: JobWish): Promise<Result<JobWord>> {
     const { facts, wish: before } = job
     if (!isOpen(facts.state)) return fail('job-ended', `It is ${facts.state}.`)
-    const same = (['kind', 'class', 'modelId', 'layers', 'room'] as const).every(
-      (field) => before[field] === wish[field],
-    )
+    const same = SAME_AGAIN.every((field) => before[field] === wish[field])
     if (!same) return fail('event-invalid', 'It is another job of the same id.')
     job.wish = wish
     if (facts.state === 'queued') {

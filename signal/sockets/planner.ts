@@ -61,8 +61,20 @@ export class Planner {
     const outputTokens = pays?.outputTokens ?? positions
     const tokens = Math.min(positions, pays ? pays.promptTokens + pays.outputTokens : positions)
     // What nobody holds for certain is read, whatever the asker says.
-    const reusedTokens = wish.again ? (pays?.reusedTokens ?? 0) : 0
-    const about = { request, asker, modelId, layers, room, job: null, tokens, outputTokens, reusedTokens }
+    const reusedAtFirst = pays?.reusedTokens ?? 0
+    const reusedTokens = wish.again ? reusedAtFirst : 0
+    const about = {
+      request,
+      asker,
+      modelId,
+      layers,
+      room,
+      job: null,
+      tokens,
+      outputTokens,
+      reusedTokens,
+      reusedAtFirst,
+    }
     // Who stands by has its ticket from the start as well.
     const workers = stages.flatMap(({ peer, span, standby }) =>
       [peer, standby].flatMap((worker) => (worker === null ? [] : [{ worker, span, positions }])),

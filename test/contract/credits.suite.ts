@@ -96,6 +96,36 @@ export function creditsSuite(name: string, fresh: () => Promise<LedgerDatabase>)
       expect((await hire()).pay).toEqual({ kind })
     })
 
+    it('work that would cost more than was set aside for its request is not paid, however it is made to', async () => {
+      const { request } = claims
+      const before = await town.wallet(asker)
+      const more = [{ outputTokens: 401 }, { promptTokens: 101 }, { activeParameters: MODEL.activeParameters * 2 }]
+      for (const wish of more) expect((await hired({ request, ...wish })).pay).toEqual({ kind: 'unpaid' })
+      // Also where a word of what was held before would make it fit, and where some was paid out since.
+      expect((await hired({ request, outputTokens: 800, reusedAtFirst: 100 })).pay).toEqual({ kind: 'unpaid' })
+      await town.settle(worker, await signedBy(worker, asker, town.receipt(claims)))
+      expect((await hired({ request, outputTokens: 401 })).pay).toEqual({ kind: 'unpaid' })
+      expect((await hired({ request, promptTokens: 50 })).pay.kind).toBe('paid')
+      expect((await town.wallet(asker)).userMicro).toBe(before.userMicro)
+      await isRight()
+    })
+
+    it('a tab that takes over a turn is paid by its hold, in which its first stages had less to read', async () => {
+      const request = 'd'.repeat(32)
+      const next = { request, promptTokens: 300, reusedTokens: 200 }
+      expect((await hired(next)).pay.kind).toBe('paid')
+      const { heldMicro } = await town.wallet(asker)
+      expect((await hired({ request, promptTokens: 300 })).pay).toEqual({ kind: 'unpaid' })
+      const over = await hired({ request, promptTokens: 300, reusedAtFirst: 200 }, asker, await town.device())
+      expect([over.part, over.pay.kind]).toEqual([1, 'paid'])
+      expect((await town.wallet(asker)).heldMicro).toBe(heldMicro)
+      // The first plan of a request is believed nothing of that.
+      const first = await hired({ promptTokens: 300, reusedAtFirst: 300 })
+      const whole = holdOf(CREDIT_POLICY, { tokens: 700, outputTokens: 400, activeParameters: MODEL.activeParameters })
+      expect((await town.wallet(asker)).held.find((one) => one.request === first.request)?.micro).toBe(whole)
+      await isRight()
+    })
+
     it('the price is by what the server knows of a model, whatever its asker says', async () => {
       town.known.set(MODEL.modelId, 7_000_000_000)
       const cheap = await hired({ activeParameters: 1 })

@@ -176,6 +176,23 @@ export function partnersSuite(name: string, fresh: () => Promise<LedgerDatabase>
       await isRight()
     })
 
+    it('more tickets for more than was set aside are refused, and the budget stays as it was', async () => {
+      const [claims] = await town.hire(visitor, [worker], { partner: key })
+      const request = claims?.request ?? ''
+      expect(payOf(await ask({ request, outputTokens: 401 }))).toBe('hold-short')
+      expect(payOf(await ask({ request, promptTokens: 50 }))).toBe('paid')
+      expect(await today()).toMatchObject({ requests: 1, micro: HOLD })
+      await isRight()
+    })
+
+    it('a request of the payer’s own is no visitor’s', async () => {
+      const [claims] = await town.hire(payer, [worker])
+      const request = claims?.request ?? ''
+      expect(payOf(await ask({ request, promptTokens: 50 }))).toBe('posting-taken')
+      expect(await today()).toBeUndefined()
+      await isRight()
+    })
+
     it('whose payer has no credits is one without budget', async () => {
       key = (await made({ payer: (await town.device()).key.name })).id
       expect(payOf(await ask())).toBe('partner-budget')

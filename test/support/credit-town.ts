@@ -53,6 +53,9 @@ export interface TownWish {
   readonly room?: RoomId | null
   readonly promptTokens?: number
   readonly outputTokens?: number
+  /** Of the prompt, as `TicketWish`. */
+  readonly reusedTokens?: number
+  readonly reusedAtFirst?: number
   readonly activeParameters?: number | null
   /** Of the site whose visitor asks. */
   readonly partner?: PartnerKey
@@ -121,6 +124,7 @@ export class Town {
     wish: TownWish = {},
   ): Promise<Result<readonly TicketClaims[]>> {
     const { promptTokens = 100, outputTokens = 400, room = null, activeParameters = MODEL.activeParameters } = wish
+    const { reusedTokens = 0, reusedAtFirst = 0 } = wish
     const { modelId, layers } = MODEL
     const request = wish.request ?? Buffer.from(randomBytes(16)).toString('hex')
     const share = layers / workers.length
@@ -136,6 +140,8 @@ export class Town {
         job: isJob ? 'chat' : null,
         tokens: promptTokens + outputTokens,
         outputTokens,
+        reusedTokens,
+        reusedAtFirst,
         activeParameters,
       },
       workers.map(({ peer }, index) => ({

@@ -39,6 +39,7 @@ interface Ticket extends Omit<KeptTicket, 'alone'> {
 
 interface Hold {
   readonly owner: LedgerOwner
+  readonly micro: MicroCredits
   left: MicroCredits
   ended: boolean
 }
@@ -169,6 +170,7 @@ export class SimBooks {
     const held = this.#holds.get(request)
     if (held && held.owner !== owner) return fail('posting-taken', '')
     if (held?.ended) return fail('hold-ended', '')
+    if (held && hold.micro > held.micro) return fail('hold-short', '')
     if (!held) {
       const posted = this.#post(hold)
       if (!posted.ok) return posted
@@ -232,7 +234,7 @@ export class SimBooks {
         this.#lapses.set(event.device, event.count + 1)
         return
       case 'hold':
-        this.#holds.set(event.request, { owner: event.owner, left: event.micro, ended: false })
+        this.#holds.set(event.request, { owner: event.owner, micro: event.micro, left: event.micro, ended: false })
         this.#due.put(event.atMs + event.forMs, { kind: 'hold', request: event.request })
         return
       case 'settle':

@@ -146,6 +146,24 @@ it('who has no credits is answered for nothing, shorter, and behind all who have
   })
 })
 
+it('a job that comes again is as large as it was, and one that waited is not let in as a smaller one', async () => {
+  const worker = await server.worker({ parallel: 1, held: 1 })
+  const asker = await server.tab()
+  await gift(asker)
+  const asked = { promptTokens: 20, maxTokens: 30, activeParameters: PARAMETERS } as const
+  const queued = { ok: true, value: { state: 'queued' } }
+  expect(await asker.client.job(jobWish(1, asked))).toMatchObject(queued)
+  const more = [{ maxTokens: 3_000 }, { promptTokens: 4_000 }, { activeParameters: 1 }]
+  for (const wish of more)
+    expect(await asker.client.job(jobWish(1, { ...asked, ...wish }))).toMatchObject({ code: 'event-invalid' })
+  expect(await asker.client.job(jobWish(1, asked))).toMatchObject(queued)
+  await worker.offer([jobOffer({ parallel: 1, held: 0 })])
+  await until(() => asker.words.at(-1)?.state === 'leased')
+  expect(await asker.client.job(jobWish(1, { ...asked, maxTokens: 31 }))).toMatchObject({ code: 'event-invalid' })
+  const micro = holdOf(CREDIT_POLICY, { tokens: 50, outputTokens: 30, activeParameters: PARAMETERS })
+  expect(await walletOf(asker)).toMatchObject({ heldMicro: micro })
+})
+
 it('what is no wish of credits is refused by a code, and so is who has not proven its key', async () => {
   const tab = await server.tab()
   for (const wrong of [

@@ -202,3 +202,32 @@ it('gives no worker more than it takes, and every job to one worker until it is 
   expect(jobs).toBeGreaterThan(500)
   expect(later).toBeGreaterThan(50)
 })
+
+it('a tab that goes while it is looked at what it can pay has nothing in line and nobody at work', async () => {
+  const [asker, worker] = [peerOf('a'), peerOf('w')]
+  const roster = new Roster()
+  for (const peer of [asker, worker]) roster.join(peer, null, '', 0)
+  let looked: (affords: Result<boolean>) => void = () => {}
+  const issued: PeerId[] = []
+  const desk = new JobDesk({
+    roster,
+    rooms: { peersIn: () => null },
+    tickets: {
+      affords: () => new Promise((resolve) => (looked = resolve)),
+      issue: async (wish) => {
+        issued.push(wish.asker)
+        return ok([])
+      },
+    },
+    nowMs: () => 0,
+    tell: () => {},
+  })
+  const offers = [jobOffer()]
+  roster.hear(worker, { numericClass: '', visible: true, held: [], offers, room: null, relayOnly: false, near: [] }, 0)
+  const wished = desk.wish(asker, jobWish(1))
+  roster.leave(asker, 0)
+  desk.gone(asker)
+  looked(ok(true))
+  expect(await wished).toMatchObject({ code: 'not-proven' })
+  expect([desk.open(), issued]).toEqual([[], []])
+})

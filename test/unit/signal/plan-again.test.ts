@@ -134,6 +134,23 @@ it('what was read before counts only where it is asked for again', async () => {
   expect((await wallet()).heldMicro).toBe(holdOf(CREDIT_POLICY, whole))
 })
 
+it('a plan of the same request takes over what was set aside, and for more than that nobody is paid', async () => {
+  await gift()
+  const kept = keptOf(read(await plan(1, { pays: pays(40, 30) })))
+  read(await plan(2, { pays: pays(80, 30, 70), again: kept }))
+  const { heldMicro } = await wallet()
+  const kinds = async (more: Partial<PlanWish>) => {
+    return new Set(claimsOf(read(await plan(2, more))).map(({ pay, part }) => `${pay.kind} ${part > 1}`))
+  }
+  // Who steps in has all of it to read, and says what the first did not have to.
+  expect(await kinds({ pays: pays(80, 30, 70), avoid: kept.slice(0, 1).map(({ peer }) => peer) })).toEqual(
+    new Set(['paid true']),
+  )
+  for (const more of [pays(80, 300, 70), pays(300, 30, 70), pays(80, 30)])
+    expect([...(await kinds({ pays: more }))].every((kind) => kind.startsWith('unpaid'))).toBe(true)
+  expect((await wallet()).heldMicro).toBe(heldMicro)
+})
+
 it.each<[string, (kept: readonly KeptStage[]) => Promise<Partial<PlanWish>>]>([
   [
     'a stage is gone',
