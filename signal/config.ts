@@ -74,6 +74,10 @@ export const PARTNER_RATES: PartnerRates = {
   'partner-connect': { perSecond: 50, burst: 1_000 },
   'partner-wish': { perSecond: 20, burst: 400 },
 }
+/** Codes of pairings that are open at once, and how many one address may ask for and try: the second is also all that a guess gets. */
+export const PAIR_OFFERS_MAX = 10_000
+export const PAIR_OFFER_RATE: RateLimit = { perSecond: 0.2, burst: 30 }
+export const PAIR_TAKE_RATE: RateLimit = { perSecond: 0.2, burst: 30 }
 /** The longest that a server waits for its tabs before it ends, and how often it looks whether all have gone. */
 const DRAIN_SECONDS = 10
 const DRAIN_SECONDS_MAX = 3_600

@@ -5,10 +5,12 @@
 import type { Server, ServerOptions } from 'socket.io'
 import type { AccountChain } from '../../web/wire/accounts.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
+import type { PairWord } from '../../web/wire/pairings.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 import type { RoomWish } from '../../web/wire/room-events.ts'
 import type { Relayed, ServerSays, TabSays } from '../../web/wire/signal-events.ts'
 import type { TicketKey } from '../../web/wire/tickets.ts'
+import type { PairFact } from './pair-facts.ts'
 import type { Going } from './words.ts'
 
 interface Between {
@@ -24,6 +26,7 @@ export interface Bus {
   hear(listener: (word: unknown) => void): void
   /** To the process that has this tab. */
   relay(to: PeerId, relayed: Relayed): void
+  pairWord(to: PeerId, word: PairWord): void
   /** Processes that listen, this one too. */
   count(): Promise<number>
 }
@@ -52,8 +55,10 @@ export interface Cluster {
   /** A wish that was granted. */
   room(peer: PeerId, wish: RoomWish): void
   account(own: PublicKeyText, chain: AccountChain): void
+  pair(peer: PeerId, fact: PairFact): void
   /** To a tab that is at another process. */
   relay(to: PeerId, relayed: Relayed): void
+  pairWord(to: PeerId, word: PairWord): void
   /** With those of other processes, as tabs are told. */
   keys(own: readonly TicketKey[]): readonly TicketKey[]
   /** Own keys are others now. */
@@ -71,7 +76,9 @@ export const ALONE: Cluster = {
   gone() {},
   room() {},
   account() {},
+  pair() {},
   relay() {},
+  pairWord() {},
   keys: (own) => own,
   rotated() {},
   joined: () => Promise.resolve(),

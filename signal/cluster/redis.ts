@@ -61,6 +61,7 @@ export async function openRedis(url: string): Promise<Result<ClusterWay>> {
       tell: (word) => void io.serverSideEmit(EVENT, word),
       hear: (listener) => void io.on(EVENT, listener),
       relay: (to, relayed) => void io.to(to).emit('relayed', relayed),
+      pairWord: (to, word) => void io.to(to).emit('pair', word),
       async count() {
         // Before it hears itself it counts nobody.
         await Promise.all(subscribed)

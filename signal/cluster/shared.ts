@@ -10,6 +10,7 @@ import { CLUSTER_BEAT_MS, CLUSTER_FACTS_MAX, CLUSTER_JOIN_MS_MAX, CLUSTER_TELL_M
 import { faultOf } from '../log/log.ts'
 import type { Accounts } from '../sockets/accounts.ts'
 import type { JobDesk } from '../sockets/jobs.ts'
+import type { Pairings } from '../sockets/pairings.ts'
 import type { Rooms } from '../sockets/rooms.ts'
 import type { TabSocket } from '../sockets/tab.ts'
 import type { TicketMint } from '../sockets/tickets.ts'
@@ -23,6 +24,7 @@ export interface SharedParts {
   readonly io: HubServer
   readonly roster: Roster
   readonly rooms: Rooms
+  readonly pairings: Pick<Pairings, 'hear' | 'factsOf'>
   readonly jobs: Pick<JobDesk, 'heard' | 'stillHere' | 'gone'>
   readonly accounts: Accounts
   readonly mint: Pick<TicketMint, 'keys'>
@@ -110,7 +112,13 @@ export class SharedCluster implements Cluster {
     this.#tell({ on: 'account', own, chain })
   }
 
+  pair(peer: PeerId, word: Extract<Fact, { readonly on: 'pair' }>['word']): void {
+    if (this.#own.has(peer)) this.#tell({ on: 'pair', peer, word })
+  }
+
   relay: Cluster['relay'] = (to, relayed) => this.#bus.relay(to, relayed)
+
+  pairWord: Cluster['pairWord'] = (to, word) => this.#bus.pairWord(to, word)
 
   keys(own: readonly TicketKey[]): readonly TicketKey[] {
     return this.#others.keys(own)
@@ -172,14 +180,15 @@ export class SharedCluster implements Cluster {
   /** What is gathered is in it: it is told first, so that the number is right. */
   #all(): readonly Fact[] {
     this.#flush()
-    const { rooms, accounts } = this.#parts
+    const { rooms, pairings, accounts } = this.#parts
     return [...this.#own].flatMap(([peer, stay]): readonly Fact[] => {
       const here = this.#factOf(peer, stay)
       if (!here) return []
       const own = keyOfPeer(peer)
       const chain = own === null ? null : accounts.toldBy(own)
       const told: readonly Fact[] = own !== null && chain ? [{ on: 'account', own, chain }] : []
-      return [here, ...rooms.wishesOf(peer).map((wish): Fact => ({ on: 'room', peer, wish })), ...told]
+      const paired = pairings.factsOf(peer).map((word): Fact => ({ on: 'pair', peer, word }))
+      return [here, ...rooms.wishesOf(peer).map((wish): Fact => ({ on: 'room', peer, wish })), ...paired, ...told]
     })
   }
 
@@ -194,13 +203,14 @@ export class SharedCluster implements Cluster {
   }
 
   async #hear(process: ProcessId, facts: readonly Fact[]): Promise<void> {
-    const { rooms } = this.#parts
+    const { rooms, pairings } = this.#parts
     for (const fact of facts) {
       if (fact.on === 'here') this.#hearHere(process, fact)
       else if (fact.on === 'account') this.#keep(fact)
       // It is at another process by now, or here.
       else if (this.#homes.get(fact.peer)?.process !== process) continue
       else if (fact.on === 'gone') this.#hearGone(fact.peer, fact.how)
+      else if (fact.on === 'pair') pairings.hear(fact.peer, fact.word)
       else {
         this.#noteRoom(process, fact)
         await rooms.wish(fact.peer, fact.wish)

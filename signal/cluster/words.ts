@@ -12,6 +12,7 @@ import { keyIn } from '../../web/wire/rooms.ts'
 import { type Presence, parsePresence } from '../../web/wire/signal-events.ts'
 import { parseTicketKeys, type TicketKey } from '../../web/wire/tickets.ts'
 import { CLUSTER_FACTS_MAX } from '../config.ts'
+import { type PairFact, readPairFact } from './pair-facts.ts'
 
 /** Random, of one run of a process. */
 export type ProcessId = string
@@ -33,6 +34,7 @@ export type Fact =
   | { readonly on: 'gone'; readonly peer: PeerId; readonly how: Going }
   /** It was granted there; signatures in it are verified again. */
   | { readonly on: 'room'; readonly peer: PeerId; readonly wish: RoomWish }
+  | { readonly on: 'pair'; readonly peer: PeerId; readonly word: PairFact }
   /** `own`: the device that told of it. */
   | { readonly on: 'account'; readonly own: PublicKeyText; readonly chain: AccountChain }
 
@@ -99,7 +101,7 @@ function factsOf(fields: Fields): readonly Fact[] {
 function parseFact(value: unknown): Result<Fact> {
   return attempt((): Fact => {
     const fields = record(value, 'A fact')
-    const on = oneOf(fields, 'on', ['here', 'gone', 'room', 'account'])
+    const on = oneOf(fields, 'on', ['here', 'gone', 'room', 'pair', 'account'])
     switch (on) {
       case 'here':
         return {
@@ -114,6 +116,8 @@ function parseFact(value: unknown): Result<Fact> {
         return { on, peer: peer(fields, 'peer'), how: oneOf(fields, 'how', ['left', 'lost', 'asleep']) }
       case 'room':
         return { on, peer: peer(fields, 'peer'), wish: orRefuse(parseRoomWish(fields['wish'])) }
+      case 'pair':
+        return { on, peer: peer(fields, 'peer'), word: readPairFact(fields['word']) }
       case 'account': {
         const [chain] = orRefuse(parseAccountChains([fields['chain']]))
         return { on, own: keyIn(fields, 'own', reader), chain: chain ?? refuse('`chain`', 'is missing') }

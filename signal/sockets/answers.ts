@@ -8,6 +8,7 @@ import { parseAccountWish } from '../../web/wire/accounts.ts'
 import { parseLook } from '../../web/wire/census.ts'
 import { parseCreditWish } from '../../web/wire/credit-events.ts'
 import { parseJobNews, parseJobWish } from '../../web/wire/jobs.ts'
+import { parsePairWish } from '../../web/wire/pairings.ts'
 import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
 import { parseAssignWish, parsePlanWish } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
@@ -15,11 +16,13 @@ import { parseRoomWish } from '../../web/wire/room-events.ts'
 import { parsePresence, parseRelayWish, type Reply, type TabSays } from '../../web/wire/signal-events.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Credits } from '../credits/credits.ts'
+import { networkOf } from '../credits/grants.ts'
 import type { Watch } from '../watch.ts'
 import type { Accounts } from './accounts.ts'
 import { addressOf, forwardedOf } from './address-of.ts'
 import type { CensusDesk } from './census-desk.ts'
 import type { JobDesk } from './jobs.ts'
+import type { Pairings } from './pairings.ts'
 import type { PartnerDesk } from './partner-desk.ts'
 import type { Planner } from './planner.ts'
 import type { Rooms } from './rooms.ts'
@@ -46,6 +49,7 @@ export interface Desks {
   readonly jobs: JobDesk
   readonly census: CensusDesk
   readonly partners: PartnerDesk
+  readonly pairings: Pairings
   readonly door: RuledDoor
   readonly cluster: () => Cluster
   readonly credits: Pick<Credits, 'wish'>
@@ -72,6 +76,7 @@ export function answersOf({
   jobs,
   census,
   partners,
+  pairings,
   door,
   cluster,
   credits,
@@ -82,6 +87,8 @@ export function answersOf({
   leave,
 }: Desks): Answers {
   const isHere = (own: PeerId, { socket }: Tab) => sockets.get(own) === socket
+  const addressOfTab = ({ socket }: Tab) =>
+    addressOf(socket.handshake.address, forwardedOf(socket.handshake.headers), proxies)
   return {
     presence: (own, value, { resume }) => {
       const presence = parsePresence(value)
@@ -154,13 +161,11 @@ export function answersOf({
       door.check(own)
       return done
     },
-    credit: (own, value, { socket }) => {
+    credit: (own, value, tab) => {
       const wish = parseCreditWish(value)
       const key = keyOfPeer(own)
       if (key === null) return fail('not-proven', '')
-      const { address: remote, headers } = socket.handshake
-      const address = addressOf(remote, forwardedOf(headers), proxies)
-      return wish.ok ? credits.wish({ key, address }, wish.value) : wish
+      return wish.ok ? credits.wish({ key, address: addressOfTab(tab) }, wish.value) : wish
     },
     look: (own, value, { socket }) => {
       const on = parseLook(value)
@@ -169,6 +174,32 @@ export function answersOf({
       const peers = () => (room === null ? null : rooms.peersIn(own, room))
       census.look(socket, on.value !== false, room === null ? null : { room, peers })
       return ok(null)
+    },
+    pair: async (own, value, tab) => {
+      const wish = parsePairWish(value)
+      if (!wish.ok) return wish
+      switch (wish.value.kind) {
+        case 'offer': {
+          const site = await partners.siteOf(own)
+          if (!site.ok) return site
+          return isHere(own, tab) ? pairings.offer(own, site.value, networkOf(addressOfTab(tab))) : GONE
+        }
+        case 'take':
+          // A frame of another page is no window of a person's own.
+          if (partners.isVisitor(own)) return fail('partner-scope', '')
+          return pairings.take(own, wish.value.code, networkOf(addressOfTab(tab)))
+        case 'say':
+          return pairings.say(own, wish.value.window)
+        case 'stop':
+          return pairings.stop(own)
+        case 'look':
+          return pairings.look(own)
+        case 'end':
+          pairings.end(own)
+          return ok(null)
+        default:
+          return wish.value satisfies never
+      }
     },
     leave: (own, _, tab) => {
       leave(own)

@@ -33,6 +33,7 @@ import { remoteOf } from './address-of.ts'
 import { type Answers, type Asked, answersOf, isAsked } from './answers.ts'
 import { CensusDesk } from './census-desk.ts'
 import { JobDesk } from './jobs.ts'
+import { Pairings } from './pairings.ts'
 import { PartnerDesk } from './partner-desk.ts'
 import { Planner } from './planner.ts'
 import { Rooms } from './rooms.ts'
@@ -72,6 +73,7 @@ export class Hub {
   readonly #jobs: JobDesk
   readonly #census: CensusDesk
   readonly #partners: PartnerDesk
+  readonly #pairings: Pairings
   readonly #cluster: Cluster
   readonly #door: RuledDoor
   #draining = false
@@ -89,6 +91,16 @@ export class Hub {
       partners: parts.credits.partners,
       tell: (peer) => void this.#sockets.get(peer)?.emit('partner', { refused: 'partner-revoked' }),
       limited: (place) => parts.watch.metrics.limited(place),
+    })
+    this.#pairings = new Pairings({
+      nowMs: parts.nowMs,
+      isHere: (peer) => this.#sockets.has(peer),
+      tell: (peer, word) => {
+        const socket = this.#sockets.get(peer)
+        if (socket) socket.emit('pair', word)
+        else this.#cluster.pairWord(peer, word)
+      },
+      share: (peer, fact) => this.#cluster.pair(peer, fact),
     })
     const tickets = new TicketDesk(parts.mint, parts.credits.terms, (asker) => this.#partners.of(asker))
     this.#planner = new Planner(this.roster, this.#rooms, tickets, parts.nowMs)
@@ -116,6 +128,7 @@ export class Hub {
       jobs: this.#jobs,
       census: this.#census,
       partners: this.#partners,
+      pairings: this.#pairings,
       door: this.#door,
       cluster: () => this.#cluster,
       leave: (peer) => this.#leave(peer),
@@ -129,7 +142,8 @@ export class Hub {
       allowRequest: (request, answer) => answer(null, this.#lets(request)),
     })
     const [io, roster, rooms, jobs, sockets] = [this.#io, this.roster, this.#rooms, this.#jobs, this.#sockets]
-    const shared = { ...parts, io, roster, rooms, jobs, sockets, gone: (peer: PeerId) => this.#gone(peer) }
+    const pairings = this.#pairings
+    const shared = { ...parts, io, roster, rooms, pairings, jobs, sockets, gone: (peer: PeerId) => this.#gone(peer) }
     this.#cluster = parts.way ? new SharedCluster(parts.way.bus(io), shared) : ALONE
     this.#io.on('connection', (socket) => this.#meet(socket))
     parts.watch.metrics.watchPresences(() => ({
@@ -228,6 +242,7 @@ export class Hub {
     this.#rooms.gone(peer)
     this.#jobs.gone(peer)
     this.#partners.put(peer, null)
+    this.#pairings.gone(peer)
     this.#cluster.gone(peer, how)
   }
 

@@ -43,6 +43,14 @@ export class PartnerDesk {
     return this.#keys.get(peer) ?? null
   }
 
+  /** The name of the site whose visitor it is. Refusals: `partner-unknown` for nobody's, those of `Partners.find`. */
+  async siteOf(peer: PeerId): Promise<Result<string>> {
+    const key = this.of(peer)
+    if (key === null) return fail('partner-unknown', '')
+    const found = await this.#parts.partners.find(key)
+    return found.ok ? ok(found.value.record.site) : found
+  }
+
   /** Whoever is nobody's visitor may. Refusals: `partner-busy`; those of `Partners.allows`. */
   async allows(peer: PeerId, wish: { readonly modelId: string; readonly room: string | null }): Promise<Result<null>> {
     const key = this.of(peer)

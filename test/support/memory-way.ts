@@ -34,6 +34,7 @@ export class MemoryWay {
           },
           hear: (listener) => void own.listeners.push(listener),
           relay: (to, relayed) => others((other) => void other.io.local.to(to).emit('relayed', relayed)),
+          pairWord: (to, word) => others((other) => void other.io.local.to(to).emit('pair', word)),
           count: async () => this.#ends.size,
         }
       },

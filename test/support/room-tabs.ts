@@ -8,7 +8,7 @@ import { expect, vi } from 'vitest'
 import { type AccountStore, MemoryAccountStore } from '../../signal/accounts/store.ts'
 import type { ClusterWay } from '../../signal/cluster/cluster.ts'
 import { Accounts } from '../../signal/sockets/accounts.ts'
-import { Hub } from '../../signal/sockets/hub.ts'
+import { Hub, type HubParts } from '../../signal/sockets/hub.ts'
 import { TicketMint } from '../../signal/sockets/tickets.ts'
 import { DeviceKey, makeKey, verifySigned } from '../../web/account/device-key.ts'
 import { MyRooms } from '../../web/account/my-rooms.ts'
@@ -18,6 +18,7 @@ import type { RoomView } from '../../web/account/room-view.ts'
 import { SignalClient } from '../../web/mesh/signal-client.ts'
 import type { Census } from '../../web/wire/census.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
+import type { PartnerKey } from '../../web/wire/partner-keys.ts'
 import type { RoomWord } from '../../web/wire/room-events.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { Relayed } from '../../web/wire/signal-events.ts'
@@ -80,13 +81,20 @@ export class RoomServer {
   readonly #server: HttpServer
   readonly hub: Hub
 
-  private constructor(server: HttpServer, mint: TicketMint, accounts: Accounts, nowMs: number, way: ClusterWay | null) {
+  private constructor(
+    server: HttpServer,
+    mint: TicketMint,
+    accounts: Accounts,
+    nowMs: number,
+    way: ClusterWay | null,
+    credits: HubParts['credits'],
+  ) {
     this.nowMs = nowMs
     this.#server = server
     this.hub = new Hub({
       server,
       mint,
-      credits: NO_CREDITS,
+      credits,
       accounts,
       iceServers: () => [],
       nowMs: () => this.nowMs,
@@ -101,10 +109,12 @@ export class RoomServer {
   static async start(
     store: AccountStore = new MemoryAccountStore(),
     way: ClusterWay | null = null,
+    credits: HubParts['credits'] = NO_CREDITS,
   ): Promise<RoomServer> {
     const server = createServer()
     const nowMs = 1_700_000_000_000
-    const own = new RoomServer(server, await TicketMint.create(() => nowMs), await Accounts.open(store), nowMs, way)
+    const [mint, accounts] = [await TicketMint.create(() => nowMs), await Accounts.open(store)]
+    const own = new RoomServer(server, mint, accounts, nowMs, way, credits)
     await own.hub.joined()
     await new Promise<void>((done) => server.listen(0, done))
     return own
@@ -115,7 +125,7 @@ export class RoomServer {
   }
 
   /** Here and proven. `port`: of what stands before it. The same key and shelf: another tab of the same browser. */
-  async tab(key?: DeviceKey, beside?: TabShelf, port = this.port): Promise<RoomTab> {
+  async tab(key?: DeviceKey, beside?: TabShelf, port = this.port, partner: PartnerKey | null = null): Promise<RoomTab> {
     const shelf = beside?.beside() ?? new TabShelf()
     const own = key ?? (await newKey())
     const censuses: Census[] = []
@@ -134,6 +144,7 @@ export class RoomServer {
         if (isHere) void rooms?.arrive()
       },
       onRelayed: (word) => relayed.push(word),
+      partner,
       onCensus: (census) => censuses.push(census),
       onRoom: (word) => tab?.hear(word),
     })

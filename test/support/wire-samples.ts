@@ -3,6 +3,7 @@
  */
 import { parseCensus, parseLook } from '../../web/wire/census.ts'
 import { parseJobNews, parseJobWish, parseJobWord } from '../../web/wire/jobs.ts'
+import { parsePairOffer, parsePairTaken, parsePairWish, parsePairWord } from '../../web/wire/pairings.ts'
 import { parseAssigned, parseAssignWish, parsePlan, parsePlanWish } from '../../web/wire/plan-events.ts'
 import type { Result } from '../../web/wire/result.ts'
 import { parseRoomWish, parseRoomWord } from '../../web/wire/room-events.ts'
@@ -49,6 +50,7 @@ const WISH = { job: REQUEST, kind: 'chat', class: 'batch', modelId: MODEL, layer
 
 const [KEY, ROOM] = [PEER.split('/')[0], 'o'.repeat(22)]
 const MEMBERSHIP = { room: ROOM, owner: KEY, key: KEY, untilMs: 5, listNumber: 1, signature: 'A'.repeat(86) }
+const WINDOW = { giving: 'serving', model: 'Tiny', tokens: 7 }
 const REMOVED = [{ key: KEY, number: 1, untilMs: 5 }]
 const REMOVALS = { room: ROOM, owner: KEY, number: 2, removed: REMOVED, signature: 'A'.repeat(86) }
 
@@ -168,6 +170,13 @@ export const EVENTS: Readonly<Record<string, readonly [(value: unknown) => Resul
       { kind: 'removals', room: ROOM, removals: REMOVALS },
     ],
   ],
+  'pair wish': [
+    parsePairWish,
+    [{ kind: 'offer' }, { kind: 'take', code: '0123456789AB' }, { kind: 'say', window: WINDOW }, { kind: 'stop' }],
+  ],
+  'pair word': [parsePairWord, [{ kind: 'paired' }, { kind: 'state', window: WINDOW }]],
+  'pair offer': [parsePairOffer, [{ code: '0123456789AB', untilMs: 5 }]],
+  'pair taken': [parsePairTaken, [{ site: 'Garden' }]],
   look: [parseLook, [true]],
   census: [
     parseCensus,

@@ -10,6 +10,7 @@ import { type CreditWish, writeCredits } from '../wire/credit-events.ts'
 import { type PublicKeyText, type Purpose, toBase64Url } from '../wire/device-keys.ts'
 import { type JobNews, type JobWish, type JobWord, parseJobWord } from '../wire/jobs.ts'
 import { ANSWER_EVENT_MS_MAX, HEARTBEAT_MS, RECONNECT_MS, RECONNECT_MS_MAX } from '../wire/limits/signalling.ts'
+import { type PairWish, type PairWord, parsePairWord } from '../wire/pairings.ts'
 import type { PartnerKey } from '../wire/partner-keys.ts'
 import { type PeerId, peerIdOf } from '../wire/peers.ts'
 import {
@@ -87,6 +88,8 @@ type PatientSocket = ReturnType<TabSocket['timeout']>
 
 export class SignalClient {
   readonly peer: PeerId
+  /** Of the pairing that this tab is in. */
+  onPair: (word: PairWord) => void = () => {}
   readonly #parts: SignalParts
   readonly #socket: TabSocket
   #resume: string | null = null
@@ -137,6 +140,10 @@ export class SignalClient {
     this.#socket.on('partner', (value) => {
       const word = parsePartnerWord(value)
       if (word.ok) parts.onPartner?.(word.value)
+    })
+    this.#socket.on('pair', (value) => {
+      const word = parsePairWord(value)
+      if (word.ok) this.onPair(word.value)
     })
     this.#socket.on('announcements', (value) => {
       const announcements = parseAnnouncements(value)
@@ -224,6 +231,11 @@ export class SignalClient {
   /** As its kind: see `CreditWish`. What comes back is not parsed here. Refusals: those of the server. */
   credit(wish: CreditWish): Promise<Result<unknown>> {
     return this.#answer((socket) => socket.emitWithAck('credit', writeCredits(wish)))
+  }
+
+  /** As its kind: see `PairWish`. What comes back is not parsed here. Refusals: those of the server. */
+  pair(wish: PairWish): Promise<Result<unknown>> {
+    return this.#answer((socket) => socket.emitWithAck('pair', wish))
   }
 
   /** Whether to hear how many serve what, in all or in a room; also after the server was away. */

@@ -270,6 +270,11 @@ export const CODES = {
   'partner-model': ['This site does not offer this model.', 'Pick another one.'],
   'partner-scope': ['This site does not offer that.', 'Open Weft itself.'],
   'partner-busy': ['Too many people ask here at once.', 'Send again in a moment.'],
+  'pair-code': [
+    'This code opens nothing: it was used, is older than two minutes, or is mistyped.',
+    'Press the button in the chat again for a new one.',
+  ],
+  'pair-busy': ['Too many codes were asked for or tried from this network.', 'Wait a minute, then try again.'],
   'partner-budget': ['What this site gives for today is used up.', 'Come again tomorrow.'],
   'origin-foreign': ['This page is not of the Weft server.', 'Only its own pages can use the SDK as yet.'],
   'app-missing': ['Weft is not open in this page.', 'Open Weft here first.'],

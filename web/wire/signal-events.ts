@@ -11,6 +11,7 @@ import { ROUND_TRIP_MS_MAX } from './limits/links.ts'
 import { NEIGHBOURS_TOLD_MAX, PEER_ID_CHARACTERS_MAX, RANGES_HELD_MAX } from './limits/mesh.ts'
 import { NAME_CHARACTERS_MAX } from './limits/models.ts'
 import { SDP_CHARACTERS_MAX } from './limits/signalling.ts'
+import type { PairOffer, PairTaken, PairWish, PairWord } from './pairings.ts'
 import { isPartnerKey, PARTNER_REFUSALS, type PartnerKey, type PartnerRefusal } from './partner-keys.ts'
 import { type LayerSpan, type PeerId, peerReaderOf } from './peers.ts'
 import type { Assigned, AssignWish, Plan, PlanWish } from './plan-events.ts'
@@ -140,6 +141,8 @@ export interface TabSays {
   account: (wish: AccountWish, reply: Reply<readonly AccountChain[]>) => void
   /** Answered by what its kind asks for: `Wallet`, `WalletPage`, `GrantPuzzle`, `Settled`, or null. */
   credit: (wish: unknown, reply: Reply<unknown>) => void
+  /** Of a frame and its window. Answered with a `PairOffer`, a `PairTaken`, or null. */
+  pair: (wish: PairWish, reply: Reply<PairOffer | PairTaken | null>) => void
   leave: (nothing: null, reply: Reply<null>) => void
 }
 
@@ -160,6 +163,7 @@ export interface ServerSays {
   /** Of a job of this tab that was queued. */
   job: (word: JobWord) => void
   partner: (word: PartnerWord) => void
+  pair: (word: PairWord) => void
 }
 
 const { attempt, record, refuse, list, words, orNull, number, whole, flag, oneOf, peer, span, modelId, run } =

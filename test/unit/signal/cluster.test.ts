@@ -7,9 +7,12 @@ import { ACCOUNT_CRYPTO } from '../../../web/account/my-account.ts'
 import { TicketCheck } from '../../../web/account/ticket-check.ts'
 import { changeAccount, newAccount } from '../../../web/rules/account-set.ts'
 import { RESUME_MS } from '../../../web/wire/limits/signalling.ts'
+import type { PairOffer, PairWord } from '../../../web/wire/pairings.ts'
 import { parsePlanWish } from '../../../web/wire/plan-events.ts'
 import { ok } from '../../../web/wire/result.ts'
+import { gardenCredits } from '../../support/garden-key.ts'
 import { MemoryWay } from '../../support/memory-way.ts'
+import { NO_CREDITS } from '../../support/no-credits.ts'
 import { isIn, RoomServer, type RoomTab, until } from '../../support/room-tabs.ts'
 import { TcpFront } from '../../support/tcp-front.ts'
 
@@ -30,9 +33,9 @@ afterEach(async () => {
   servers.clear()
 })
 
-async function process(): Promise<RoomServer> {
+async function process(credits = NO_CREDITS): Promise<RoomServer> {
   const end = way.end()
-  const server = await RoomServer.start(new MemoryAccountStore(), end)
+  const server = await RoomServer.start(new MemoryAccountStore(), end, credits)
   servers.set(server, end)
   return server
 }
@@ -97,6 +100,36 @@ describe('two processes', () => {
     await isIn(owner, id, 1)
     await until(() => guest.view(id)?.state !== 'in')
     expect(there.hub.roster.peer(guest.client.peer)).not.toBeNull()
+  })
+})
+
+describe('a pairing', () => {
+  const GIVES = { giving: 'serving', model: 'Tiny', tokens: 7 } as const
+
+  it('of a frame at one process with a window at another: its words go both ways, and its end is told', async () => {
+    const { key, credits } = gardenCredits()
+    const [here, there] = [await process(credits), await process(credits)]
+    const [frame, window] = [await here.tab(undefined, undefined, undefined, key), await there.tab()]
+    const [atFrame, atWindow]: PairWord[][] = [[], []]
+    frame.client.onPair = (word) => atFrame?.push(word)
+    window.client.onPair = (word) => atWindow?.push(word)
+    const offer = await frame.client.pair({ kind: 'offer' })
+    const { code } = (offer.ok ? offer.value : {}) as PairOffer
+    // The other process hears of it a moment later.
+    await expect
+      .poll(() => window.client.pair({ kind: 'take', code }), { timeout: 10_000 })
+      .toEqual(ok({ site: 'Garden' }))
+    await until(() => atFrame?.length === 1 && atWindow?.length === 1)
+    expect((await window.client.pair({ kind: 'say', window: GIVES })).ok).toBe(true)
+    expect((await frame.client.pair({ kind: 'stop' })).ok).toBe(true)
+    await until(() => atFrame?.length === 2 && atWindow?.length === 2)
+    expect(atFrame).toEqual([{ kind: 'paired' }, { kind: 'state', window: GIVES }])
+    expect(atWindow).toEqual([{ kind: 'paired' }, { kind: 'stop' }])
+    // A third one that comes now knows of it.
+    const third = await process(credits)
+    await frame.client.leave()
+    await until(() => atWindow?.at(-1)?.kind === 'ended')
+    await until(() => third.hub.roster.peer(frame.client.peer) === null)
   })
 })
 

@@ -9,6 +9,7 @@ import { SignalClient, type SignalState } from '../../../web/mesh/signal-client.
 import { CREDIT_POLICY, holdOf } from '../../../web/rules/credit-policy.ts'
 import { parseWallet } from '../../../web/wire/credit-events.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
+import { type PairWord, parsePairOffer } from '../../../web/wire/pairings.ts'
 import type { PartnerKey, PartnerWish } from '../../../web/wire/partner-keys.ts'
 import { readTicket } from '../../../web/wire/tickets.ts'
 import { JOB_MODEL, JobServer, type JobTab, jobId, jobOffer, jobWish, newKey, until } from '../../support/job-tabs.ts'
@@ -230,4 +231,53 @@ it('a visitor has no rooms and no devices', async () => {
   await server.worker()
   const asked = await visitor.client.job(jobWish(1, { ...ASKED, room: 'r'.repeat(22) }))
   expect(asked).toMatchObject({ ok: false, code: 'partner-scope' })
+})
+
+describe('a pairing of a frame with a window', () => {
+  const GIVES = { giving: 'serving', model: 'Tiny', tokens: 7 } as const
+  function heard({ client }: JobTab): readonly PairWord[] {
+    const words: PairWord[] = []
+    client.onPair = (word) => words.push(word)
+    return words
+  }
+  async function codeOf({ client }: JobTab): Promise<string> {
+    const answer = await client.pair({ kind: 'offer' })
+    const offer = answer.ok ? parsePairOffer(answer.value) : answer
+    if (!offer.ok) throw new Error(offer.code)
+    return offer.value.code
+  }
+
+  it('begins with a code of a visitor, names the site, carries states and a stop, and ends when the window goes', async () => {
+    const [frame, window] = [await server.tab(undefined, await made({ site: 'Herbs' })), await server.tab()]
+    const [atFrame, atWindow] = [heard(frame), heard(window)]
+    const code = await codeOf(frame)
+    expect(await window.client.pair({ kind: 'take', code })).toEqual({ ok: true, value: { site: 'Herbs' } })
+    expect(await window.client.pair({ kind: 'say', window: GIVES })).toMatchObject({ ok: true })
+    expect(await frame.client.pair({ kind: 'stop' })).toMatchObject({ ok: true })
+    await until(() => atFrame.length === 2 && atWindow.length === 2)
+    expect(atFrame).toEqual([{ kind: 'paired' }, { kind: 'state', window: GIVES }])
+    expect(atWindow).toEqual([{ kind: 'paired' }, { kind: 'stop' }])
+    await window.client.leave()
+    await until(() => atFrame.at(-1)?.kind === 'ended')
+    expect(await frame.client.pair({ kind: 'look' })).toMatchObject({ code: 'peer-unknown' })
+  })
+
+  it('is offered by visitors alone, taken by others alone, and by nobody without a code', async () => {
+    const key = await made()
+    const [frame, second, free] = [
+      await server.tab(undefined, key),
+      await server.tab(undefined, key),
+      await server.tab(),
+    ]
+    expect(await free.client.pair({ kind: 'offer' })).toMatchObject({ ok: false, code: 'partner-unknown' })
+    const code = await codeOf(frame)
+    expect(await second.client.pair({ kind: 'take', code })).toMatchObject({ ok: false, code: 'partner-scope' })
+    expect(await free.client.pair({ kind: 'take', code: '0'.repeat(12) })).toMatchObject({
+      ok: false,
+      code: 'pair-code',
+    })
+    expect(await free.client.pair({ kind: 'say', window: GIVES })).toMatchObject({ ok: false, code: 'peer-unknown' })
+    await credits.partners.revoke(key)
+    expect(await frame.client.pair({ kind: 'offer' })).toMatchObject({ ok: false, code: 'partner-revoked' })
+  })
 })
