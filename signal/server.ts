@@ -110,6 +110,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     nowMs: Date.now,
     watch,
     changed: () => hub.ruled(),
+    ruled: () => hub.tellRuled(),
   })
   const looks = lookEndpoints({
     hub: () => hub,

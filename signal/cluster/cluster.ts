@@ -6,6 +6,7 @@ import type { Server, ServerOptions } from 'socket.io'
 import type { AccountChain } from '../../web/wire/accounts.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import type { PairWord } from '../../web/wire/pairings.ts'
+import type { PartnerKey } from '../../web/wire/partner-keys.ts'
 import type { PeerId } from '../../web/wire/peers.ts'
 import type { RoomWish } from '../../web/wire/room-events.ts'
 import type { Relayed, ServerSays, TabSays } from '../../web/wire/signal-events.ts'
@@ -56,6 +57,8 @@ export interface Cluster {
   room(peer: PeerId, wish: RoomWish): void
   account(own: PublicKeyText, chain: AccountChain): void
   pair(peer: PeerId, fact: PairFact): void
+  /** The operator has, at this process: of a partner key, or, null, of who may come in or what is announced. The others look at once. */
+  ruled(partner: PartnerKey | null): void
   /** To a tab that is at another process. */
   relay(to: PeerId, relayed: Relayed): void
   pairWord(to: PeerId, word: PairWord): void
@@ -77,6 +80,7 @@ export const ALONE: Cluster = {
   room() {},
   account() {},
   pair() {},
+  ruled() {},
   relay() {},
   pairWord() {},
   keys: (own) => own,

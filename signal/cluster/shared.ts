@@ -3,6 +3,7 @@
  * others tell of theirs. What a tab of another process does was granted there; signatures are verified here as well.
  */
 import type { Roster } from '../../web/rules/roster.ts'
+import type { PartnerKey } from '../../web/wire/partner-keys.ts'
 import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
 import type { TicketKey } from '../../web/wire/tickets.ts'
@@ -34,6 +35,8 @@ export interface SharedParts {
   readonly sockets: Map<PeerId, TabSocket>
   /** It left, or its lease has ended. */
   readonly gone: (peer: PeerId) => void
+  /** The operator has ruled at another process: it is only told that, and what it is has to be looked at. */
+  readonly look: (partner: PartnerKey | null) => void
 }
 
 interface Home {
@@ -114,6 +117,10 @@ export class SharedCluster implements Cluster {
 
   pair(peer: PeerId, word: Extract<Fact, { readonly on: 'pair' }>['word']): void {
     if (this.#own.has(peer)) this.#tell({ on: 'pair', peer, word })
+  }
+
+  ruled(partner: PartnerKey | null): void {
+    this.#tell({ on: 'ruled', partner })
   }
 
   relay: Cluster['relay'] = (to, relayed) => this.#bus.relay(to, relayed)
@@ -203,8 +210,12 @@ export class SharedCluster implements Cluster {
   }
 
   async #hear(process: ProcessId, facts: readonly Fact[]): Promise<void> {
-    const { rooms, pairings } = this.#parts
+    const { rooms, pairings, look } = this.#parts
+    // Once for all that one word says.
+    const ruled = new Set(facts.flatMap((fact) => (fact.on === 'ruled' ? [fact.partner] : [])))
+    for (const partner of ruled) look(partner)
     for (const fact of facts) {
+      if (fact.on === 'ruled') continue
       if (fact.on === 'here') this.#hearHere(process, fact)
       else if (fact.on === 'account') this.#keep(fact)
       // It is at another process by now, or here.

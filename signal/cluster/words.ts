@@ -5,6 +5,7 @@
 import { type AccountChain, parseAccountChains } from '../../web/wire/accounts.ts'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import type { Fields } from '../../web/wire/fields.ts'
+import { isPartnerKey, type PartnerKey } from '../../web/wire/partner-keys.ts'
 import { type PeerId, peerReaderOf } from '../../web/wire/peers.ts'
 import type { Result } from '../../web/wire/result.ts'
 import { parseRoomWish, type RoomWish } from '../../web/wire/room-events.ts'
@@ -20,7 +21,7 @@ export type ProcessId = string
 /** `asleep`: its lease has ended, its socket is open. */
 export type Going = 'left' | 'lost' | 'asleep'
 
-/** Of a tab that the teller has. */
+/** Of a tab that the teller has, but for the last. */
 export type Fact =
   /** `stay`: higher at each process that it comes to, so that news of the one before are known as old. */
   | {
@@ -37,6 +38,8 @@ export type Fact =
   | { readonly on: 'pair'; readonly peer: PeerId; readonly word: PairFact }
   /** `own`: the device that told of it. */
   | { readonly on: 'account'; readonly own: PublicKeyText; readonly chain: AccountChain }
+  /** Of no tab: the operator has ruled of this key, or, null, of who may come in or what is announced. What it is stands in the database. */
+  | { readonly on: 'ruled'; readonly partner: PartnerKey | null }
 
 export type Word = { readonly process: ProcessId } & (
   | {
@@ -101,7 +104,7 @@ function factsOf(fields: Fields): readonly Fact[] {
 function parseFact(value: unknown): Result<Fact> {
   return attempt((): Fact => {
     const fields = record(value, 'A fact')
-    const on = oneOf(fields, 'on', ['here', 'gone', 'room', 'pair', 'account'])
+    const on = oneOf(fields, 'on', ['here', 'gone', 'room', 'pair', 'account', 'ruled'])
     switch (on) {
       case 'here':
         return {
@@ -122,10 +125,16 @@ function parseFact(value: unknown): Result<Fact> {
         const [chain] = orRefuse(parseAccountChains([fields['chain']]))
         return { on, own: keyIn(fields, 'own', reader), chain: chain ?? refuse('`chain`', 'is missing') }
       }
+      case 'ruled':
+        return { on, partner: orNull(fields, 'partner', partnerKeyOf) }
       default:
         return on satisfies never
     }
   })
+}
+
+function partnerKeyOf(value: unknown): PartnerKey {
+  return isPartnerKey(value) ? value : refuse('`partner`', 'is no partner key')
 }
 
 function orRefuse<T>(read: Result<T>): T {

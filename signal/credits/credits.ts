@@ -179,8 +179,10 @@ export class Credits {
     await opened?.database.close()
   }
 
-  #begin(database: LedgerDatabase): Opened {
+  async #begin(database: LedgerDatabase): Promise<Opened> {
     const { policies, nowMs, watch } = this.#parts
+    const partners = new PartnerShelf(database, this.#policy)
+    this.partners.know(await partners.ids())
     const shelf = new ReceiptShelf(database, this.#policy)
     const settlements = new Settlements({ shelf, policies, verify: verifyText, nowMs })
     this.#sweeping = setInterval(() => {
@@ -196,7 +198,7 @@ export class Credits {
       journal: new Journal(database, this.#policy, (type) => watch.metrics.posted(type)),
       shelf,
       settlements,
-      partners: new PartnerShelf(database, this.#policy),
+      partners,
     }
   }
 

@@ -60,6 +60,11 @@ export class PartnerShelf {
     return rows.map(recordOf)
   }
 
+  async ids(): Promise<readonly PartnerKey[]> {
+    const rows = await this.#database.kysely.selectFrom('partner').select('id').execute()
+    return rows.map(({ id }) => id)
+  }
+
   async find(id: PartnerKey, atMs: number): Promise<KeptPartner | null> {
     const { rows } = await sql<PartnerRow & { left_micro: bigint }>`
       select partner.*, case when payer is null then 0 else greatest(0, least(

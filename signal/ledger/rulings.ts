@@ -2,7 +2,8 @@
  * The operator's rulings as the database keeps them: sanctions and announcements. Reads and writes rows; what is in force and
  * who is told is decided elsewhere.
  */
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
+import type { Page } from '../../web/wire/operator-views.ts'
 import type { KeptAnnouncement, RulingId, Sanction } from '../../web/wire/rulings.ts'
 import type { LedgerTables } from './tables.ts'
 
@@ -32,15 +33,30 @@ export async function announcementsInForce(database: Database, nowMs: number): P
   return rows.map(announcementOf)
 }
 
-/** The newest first, also those that are over. */
-export async function newestSanctions(database: Database, many: number): Promise<readonly Sanction[]> {
-  const rows = await database.selectFrom('sanction').selectAll().orderBy('made_ms', 'desc').limit(many).execute()
-  return rows.map(sanctionOf)
+/** Also those that are over, after all that hold; of each the newest first. `search`: of whose subject it is a part. */
+export async function sanctionsFound(
+  database: Database,
+  nowMs: number,
+  { search, from }: { readonly search: string; readonly from: number },
+  many: number,
+): Promise<Page<Sanction>> {
+  const found = database.selectFrom('sanction').where(sql<boolean>`strpos(subject, ${search}) > 0`)
+  const { total } = await found.select(sql<bigint>`count(*)`.as('total')).executeTakeFirstOrThrow()
+  const holds = sql<boolean>`lifted_ms is null and (until_ms is null or until_ms > ${BigInt(nowMs)})`
+  const ordered = found.selectAll().orderBy(holds, 'desc').orderBy('made_ms', 'desc').orderBy('id')
+  const rows = await ordered.offset(from).limit(many).execute()
+  return { rows: rows.map(sanctionOf), total: Number(total) }
 }
 
-/** The newest first, also those that are over. */
-export async function newestAnnouncements(database: Database, many: number): Promise<readonly KeptAnnouncement[]> {
-  const rows = await database.selectFrom('announcement').selectAll().orderBy('made_ms', 'desc').limit(many).execute()
+/** Also those that are over, after all that hold; of each the newest first. */
+export async function newestAnnouncements(
+  database: Database,
+  nowMs: number,
+  many: number,
+): Promise<readonly KeptAnnouncement[]> {
+  const holds = sql<boolean>`ended_ms is null and until_ms > ${BigInt(nowMs)}`
+  const all = database.selectFrom('announcement').selectAll()
+  const rows = await all.orderBy(holds, 'desc').orderBy('made_ms', 'desc').limit(many).execute()
   return rows.map(announcementOf)
 }
 

@@ -7,11 +7,15 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { KIB } from '../../web/wire/limits/units.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { AUDIT_KEPT_MAX, AUDIT_SUBJECT_CHARACTERS_MAX } from '../config.ts'
 import { errorWords } from '../models/disk.ts'
 
 const FILE = 'operator.jsonl'
+const LINE_END = 0x0a
+/** Read at once while the end of the last line is looked for: far more than a line has. */
+const AUDIT_PIECE_BYTES = 64 * KIB
 
 /** The whole list. */
 export const OPERATOR_ACTIONS = [
@@ -64,16 +68,13 @@ export class Audit {
     const path = join(dataDir, FILE)
     const file = await open(path, 'a+', 0o600)
     const audit = new Audit(file, nowMs)
-    let whole = 0
-    const input = file.createReadStream({ start: 0, autoClose: false })
     const { size } = await file.stat()
-    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-      const bytes = Buffer.byteLength(text) + 1
-      if (whole + bytes > size) break
-      whole += bytes
-      audit.#take(text)
-    }
+    // By bytes: what is no text has another length once it is read as such.
+    const whole = await afterLastLine(file, size)
     if (whole < size) await file.truncate(whole)
+    if (whole === 0) return audit
+    const input = file.createReadStream({ start: 0, end: whole - 1, autoClose: false })
+    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) audit.#take(text)
     return audit
   }
 
@@ -123,6 +124,19 @@ export class Audit {
     this.#kept.push(line)
     if (this.#kept.length > AUDIT_KEPT_MAX) this.#kept.shift()
   }
+}
+
+/** The place after the last end of a line; 0 where there is none. */
+async function afterLastLine(file: FileHandle, size: number): Promise<number> {
+  const piece = Buffer.alloc(Math.min(size, AUDIT_PIECE_BYTES))
+  for (let end = size; end > 0; ) {
+    const start = Math.max(0, end - piece.length)
+    const { bytesRead } = await file.read(piece, 0, end - start, start)
+    const at = piece.subarray(0, bytesRead).lastIndexOf(LINE_END)
+    if (at >= 0) return start + at + 1
+    end = start
+  }
+  return 0
 }
 
 function hashOf(text: string): string {

@@ -3,14 +3,14 @@
  * changes nothing. Lists come in pages, with what is looked for; nothing in them has an address or a word of a person.
  */
 import type { CreditPolicy } from '../../web/rules/credit-policy.ts'
-import { OPERATOR_ROWS_MAX, OPERATOR_SEARCH_CHARACTERS_MAX } from '../../web/wire/limits/operator.ts'
-import type { JobRow, NowView, Page, PeerRow, RoomRow } from '../../web/wire/operator-views.ts'
+import type { JobRow, NowView, PeerRow, RoomRow } from '../../web/wire/operator-views.ts'
 import { keyOfPeer, shortPeer } from '../../web/wire/peers.ts'
 import { ok } from '../../web/wire/result.ts'
 import type { Config } from '../config.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Hub } from '../sockets/hub.ts'
-import type { OperatorCall, OperatorEndpoint } from './router.ts'
+import { paged } from './pages.ts'
+import type { OperatorEndpoint } from './router.ts'
 import { ruleGroups } from './rules-in-force.ts'
 
 export interface LookParts {
@@ -24,8 +24,6 @@ export interface LookParts {
 }
 
 const SHORT_CHARACTERS = 6
-/** A page further back than this is looked for by name. */
-const FROM_MAX = 1_000_000
 
 export function lookEndpoints(parts: LookParts): readonly OperatorEndpoint[] {
   const sinceMs = parts.nowMs()
@@ -96,13 +94,4 @@ function wordsOfPeer({ peer, key, account, held, offers }: PeerRow): readonly st
 
 function wordsOfJob({ job, kind, modelId, state, asker, worker }: JobRow): readonly string[] {
   return [job, kind, modelId, state, asker, worker ?? '']
-}
-
-/** `search`: what one of a row's words has in it. `from`: of those found, how many are passed over. */
-function paged<Row>({ query }: OperatorCall, all: readonly Row[], wordsOf: (row: Row) => readonly string[]): Page<Row> {
-  const search = (query.get('search') ?? '').slice(0, OPERATOR_SEARCH_CHARACTERS_MAX)
-  const from = Number(/^\d{1,7}$/.exec(query.get('from') ?? '')?.[0] ?? 0)
-  const found = search === '' ? all : all.filter((row) => wordsOf(row).some((word) => word.includes(search)))
-  const first = Math.min(from, FROM_MAX)
-  return { rows: found.slice(first, first + OPERATOR_ROWS_MAX), total: found.length }
 }

@@ -5,6 +5,7 @@
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import { parseAnnouncementWish, parseSanctionWish } from '../../web/wire/rulings.ts'
 import type { OperatorAction } from './audit.ts'
+import { pageAsked } from './pages.ts'
 import type { OperatorEndpoint } from './router.ts'
 import type { Rulings } from './rulings.ts'
 
@@ -15,7 +16,7 @@ export function rulingEndpoints(rulings: Rulings): readonly OperatorEndpoint[] {
     {
       method: 'GET',
       path: /^sanctions$/,
-      answer: async () => named('sanctions', await rulings.sanctions()),
+      answer: (call) => rulings.sanctions(pageAsked(call)),
     },
     {
       method: 'POST',
@@ -29,7 +30,10 @@ export function rulingEndpoints(rulings: Rulings): readonly OperatorEndpoint[] {
     {
       method: 'GET',
       path: /^announcements$/,
-      answer: async () => named('announcements', await rulings.kept()),
+      async answer() {
+        const kept = await rulings.kept()
+        return kept.ok ? ok({ announcements: kept.value }) : kept
+      },
     },
     {
       method: 'POST',
@@ -63,8 +67,4 @@ function ending(
       return ok({ action, subject: id, act })
     },
   }
-}
-
-function named(name: string, read: Result<readonly unknown[]>): Result<unknown> {
-  return read.ok ? ok({ [name]: read.value }) : read
 }

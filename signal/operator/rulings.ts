@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import { ANNOUNCEMENTS_MAX, OPERATOR_ROWS_MAX } from '../../web/wire/limits/operator.ts'
+import type { Page } from '../../web/wire/operator-views.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type {
   Announcement,
@@ -25,11 +26,12 @@ import {
   keepSanction,
   liftSanction,
   newestAnnouncements,
-  newestSanctions,
+  sanctionsFound,
   sanctionsInForce,
 } from '../ledger/rulings.ts'
 import { faultOf } from '../log/log.ts'
 import type { Watch } from '../watch.ts'
+import type { PageAsked } from './pages.ts'
 
 export interface RulingsParts {
   /** Opened where it is not yet; rejects where it cannot be. */
@@ -38,6 +40,8 @@ export interface RulingsParts {
   readonly watch: Watch
   /** After every change of what is in force, the first look included. */
   readonly changed: () => void
+  /** After what was ruled here. */
+  readonly ruled: () => void
 }
 
 export class Rulings {
@@ -45,6 +49,8 @@ export class Rulings {
   #sanctions: ReadonlyMap<PublicKeyText, Sanction> = new Map()
   #announcements: readonly KeptAnnouncement[] = []
   #looking: ReturnType<typeof setInterval> | null = null
+  /** What was begun to be changed. */
+  readonly #running = new Set<Promise<unknown>>()
   /** Looks go one after the other: an older one never has the last word. */
   #last: Promise<unknown> = Promise.resolve()
 
@@ -78,8 +84,10 @@ export class Rulings {
     await this.look()
   }
 
+  /** After what was begun: it is kept, and looked at. */
   async close(): Promise<void> {
     if (this.#looking !== null) clearInterval(this.#looking)
+    await Promise.all(this.#running)
     await this.#last
   }
 
@@ -100,14 +108,16 @@ export class Rulings {
     return looked
   }
 
-  /** The newest, also those that are over. Refusals: `ledger-away`. */
-  sanctions(): Promise<Result<readonly Sanction[]>> {
-    return this.#tried(async ({ kysely }) => ok(await newestSanctions(kysely, OPERATOR_ROWS_MAX)))
+  /** Those that hold first, then those that are over. Refusals: `ledger-away`. */
+  sanctions(page: PageAsked): Promise<Result<Page<Sanction>>> {
+    const nowMs = this.#parts.nowMs()
+    return this.#tried(async ({ kysely }) => ok(await sanctionsFound(kysely, nowMs, page, OPERATOR_ROWS_MAX)))
   }
 
-  /** The newest, also those that are over. Refusals: `ledger-away`. */
+  /** Those that hold first, then the newest of those that are over. Refusals: `ledger-away`. */
   kept(): Promise<Result<readonly KeptAnnouncement[]>> {
-    return this.#tried(async ({ kysely }) => ok(await newestAnnouncements(kysely, OPERATOR_ROWS_MAX)))
+    const nowMs = this.#parts.nowMs()
+    return this.#tried(async ({ kysely }) => ok(await newestAnnouncements(kysely, nowMs, OPERATOR_ROWS_MAX)))
   }
 
   /** Refusals: `request-invalid` of one that is over already, `ledger-away`. */
@@ -140,16 +150,25 @@ export class Rulings {
   }
 
   async #ruled<T>(ruling: T, keep: (database: LedgerDatabase) => Promise<void>): Promise<Result<T>> {
-    const kept = await this.#tried(async (database) => ok(await keep(database)))
-    if (!kept.ok) return kept
-    await this.look()
-    return ok(ruling)
+    const kept = await this.#done(async (database) => ok(await keep(database)))
+    return kept.ok ? ok(ruling) : kept
   }
 
-  async #ended(end: (database: LedgerDatabase) => Promise<boolean>): Promise<Result<boolean>> {
-    const ended = await this.#tried(async (database) => ok(await end(database)))
-    if (ended.ok && ended.value) await this.look()
-    return ended
+  #ended(end: (database: LedgerDatabase) => Promise<boolean>): Promise<Result<boolean>> {
+    return this.#done(async (database) => ok(await end(database)))
+  }
+
+  /** Changes what is in force, and looks at it. */
+  #done<T>(work: (database: LedgerDatabase) => Promise<Result<T>>): Promise<Result<T>> {
+    const done = this.#tried(work).then(async (result) => {
+      if (result.ok && result.value !== false) {
+        this.#parts.ruled()
+        await this.look()
+      }
+      return result
+    })
+    this.#running.add(done)
+    return done.finally(() => this.#running.delete(done))
   }
 
   async #tried<T>(work: (database: LedgerDatabase) => Promise<Result<T>>): Promise<Result<T>> {

@@ -3,11 +3,12 @@
  * ledger each time, so that every process of a server knows of a change at the next wish. Knows no socket and no page.
  */
 import { randomBytes } from 'node:crypto'
+import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import type { HoldEvent, LedgerOwner } from '../../web/wire/ledger-events.ts'
 import { PARTNERS_MAX } from '../../web/wire/limits/partners.ts'
 import type { PartnerDay, PartnerKey, PartnerRecord, PartnerState, PartnerWish } from '../../web/wire/partner-keys.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
-import type { PartnerPlace, PartnerRates } from '../config.ts'
+import { type PartnerPlace, type PartnerRates, RATE_ADDRESSES_MAX } from '../config.ts'
 import type { KeptPartner, PartnerShelf } from '../ledger/partner-keys.ts'
 import type { TicketToKeep } from '../ledger/receipts.ts'
 import { Rates } from '../rates.ts'
@@ -19,24 +20,42 @@ export interface PartnersParts {
   readonly rates: PartnerRates
 }
 
+/** The bucket of keys that nobody has made; no key is called so. */
+const NOBODYS = ''
+
 export class Partners {
   readonly #parts: PartnersParts
   readonly #rates: Readonly<Record<PartnerPlace, Rates>>
-  readonly #listeners: ((key: PartnerKey) => void)[] = []
+  /** Made by an operator, also those that are revoked: each has buckets of its own. */
+  readonly #known = new Set<PartnerKey>()
+  readonly #revoked: ((key: PartnerKey) => void)[] = []
+  readonly #ruled: ((key: PartnerKey) => void)[] = []
 
   constructor(parts: PartnersParts) {
     this.#parts = parts
-    const of = (place: PartnerPlace) => new Rates(parts.rates[place], PARTNERS_MAX, parts.nowMs)
+    // One more, for all keys that nobody has made: they push none out that has been.
+    const of = (place: PartnerPlace, max = PARTNERS_MAX + 1) => new Rates(parts.rates[place], max, parts.nowMs)
     this.#rates = {
       'partner-http': of('partner-http'),
       'partner-connect': of('partner-connect'),
       'partner-wish': of('partner-wish'),
+      'partner-device': of('partner-device', RATE_ADDRESSES_MAX),
     }
   }
 
+  /** Before the first of them is asked for. */
+  know(keys: readonly PartnerKey[]): void {
+    for (const key of keys) this.#known.add(key)
+  }
+
   /** False: too much at this key. */
-  takes(key: PartnerKey, place: PartnerPlace): boolean {
-    return this.#rates[place].take(key)
+  takes(key: PartnerKey, place: Exclude<PartnerPlace, 'partner-device'>): boolean {
+    return this.#rates[place].take(this.#known.has(key) ? key : NOBODYS)
+  }
+
+  /** False: too much of this device. */
+  takesDevice(device: PublicKeyText): boolean {
+    return this.#rates['partner-device'].take(device)
   }
 
   /** After a refusal over HTTP. */
@@ -49,6 +68,7 @@ export class Partners {
     return this.#parts.tried(async (shelf) => {
       const kept = await shelf.find(key, this.#parts.nowMs())
       if (!kept) return fail('partner-unknown', '')
+      this.#known.add(key)
       return kept.record.revokedMs === null ? ok(kept) : fail('partner-revoked', '')
     })
   }
@@ -88,23 +108,31 @@ export class Partners {
     const record: PartnerRecord = { id: key, ...wish, madeMs: this.#parts.nowMs(), revokedMs: null }
     return this.#parts.tried(async (shelf) => {
       const made = await shelf.make(record)
+      if (made.ok) this.#known.add(key)
       return made.ok ? ok(record) : made
     })
   }
 
-  change(key: PartnerKey, wish: PartnerWish): Promise<Result<PartnerRecord>> {
-    return this.#parts.tried((shelf) => shelf.change(key, wish))
+  async change(key: PartnerKey, wish: PartnerWish): Promise<Result<PartnerRecord>> {
+    const changed = await this.#parts.tried((shelf) => shelf.change(key, wish))
+    if (changed.ok) for (const listener of this.#ruled) listener(key)
+    return changed
   }
 
   /** Who asks to be told is told at once, in this process. */
   async revoke(key: PartnerKey): Promise<Result<PartnerRecord>> {
     const revoked = await this.#parts.tried((shelf) => shelf.revoke(key, this.#parts.nowMs()))
-    if (revoked.ok) for (const listener of this.#listeners) listener(key)
+    if (revoked.ok) for (const listener of [...this.#revoked, ...this.#ruled]) listener(key)
     return revoked
   }
 
   onRevoked(listener: (key: PartnerKey) => void): void {
-    this.#listeners.push(listener)
+    this.#revoked.push(listener)
+  }
+
+  /** This process has changed or revoked it. */
+  onRuled(listener: (key: PartnerKey) => void): void {
+    this.#ruled.push(listener)
   }
 
   /** Who has paid for this request of a visitor with this device key; null where no partner did. */

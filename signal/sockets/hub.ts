@@ -9,6 +9,7 @@ import { Roster } from '../../web/rules/roster.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import { TICKET_ROTATE_LOOK_MS } from '../../web/wire/limits/mesh.ts'
 import { EVENT_BYTES_MAX, LEASE_SWEEP_MS, PROVE_MS_MAX } from '../../web/wire/limits/signalling.ts'
+import type { PartnerKey } from '../../web/wire/partner-keys.ts'
 import { type PeerId, peerIdOf } from '../../web/wire/peers.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import {
@@ -143,8 +144,12 @@ export class Hub {
     })
     const [io, roster, rooms, jobs, sockets] = [this.#io, this.roster, this.#rooms, this.#jobs, this.#sockets]
     const pairings = this.#pairings
-    const shared = { ...parts, io, roster, rooms, pairings, jobs, sockets, gone: (peer: PeerId) => this.#gone(peer) }
+    const look = (partner: PartnerKey | null) =>
+      void (partner === null ? parts.rulings?.look() : this.#partners.look(partner))
+    const gone = (peer: PeerId) => this.#gone(peer)
+    const shared = { ...parts, io, roster, rooms, pairings, jobs, sockets, gone, look }
     this.#cluster = parts.way ? new SharedCluster(parts.way.bus(io), shared) : ALONE
+    parts.credits.partners.onRuled((key) => this.#cluster.ruled(key))
     this.#io.on('connection', (socket) => this.#meet(socket))
     parts.watch.metrics.watchPresences(() => ({
       peers: this.roster.size - this.#cluster.others,
@@ -217,18 +222,25 @@ export class Hub {
     this.#io.local.emit('draining', { closesInMs })
   }
 
-  /** The operator has ruled something else. */
+  /** What is in force has changed. */
   ruled(): void {
     this.#door.ruled()
   }
 
+  /** It was changed here: other processes look at it. */
+  tellRuled(): void {
+    this.#cluster.ruled(null)
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#sweeping)
-    this.#rooms.close()
     clearInterval(this.#rotating)
-    this.#census.close()
+    // The goodbye of a process is told to others in place of the parting of each of its tabs.
     this.#cluster.close()
     await this.#io.close()
+    // Tabs that part change their rooms: who tells of that ends after them.
+    this.#rooms.close()
+    this.#census.close()
     await this.#parts.way?.close()
     await this.#parts.accounts.close()
   }

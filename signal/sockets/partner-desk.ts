@@ -3,13 +3,13 @@
  * visitor have that. Who pays is not decided here.
  */
 import type { PartnerKey } from '../../web/wire/partner-keys.ts'
-import type { PeerId } from '../../web/wire/peers.ts'
+import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { PartnerPlace } from '../config.ts'
 import type { Partners } from '../partners/partners.ts'
 
 export interface PartnerDeskParts {
-  readonly partners: Pick<Partners, 'find' | 'allows' | 'takes' | 'onRevoked'>
+  readonly partners: Pick<Partners, 'find' | 'allows' | 'takes' | 'takesDevice' | 'onRevoked'>
   /** Its key is good for nothing any more. */
   readonly tell: (peer: PeerId) => void
   readonly limited: (place: PartnerPlace) => void
@@ -21,12 +21,17 @@ export class PartnerDesk {
 
   constructor(parts: PartnerDeskParts) {
     this.#parts = parts
-    parts.partners.onRevoked((key) => {
-      for (const [peer, own] of this.#keys) if (own === key) parts.tell(peer)
-    })
+    parts.partners.onRevoked((key) => this.#tellRevoked(key))
   }
 
-  /** Before a tab is let in. A ledger that is away lets it in: its wishes are looked at again. Refusals: `partner-busy`, `partner-unknown`, `partner-revoked`. */
+  /** Another process has changed or revoked it. Whoever is nobody's visitor here asks the ledger nothing. */
+  async look(key: PartnerKey): Promise<void> {
+    if (![...this.#keys.values()].includes(key)) return
+    const found = await this.#parts.partners.find(key)
+    if (!found.ok && found.code === 'partner-revoked') this.#tellRevoked(key)
+  }
+
+  /** Before a tab is let in. A ledger that is away keeps none out, which would not come again by itself: its wishes are looked at again. Refusals: `partner-busy`, `partner-unknown`, `partner-revoked`. */
   async meets(key: PartnerKey): Promise<Result<null>> {
     if (!this.#takes(key, 'partner-connect')) return fail('partner-busy', '')
     const found = await this.#parts.partners.find(key)
@@ -55,7 +60,9 @@ export class PartnerDesk {
   async allows(peer: PeerId, wish: { readonly modelId: string; readonly room: string | null }): Promise<Result<null>> {
     const key = this.of(peer)
     if (key === null) return ok(null)
-    return this.#takes(key, 'partner-wish') ? this.#parts.partners.allows(key, wish) : fail('partner-busy', '')
+    // One device does not use up what all others of its site have.
+    const takes = this.#takesDevice(peer) && this.#takes(key, 'partner-wish')
+    return takes ? this.#parts.partners.allows(key, wish) : fail('partner-busy', '')
   }
 
   /** Rooms and accounts of devices are not for visitors: a page that shows a frame is nobody's home. */
@@ -63,7 +70,17 @@ export class PartnerDesk {
     return this.#keys.has(peer)
   }
 
-  #takes(key: PartnerKey, place: PartnerPlace): boolean {
+  #tellRevoked(key: PartnerKey): void {
+    for (const [peer, own] of this.#keys) if (own === key) this.#parts.tell(peer)
+  }
+
+  #takesDevice(peer: PeerId): boolean {
+    if (this.#parts.partners.takesDevice(keyOfPeer(peer) ?? peer)) return true
+    this.#parts.limited('partner-device')
+    return false
+  }
+
+  #takes(key: PartnerKey, place: Exclude<PartnerPlace, 'partner-device'>): boolean {
     if (this.#parts.partners.takes(key, place)) return true
     this.#parts.limited(place)
     return false

@@ -46,6 +46,7 @@ export class Rooms {
   readonly #of = new Map<PeerId, Set<RoomId>>()
   readonly #changed = new Map<Room, RoomId>()
   #telling: ReturnType<typeof setTimeout> | null = null
+  #isOpen = true
 
   constructor(parts: RoomsParts) {
     this.#parts = parts
@@ -109,7 +110,9 @@ export class Rooms {
     for (const id of [...(this.#of.get(peer) ?? [])]) this.#quit(peer, id)
   }
 
+  /** What is still under way tells nobody any more. */
   close(): void {
+    this.#isOpen = false
     if (this.#telling !== null) clearTimeout(this.#telling)
   }
 
@@ -231,7 +234,7 @@ export class Rooms {
 
   #change(id: RoomId, room: Room): void {
     this.#changed.set(room, id)
-    this.#telling ??= setTimeout(() => this.#tell(), ROOM_TELL_MS)
+    if (this.#isOpen) this.#telling ??= setTimeout(() => this.#tell(), ROOM_TELL_MS)
   }
 
   #tell(): void {

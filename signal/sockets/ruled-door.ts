@@ -12,6 +12,8 @@ import type { TabSocket } from './tab.ts'
 export interface RulingsInForce {
   readonly announcements: readonly Announcement[]
   sanctionOf(subjects: readonly PublicKeyText[]): SanctionWord | null
+  /** Reads anew what is. */
+  look(): Promise<void>
 }
 
 export interface RuledDoorParts {

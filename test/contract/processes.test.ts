@@ -7,13 +7,15 @@ import { DeviceKey, makeKey } from '../../web/account/device-key.ts'
 import { SignalClient, type SignalState } from '../../web/mesh/signal-client.ts'
 import { toBase64Url } from '../../web/wire/device-keys.ts'
 import { parsePlanWish } from '../../web/wire/plan-events.ts'
-import type { Relayed } from '../../web/wire/signal-events.ts'
+import type { Announcement } from '../../web/wire/rulings.ts'
+import type { PartnerWord, Relayed } from '../../web/wire/signal-events.ts'
 import { KilledServer } from '../support/killed-server.ts'
 import { Postgres } from '../support/postgres.ts'
 import { Redis } from '../support/redis.ts'
 import { serverConfig } from '../support/server-config.ts'
 import { TcpFront } from '../support/tcp-front.ts'
 
+const TOKEN = 'a-token-of-the-operator-0123'
 const MODEL = 'a'.repeat(64)
 const SEALED = { call: 'c'.repeat(22), kind: 'offer' as const, text: 'v=0', signature: 'A'.repeat(86) }
 const PATIENT = { timeout: 30_000, interval: 50 }
@@ -43,26 +45,47 @@ afterAll(async () => {
 async function server(): Promise<KilledServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'weft-process-'))
   folders.push(dataDir)
-  const config = serverConfig(dataDir, { ledger: { kind: 'server', url: database }, redisUrl: redis.url })
+  const config = serverConfig(dataDir, {
+    ledger: { kind: 'server', url: database },
+    redisUrl: redis.url,
+    operatorToken: TOKEN,
+  })
   const own = new KilledServer(config)
   servers.push(own)
   return own.start()
 }
 
-async function tab(port: number) {
+async function tab(port: number, partner: string | null = null) {
   const states: SignalState['state'][] = []
   const relayed: Relayed[] = []
+  const partnerWords: PartnerWord[] = []
+  const told = { announcements: [] as readonly Announcement[] }
+  const key = await DeviceKey.of(await makeKey())
   const client = new SignalClient({
     url: `http://127.0.0.1:${port}`,
-    key: await DeviceKey.of(await makeKey()),
+    key,
     run: toBase64Url(crypto.getRandomValues(new Uint8Array(16))),
     nowMs: Date.now,
     onState: ({ state }) => states.push(state),
     onRelayed: (word) => relayed.push(word),
+    partner,
+    onPartner: (word) => partnerWords.push(word),
+    onAnnouncements: (announcements) => {
+      told.announcements = announcements
+    },
   })
   clients.push(client)
   await vi.waitFor(() => expect(states.at(-1)).toBe('here'), PATIENT)
-  return { client, states, relayed }
+  return {
+    client,
+    key,
+    states,
+    relayed,
+    partnerWords,
+    get announcements() {
+      return told.announcements
+    },
+  }
 }
 
 type OpenTab = Awaited<ReturnType<typeof tab>>
@@ -107,6 +130,30 @@ describe('two processes over Redis', () => {
     await vi.waitFor(() => expect(first.client.ticketKeys.length).toBe(3), PATIENT)
     await last.client.leave()
     await expect.poll(() => plan(asker), PATIENT).toBe('no-holder')
+  })
+
+  it('go by what the operator rules at one of them, and tell their own tabs at once', async () => {
+    const [here, there] = [await server(), await server()]
+    const post = async (path: string, body: object) => {
+      const headers = { 'authorization': `Bearer ${TOKEN}`, 'content-type': 'application/json' }
+      const answer = await fetch(`${here.url}/operator/${path}`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      })
+      expect([path, answer.status]).toEqual([path, 200])
+      return (await answer.json()) as { readonly id: string }
+    }
+    const about = { site: 'Garden', origins: ['https://garden.example'], models: [], scope: 'any', system: '' }
+    const { id: partner } = await post('partners', { ...about, suggested: [], payer: null, dailyMicro: '0' })
+    const [visitor, other] = [await tab(there.port, partner), await tab(there.port)]
+    await post(`partners/${partner}/revoke`, {})
+    await vi.waitFor(() => expect(visitor.partnerWords).toEqual([{ refused: 'partner-revoked' }]), PATIENT)
+    await post('announcements', { level: 'note', text: 'At noon.', untilMs: Date.now() + 3_600_000 })
+    await vi.waitFor(() => expect(other.announcements).toMatchObject([{ text: 'At noon.' }]), PATIENT)
+    await post('sanctions', { subject: visitor.key.name, reason: '', untilMs: null })
+    await vi.waitFor(() => expect(visitor.states.at(-1)).toBe('away'), PATIENT)
+    expect([other.partnerWords, other.states.at(-1)]).toEqual([[], 'here'])
   })
 
   it('lose Redis and go on with whom they have, say so, and know each other again when it is back', async () => {

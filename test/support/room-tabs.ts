@@ -81,6 +81,9 @@ export class RoomServer {
   readonly #server: HttpServer
   readonly hub: Hub
 
+  /** How often it has looked at what the operator ruled. */
+  looks = 0
+
   private constructor(
     server: HttpServer,
     mint: TicketMint,
@@ -102,6 +105,13 @@ export class RoomServer {
       watch: quietWatch(),
       connects: noRates(),
       way,
+      rulings: {
+        announcements: [],
+        sanctionOf: () => null,
+        look: async () => {
+          this.looks += 1
+        },
+      },
     })
   }
 

@@ -36,7 +36,7 @@ export interface NowView {
   readonly relayed: number
 }
 
-/** `more`: rows that are not on this page. */
+/** `total`: rows of all pages. */
 export interface Page<Row> {
   readonly rows: readonly Row[]
   readonly total: number
@@ -205,7 +205,8 @@ export function parseAudit(value: unknown): Result<AuditView> {
   })
 }
 
-function pageOf<Row>(value: unknown, read: (fields: Fields) => Row): Result<Page<Row>> {
+/** `read`: one row. */
+export function pageOf<Row>(value: unknown, read: (fields: Fields) => Row): Result<Page<Row>> {
   return attempt(() => {
     const fields = record(value, 'An answer')
     const rows = list(fields['rows'], '`rows`', OPERATOR_ROWS_MAX).map((one) => read(record(one, 'A row')))

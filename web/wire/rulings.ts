@@ -12,6 +12,7 @@ import {
   SANCTION_REASON_CHARACTERS_MAX,
 } from './limits/operator.ts'
 import { TIME_MS_MAX } from './limits/units.ts'
+import { type Page, pageOf } from './operator-views.ts'
 import type { Result } from './result.ts'
 
 /** 22 characters of base64url. */
@@ -97,19 +98,13 @@ export function parseAnnouncements(value: unknown): Result<readonly Announcement
 }
 
 /** To the operator's page. */
-export function parseKeptSanctions(value: unknown): Result<readonly Sanction[]> {
-  return told.attempt(() =>
-    told.list(told.record(value, 'An answer')['sanctions'], '`sanctions`', OPERATOR_ROWS_MAX).map((one) => {
-      const fields = told.record(one, 'A sanction')
-      const liftedMs = told.orNull(fields, 'liftedMs', () => timeOf(told, fields, 'liftedMs'))
-      return {
-        id: rulingId(fields),
-        ...readSanctionWish(told, fields),
-        madeMs: timeOf(told, fields, 'madeMs'),
-        liftedMs,
-      }
-    }),
-  )
+export function parseKeptSanctions(value: unknown): Result<Page<Sanction>> {
+  return pageOf(value, (fields) => ({
+    id: rulingId(fields),
+    ...readSanctionWish(told, fields),
+    madeMs: timeOf(told, fields, 'madeMs'),
+    liftedMs: told.orNull(fields, 'liftedMs', () => timeOf(told, fields, 'liftedMs')),
+  }))
 }
 
 /** To the operator's page. */

@@ -74,6 +74,23 @@ describe('the log of the operator', () => {
     await again.close()
   })
 
+  it('keeps the lines after one that is no text, and takes off no more than was cut', async () => {
+    await filled()
+    const [first = '', second = '', third = ''] = (await readFile(path, 'utf8')).trimEnd().split('\n')
+    const noText = Buffer.concat([Buffer.from(second.slice(0, -40)), Buffer.alloc(40, 0xff), Buffer.from('\n')])
+    const whole = Buffer.concat([Buffer.from(`${first}\n`), noText, Buffer.from(`${third}\n`)])
+    await writeFile(path, Buffer.concat([whole, Buffer.from('{"subject":"ü').subarray(0, -1)]))
+    const audit = await open()
+    expect(audit.damagedAt).toBe(2)
+    await audit.close()
+    expect(await readFile(path)).toEqual(whole)
+    await writeFile(path, Buffer.alloc(200_000, 0xc3))
+    const emptied = await open()
+    expect((await emptied.record('server-started')).ok).toBe(true)
+    expect([emptied.damagedAt, emptied.read(null, 10).length]).toEqual([null, 1])
+    await emptied.close()
+  })
+
   it('refuses what is too long to be a name, and writes nothing of it', async () => {
     const audit = await open()
     expect(await audit.record('audit-read', 'x'.repeat(10_000))).toMatchObject({ ok: false, code: 'request-invalid' })

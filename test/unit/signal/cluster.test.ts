@@ -133,6 +133,20 @@ describe('a pairing', () => {
   })
 })
 
+describe('what the operator rules at one process', () => {
+  it('is looked at by the others at once, and by none twice for one word', async () => {
+    const [here, there, third] = [await process(), await process(), await process()]
+    here.hub.tellRuled()
+    await until(() => there.looks === 1 && third.looks === 1)
+    here.hub.tellRuled()
+    here.hub.tellRuled()
+    const tab = await here.tab()
+    // What was told after it has come: so has all before.
+    await until(() => [there, third].every(({ hub }) => hub.roster.peer(tab.client.peer) !== null))
+    expect([here, there, third].map(({ looks }) => looks)).toEqual([0, 2, 2])
+  })
+})
+
 describe('a process that comes late', () => {
   it('hears of all tabs and rooms of the others before it takes any', async () => {
     const here = await process()

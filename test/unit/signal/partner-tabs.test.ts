@@ -9,6 +9,7 @@ import { SignalClient, type SignalState } from '../../../web/mesh/signal-client.
 import { CREDIT_POLICY, holdOf } from '../../../web/rules/credit-policy.ts'
 import { parseWallet } from '../../../web/wire/credit-events.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
+import { PARTNERS_MAX } from '../../../web/wire/limits/partners.ts'
 import { type PairWord, parsePairOffer } from '../../../web/wire/pairings.ts'
 import type { PartnerKey, PartnerWish } from '../../../web/wire/partner-keys.ts'
 import { readTicket } from '../../../web/wire/tickets.ts'
@@ -25,6 +26,8 @@ const MANY = { perSecond: 1e6, burst: 1e6 }
 const ONCE = { perSecond: 1e-6, burst: 1 }
 
 let database: LedgerDatabase
+/** It cannot be reached. */
+let away: boolean
 let server: JobServer
 let credits: Credits
 let rates: PartnerRates
@@ -33,7 +36,8 @@ const open: SignalClient[] = []
 
 beforeEach(async () => {
   database = await emptiedLedger()
-  rates = { 'partner-http': MANY, 'partner-connect': MANY, 'partner-wish': MANY }
+  away = false
+  rates = { 'partner-http': MANY, 'partner-connect': MANY, 'partner-wish': MANY, 'partner-device': MANY }
   payer = await newKey()
   await begin()
   const posted = await (await credits.open()).journal.post({
@@ -50,7 +54,13 @@ beforeEach(async () => {
 async function begin(): Promise<void> {
   server = await JobServer.start((nowMs) => {
     credits = new Credits({
-      open: async () => ({ kysely: database.kysely, close: async () => {} }),
+      open: async () => ({
+        get kysely() {
+          if (away) throw new Error('no database')
+          return database.kysely
+        },
+        close: async () => {},
+      }),
       policies: [CREDIT_POLICY],
       ownersOf: (key) => [key],
       parametersOf: async () => null,
@@ -156,6 +166,18 @@ describe('a job of a visitor', () => {
     expect(await own.client.job(jobWish(1, ASKED))).toMatchObject({ ok: false, code: 'partner-scope' })
   })
 
+  it('waits its turn where its device asks too much, and takes nothing from others of its site', async () => {
+    await beginAgain({ 'partner-device': ONCE, 'partner-wish': { ...ONCE, burst: 2 } })
+    await server.worker({ parallel: 8 })
+    const [key, device] = [await made({ dailyMicro: HAS }), await newKey()]
+    const [visitor, beside] = [await server.tab(device, key), await server.tab(device, key)]
+    expect(await visitor.client.job(jobWish(1, ASKED))).toMatchObject({ ok: true })
+    for (const { client } of [visitor, beside, visitor])
+      expect(await client.job(jobWish(2, ASKED))).toMatchObject({ ok: false, code: 'partner-busy' })
+    const other = await server.tab(undefined, key)
+    expect(await other.client.job(jobWish(3, ASKED))).toMatchObject({ ok: true })
+  })
+
   it('waits its turn where too many ask under one key', async () => {
     await beginAgain({ 'partner-wish': ONCE })
     await server.worker({ parallel: 4 })
@@ -207,6 +229,18 @@ describe('a key', () => {
     expect(states.at(-1)).toMatchObject({ reason: { code: 'partner-unknown' } })
   })
 
+  it('that cannot be looked at keeps no tab out, and lets none ask others until it can', async () => {
+    await server.worker()
+    const key = await made()
+    away = true
+    const [visitor, none] = [await server.tab(undefined, key), await server.tab(undefined, newPartnerKey())]
+    expect(await visitor.client.job(jobWish(1, ASKED))).toMatchObject({ ok: false, code: 'ledger-away' })
+    expect(await none.client.job(jobWish(1, ASKED))).toMatchObject({ ok: false, code: 'ledger-away' })
+    away = false
+    expect(await visitor.client.job(jobWish(1, ASKED))).toMatchObject({ ok: true, value: { state: 'leased' } })
+    expect(await none.client.job(jobWish(1, ASKED))).toMatchObject({ ok: false, code: 'partner-unknown' })
+  })
+
   it('with too many new sockets lets who comes later try again, and nobody give up', async () => {
     await beginAgain({ 'partner-connect': { perSecond: 1, burst: 1 } })
     const key = await made()
@@ -218,6 +252,20 @@ describe('a key', () => {
     await until(() => states.at(-1)?.state === 'here')
     expect(states.some((one) => one.state === 'away' && one.final)).toBe(false)
   })
+})
+
+it('keys that nobody has made share one bucket, and make nobody forget how much was asked under a real one', async () => {
+  await beginAgain({ 'partner-http': ONCE })
+  const key = await made()
+  const takes = (one: PartnerKey) => credits.partners.takes(one, 'partner-http')
+  const madeUp = Array.from({ length: PARTNERS_MAX + 1 }, newPartnerKey)
+  expect([takes(key), takes(key)]).toEqual([true, false])
+  expect(madeUp.filter(takes).length).toBe(1)
+  expect(takes(key)).toBe(false)
+  await beginAgain({})
+  await credits.open()
+  expect(madeUp.filter(takes).length).toBe(1)
+  expect(takes(key)).toBe(true)
 })
 
 it('a visitor has no rooms and no devices', async () => {

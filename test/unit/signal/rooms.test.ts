@@ -1,10 +1,12 @@
 /** Rooms over real sockets: who gets in and how, who hears of whom, and that plans, tickets and counts keep to them. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Rooms } from '../../../signal/sockets/rooms.ts'
 import { signMembership } from '../../../web/account/room.ts'
 import { TicketCheck } from '../../../web/account/ticket-check.ts'
 import { toBase64Url } from '../../../web/wire/device-keys.ts'
-import { MEMBERSHIP_MS, ROOMS_JOINED_MAX } from '../../../web/wire/limits/rooms.ts'
+import { MEMBERSHIP_MS, ROOM_TELL_MS, ROOMS_JOINED_MAX } from '../../../web/wire/limits/rooms.ts'
 import { LEASE_MS } from '../../../web/wire/limits/signalling.ts'
+import { type PeerId, peerIdOf } from '../../../web/wire/peers.ts'
 import { ok } from '../../../web/wire/result.ts'
 import type { RoomId } from '../../../web/wire/rooms.ts'
 import { isIn, newKey, RoomServer, type RoomTab, randomBytes, until } from '../../support/room-tabs.ts'
@@ -225,4 +227,31 @@ it('a census counts who serves a room alone for that room only', async () => {
   stranger.client.look(id)
   await until(() => stranger.censuses.length > 1)
   expect(stranger.censuses[1]).toEqual({ room: id, peers: 0, models: [] })
+})
+
+it('once they are closed they tell nobody who parts', async () => {
+  const told: PeerId[] = []
+  const rooms = new Rooms({ nowMs: () => 0, isHere: () => true, tell: (peer) => void told.push(peer) })
+  const keys = [await newKey(), await newKey()]
+  const [first = '', second = ''] = keys.map(({ name }) => peerIdOf(name, toBase64Url(randomBytes(16))))
+  const [owner] = keys
+  if (!owner) throw new Error('there are two')
+  const about = { room: 'r'.repeat(22), untilMs: MEMBERSHIP_MS, listNumber: 0 }
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    for (const [index, peer] of [first, second].entries()) {
+      const membership = await signMembership(owner, { ...about, key: keys[index]?.name ?? '' })
+      expect(await rooms.wish(peer, { kind: 'enter', membership, removals: null })).toEqual(ok(null))
+    }
+    vi.advanceTimersByTime(ROOM_TELL_MS)
+    expect(told).toEqual([first, second])
+    rooms.gone(second)
+    vi.advanceTimersByTime(ROOM_TELL_MS)
+    expect(told).toEqual([first, second, first])
+    rooms.close()
+    rooms.gone(first)
+    expect(vi.getTimerCount()).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
 })

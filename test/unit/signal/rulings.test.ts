@@ -105,7 +105,7 @@ describe('a sanction', () => {
     await here(other)
 
     const listed = parseKeptSanctions((await ask('sanctions')).value)
-    expect(listed).toMatchObject({ ok: true, value: [{ subject: key.name, liftedMs: null }] })
+    expect(listed).toMatchObject({ ok: true, value: { rows: [{ subject: key.name, liftedMs: null }], total: 1 } })
     const { id } = made.value as Sanction
     expect((await ask(`sanctions/${id}/lift`, {})).status).toBe(200)
     expect(await ask(`sanctions/${id}/lift`, {})).toMatchObject({ status: 404, value: { code: 'ruling-unknown' } })
@@ -126,7 +126,7 @@ describe('a sanction', () => {
     const [key, past] = [await newKey(), Date.now() - 1]
     expect((await ask('sanctions', { subject: 'nobody', reason: '', untilMs: null })).status).toBe(400)
     expect((await ask('sanctions', { subject: key.name, reason: '', untilMs: past })).status).toBe(400)
-    expect(parseKeptSanctions((await ask('sanctions')).value)).toEqual({ ok: true, value: [] })
+    expect(parseKeptSanctions((await ask('sanctions')).value)).toEqual({ ok: true, value: { rows: [], total: 0 } })
     await here(key)
   })
 

@@ -54,9 +54,9 @@ describe('a sanction', () => {
     })
     expect(parseSanctionWord({ reason: 3 })).toMatchObject({ ok: false, code: 'event-invalid' })
     const kept = { id: ID, ...SANCTION, madeMs: 5, liftedMs: null }
-    expect(parseKeptSanctions({ sanctions: [kept] })).toEqual({ ok: true, value: [kept] })
-    expect(parseKeptSanctions({ sanctions: [{ ...kept, id: '../x' }] })).toMatchObject({ ok: false })
-    expect(parseKeptSanctions({ sanctions: Array(101).fill(kept) })).toMatchObject({ ok: false })
+    expect(parseKeptSanctions({ rows: [kept], total: 3 })).toEqual({ ok: true, value: { rows: [kept], total: 3 } })
+    expect(parseKeptSanctions({ rows: [{ ...kept, id: '../x' }], total: 1 })).toMatchObject({ ok: false })
+    expect(parseKeptSanctions({ rows: Array(101).fill(kept), total: 101 })).toMatchObject({ ok: false })
   })
 })
 
