@@ -20,6 +20,8 @@ import { WalletDoor } from './wallet-door.ts'
 import type { Census } from './wire/census.ts'
 import type { ChatEvent, ChatMessage, ChatRequest } from './wire/chat.ts'
 import { MESH_SAMPLE_MS } from './wire/limits/mesh.ts'
+import type { PairWish, PairWord } from './wire/pairings.ts'
+import type { PartnerKey } from './wire/partner-keys.ts'
 import { fail, ok, type Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
 
@@ -41,6 +43,8 @@ export class AppMesh {
   /** Whole answers by one other tab. */
   readonly jobs: MeshJobs
   readonly credits: WalletDoor
+  /** Hears of the pairing that this tab is in. */
+  onPair: (word: PairWord) => void = () => {}
   #joining: Promise<Result<JoinedMesh>> | null = null
   #joined: JoinedMesh | null = null
   #signal: MeshView['signal'] = { state: 'off' }
@@ -191,6 +195,17 @@ export class AppMesh {
     return this.#routed.count(key, messages, signal)
   }
 
+  /** As `PairWish` has it; what comes back is not parsed here. Refusals: `consent-missing`, those of the server. */
+  async pair(wish: PairWish): Promise<Result<unknown>> {
+    const joined = await this.#joinAllowed()
+    return joined.ok ? joined.value.node.server.pair(wish) : joined
+  }
+
+  /** The name of the site that a partner key is of. Connects nothing. Refusals: those of `lookAtPartner`. */
+  siteOf(key: PartnerKey): Promise<Result<string>> {
+    return this.#parts.siteOf(key)
+  }
+
   /** Leaves the mesh; a later wish joins it anew. */
   async close(): Promise<void> {
     await this.#giving.stop()
@@ -237,6 +252,7 @@ export class AppMesh {
           return fail('aborted', '')
         }
         this.#joined = joined
+        joined.node.server.onPair = (word) => this.onPair(word)
         this.#stayWithin()
         void this.credits.arrive()
         this.#changed()

@@ -23,6 +23,7 @@ import { SpeedStore } from './schedule/speed-store.ts'
 import { StageChat } from './schedule/stage-chat.ts'
 import { TABS_CHANNEL } from './schedule/tab-wire.ts'
 import { askPersistence } from './weights/persistence.ts'
+import { ok } from './wire/result.ts'
 
 export interface Place {
   /** Of Weft, with a slash at the end. */
@@ -56,7 +57,7 @@ export function browserParts({ baseUrl, shelf, visitor = null }: Place): Browser
     catalogue,
     prebuilt,
     models: modelsOf(baseUrl),
-    mesh: meshOf((hooks) => joinMesh({ baseUrl, visitor, jobRunner: runner, ...hooks })),
+    mesh: meshOf(baseUrl, (hooks) => joinMesh({ baseUrl, visitor, jobRunner: runner, ...hooks })),
     network: browserNetwork,
   }
 }
@@ -148,9 +149,14 @@ function downloadsChannel(): BroadcastChannel | null {
   }
 }
 
-function meshOf(join: MeshParts['join']): BrowserParts['mesh'] {
+function meshOf(baseUrl: string, join: MeshParts['join']): BrowserParts['mesh'] {
   return {
     join,
+    async siteOf(key) {
+      const { lookAtPartner } = await import('./widget/partner-look.ts')
+      const found = await lookAtPartner(baseUrl, key)
+      return found.ok ? ok(found.value.site) : found
+    },
     nowMs: now,
     every(ms, run) {
       const timer = setInterval(run, ms)

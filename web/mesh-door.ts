@@ -6,6 +6,8 @@ import type { Awake, GivingMeans } from './app-mesh-view.ts'
 import type { MeshNode } from './mesh/node.ts'
 import type { MeshTab, MeshTabParts } from './mesh-tab.ts'
 import type { Battery } from './rules/giving.ts'
+import type { PartnerKey } from './wire/partner-keys.ts'
+import { fail, type Result } from './wire/result.ts'
 import type { RoomId } from './wire/rooms.ts'
 
 type Link = Pick<MeshNode['links'][number], 'peer' | 'stats' | 'path'>
@@ -14,7 +16,10 @@ type Link = Pick<MeshNode['links'][number], 'peer' | 'stats' | 'path'>
 export interface JoinedMesh {
   readonly node: Pick<MeshNode, 'peer'> & {
     readonly links: readonly Link[]
-    readonly server: { look(on: boolean | RoomId): void; tell(): void } & Pick<MeshNode['server'], 'credit'>
+    readonly server: { look(on: boolean | RoomId): void; tell(): void } & Pick<
+      MeshNode['server'],
+      'credit' | 'pair' | 'onPair'
+    >
   }
   readonly contribution: Pick<
     MeshTab['contribution'],
@@ -51,6 +56,8 @@ export type MeshHooks = Required<
 export interface MeshParts {
   /** May reject: its code is fetched first. */
   readonly join: (hooks: MeshHooks) => Promise<JoinedMesh>
+  /** Of a partner key, by a request to the server: the name of its site. */
+  readonly siteOf: (key: PartnerKey) => Promise<Result<string>>
   readonly nowMs: () => number
   /** Calls again and again; returns how to stop it. */
   readonly every: (ms: number, run: () => void) => () => void
@@ -80,6 +87,7 @@ export interface AwakeWish {
 /** A tab that is alone: of a page that was given no mesh. */
 export const ALONE: MeshParts = {
   join: () => Promise.reject(new Error('This page has no mesh.')),
+  siteOf: async () => fail('partner-unknown', ''),
   nowMs: () => 0,
   every: () => () => {},
   watchVisible: () => () => {},

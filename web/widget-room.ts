@@ -11,6 +11,7 @@ import { PreferenceStore } from './store/preferences.ts'
 import type { RoomWish } from './widget/room-wish.ts'
 import { WidgetRoom } from './widget/widget-room.svelte.ts'
 import { GIVING_BATTERY_MIN } from './wire/limits/partners.ts'
+import { pairAddress } from './wire/pairings.ts'
 import { ok } from './wire/result.ts'
 
 export interface OpenRoomWish extends RoomWish, Pick<MeshParts, 'watchVisible'> {
@@ -44,7 +45,11 @@ export function openRoom({ baseUrl, key, watchVisible, ...wish }: OpenRoomWish):
     preferences,
     othersFirst: true,
   })
-  return new WidgetRoom(app, wish)
+  return new WidgetRoom(app, wish, {
+    addressOf: (code) => baseUrl + pairAddress(code, key),
+    // Without an opener it is a window of its own; whether one opened is not told.
+    open: (address) => void window.open(address, '_blank', 'noopener'),
+  })
 }
 
 /** The models that the key names; all, where it names none. */

@@ -3,7 +3,7 @@ import type { Awake } from '../../web/app-mesh-view.ts'
 import type { AwakeWish, MeshParts } from '../../web/mesh-door.ts'
 import type { Battery } from '../../web/rules/giving.ts'
 
-type Device = Omit<MeshParts, 'join' | 'nowMs' | 'every'>
+type Device = Omit<MeshParts, 'join' | 'siteOf' | 'nowMs' | 'every'>
 
 export class FakeDevice {
   /** Of the wall clock, and what this browser can tell. */

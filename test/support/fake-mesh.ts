@@ -17,6 +17,7 @@ import type { Census } from '../../web/wire/census.ts'
 import { type ChatEvent, type ChatMessage, type ChatRequest, type LoadProgress, NO_USAGE } from '../../web/wire/chat.ts'
 import type { Code } from '../../web/wire/codes.ts'
 import { type JobEvent, readChatJob } from '../../web/wire/job-parts.ts'
+import type { PairWish, PairWord } from '../../web/wire/pairings.ts'
 import type { PlannedStage } from '../../web/wire/plan-events.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
 import type { RoomId } from '../../web/wire/rooms.ts'
@@ -44,6 +45,12 @@ export class FakeMesh {
   starts = 0
   readonly wallet = new FakeWallet()
   readonly device = new FakeDevice()
+  /** What the page asked of pairings, in order, what each comes to, and how the server speaks of them. */
+  readonly pairWishes: PairWish[] = []
+  pairAnswer: (wish: PairWish) => Result<unknown> = () => ok(null)
+  sayPair: (word: PairWord) => void = () => {}
+  /** By partner key. */
+  readonly sites = new Map<string, string>()
   /** How often what is told of this tab changed. */
   told = 0
   looking: boolean | RoomId = false
@@ -100,6 +107,10 @@ export class FakeMesh {
         this.joins += 1
         this.#hooks = hooks
         return this.#joined()
+      },
+      siteOf: async (key) => {
+        const site = this.sites.get(key)
+        return site === undefined ? fail('partner-unknown', '') : ok(site)
       },
       nowMs: () => this.nowMs,
       every: (_, run) => {
@@ -248,6 +259,13 @@ export class FakeMesh {
             this.told += 1
           },
           credit: (wish) => this.wallet.credit(wish),
+          pair: async (wish) => {
+            this.pairWishes.push(wish)
+            return this.pairAnswer(wish)
+          },
+          set onPair(hear: (word: PairWord) => void) {
+            mesh.sayPair = hear
+          },
         },
       },
       contribution: {

@@ -1,7 +1,7 @@
 /**
  * Which screen the address names: `#/c/<id>` a conversation, `#/contribute` and its like, else a new chat. Reads and writes
- * the part after `#`, which no server sees. What lets somebody in (`#/join/...`, `#/enrol/...`) is taken out of the address at
- * once.
+ * the part after `#`, which no server sees. What lets somebody in (`#/join/...`, `#/enrol/...`, `#/contribute/...`) is taken out of the
+ * address at once.
  */
 export type Route =
   | { readonly screen: 'chat'; readonly conversationId: string | null }
@@ -42,6 +42,7 @@ export class Router {
   #route = $state.raw<Route>({ screen: 'chat', conversationId: null })
   #invite = $state.raw<string | null>(null)
   #device = $state.raw<string | null>(null)
+  #code = $state.raw<string | null>(null)
   readonly #onRoute: (route: Route) => void
 
   /**
@@ -83,6 +84,15 @@ export class Router {
     this.#device = null
   }
 
+  /** Of a pairing, as the address brought it; null once it was taken over. */
+  get code(): string | null {
+    return this.#code
+  }
+
+  dropCode(): void {
+    this.#code = null
+  }
+
   /** A step that Back undoes. */
   go(route: Route): void {
     this.#route = route
@@ -102,6 +112,7 @@ export class Router {
     const { hash } = location
     if (hash.startsWith('#/join')) this.#invite = hash
     else if (hash.startsWith('#/enrol')) this.#device = hash
+    else if (hash.startsWith('#/contribute/')) this.#code = hash
     else return
     history.replaceState(null, '', hashOf(this.#route))
   }

@@ -4,6 +4,7 @@
 import type { ContributionView } from '../app-mesh-view.ts'
 import { formatCount } from '../ui/format.ts'
 import { sayRest } from '../ui/mesh/mesh-words.ts'
+import type { WindowState } from '../wire/pairings.ts'
 import type { PartnerView } from '../wire/partner-keys.ts'
 
 export interface Running {
@@ -22,6 +23,23 @@ export function sayRunning({ answering, loading, contribution }: Running): strin
   }
   if (loading !== null) return `${loading} is loaded into this page.`
   return giving
+}
+
+/** What is given in the window that was opened from the frame. */
+export function sayWindow({ giving, model, tokens }: WindowState): string {
+  const what = model === '' ? '' : ` ${model},`
+  switch (giving) {
+    case 'off':
+      return 'Your window of Weft gives nothing.'
+    case 'starting':
+      return 'Your window of Weft is about to give.'
+    case 'serving':
+      return `You give in a window of Weft:${what} ${formatCount(tokens)} tokens so far.`
+    case 'paused':
+      return 'You give in a window of Weft: it rests now.'
+    default:
+      return giving satisfies never
+  }
 }
 
 function sayGiving(contribution: ContributionView): string | null {

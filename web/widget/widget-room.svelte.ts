@@ -9,13 +9,16 @@ import { Chat } from '../ui/chat.svelte.ts'
 import type { EmbedWork } from '../wire/embed-words.ts'
 import type { PartnerView } from '../wire/partner-keys.ts'
 import type { Failure } from '../wire/result.ts'
+import { OpenedWindow, type OpenedWindowParts } from './opened-window.svelte.ts'
 import type { AnsweredReason, RoomWish } from './room-wish.ts'
-import { type Running, sayRunning, systemOf } from './room-words.ts'
+import { type Running, sayRunning, sayWindow, systemOf } from './room-words.ts'
 
 const REASONS: Readonly<Record<string, AnsweredReason>> = { done: 'stop', length: 'length', stopped: 'aborted' }
 
 export class WidgetRoom {
   readonly chat: Chat
+  /** Where the visitor goes on giving, if they wish. */
+  readonly window: OpenedWindow
   readonly #app: App
   readonly #wish: RoomWish
   #view: AppView
@@ -30,13 +33,15 @@ export class WidgetRoom {
   #answering: string | null = null
   readonly #ends: (() => void)[]
 
-  constructor(app: App, wish: RoomWish) {
+  constructor(app: App, wish: RoomWish, place: Pick<OpenedWindowParts, 'addressOf' | 'open'>) {
     this.#app = app
     this.#wish = wish
     this.#view = $state.raw(app.view)
     this.#mesh = $state.raw(app.mesh.view)
     this.chat = new Chat(app, false)
+    this.window = new OpenedWindow({ ...place, mesh: app.mesh, onPaired: () => void app.mesh.stop() })
     this.#ends = [
+      () => this.window.close(),
       app.subscribe((view) => {
         this.#view = view
         this.#changed()
@@ -84,7 +89,7 @@ export class WidgetRoom {
   /** What would be downloaded to give; null where nothing would, or where that was answered. */
   get missingToGive(): ModelEntry | null {
     const { entry } = this
-    return this.#gives && !this.#fetches && entry && !entry.kept ? entry : null
+    return this.#gives && !this.window.rests && !this.#fetches && entry && !entry.kept ? entry : null
   }
 
   /** Why giving did not begin, or ended by itself. */
@@ -126,7 +131,14 @@ export class WidgetRoom {
 
   /** Null where nothing runs. */
   get runs(): string | null {
-    return sayRunning(this.running)
+    const { gives } = this.window
+    const said = [sayRunning(this.running), gives && sayWindow(gives)].filter((part) => part !== null)
+    return said.length === 0 ? null : said.join(' ')
+  }
+
+  /** The visitor has agreed to it, and has not stopped it. */
+  get gives(): boolean {
+    return this.#gives
   }
 
   get work(): EmbedWork {
@@ -186,6 +198,12 @@ export class WidgetRoom {
   give(duty: number): void {
     this.#app.mesh.set({ consent: true, duty })
     this.#gives = true
+    this.giveHere()
+  }
+
+  /** Unless it is given in a window now. */
+  giveHere(): void {
+    if (this.window.view.state === 'parted') this.window.forget()
     this.#tryGiving(true)
   }
 
@@ -195,18 +213,20 @@ export class WidgetRoom {
     this.#tryGiving(true)
   }
 
-  stopGiving(): void {
+  /** `told`: before this tab may leave the mesh. */
+  stopGiving(told: Promise<void> = Promise.resolve()): void {
     this.#gives = false
     this.#fetches = false
     void this.#app.mesh.stop()
-    if (!this.othersAllowed) this.#app.mesh.set({ consent: false })
+    if (!this.othersAllowed) void told.then(() => this.#leaveMesh())
   }
 
-  /** All that runs. */
+  /** All that runs, in the window too. */
   stop(): void {
     this.chat.cancelLoad()
+    const told = this.window.stop()
     if (this.#gives) {
-      this.stopGiving()
+      this.stopGiving(told)
       this.#wish.onStopped()
     }
   }
@@ -236,9 +256,19 @@ export class WidgetRoom {
   #tryGiving(pressed = false): void {
     const { entry } = this
     const { contribution } = this.#mesh
-    if (!this.#gives || contribution.state !== 'off' || (contribution.refusal !== null && !pressed)) return
+    if (
+      !this.#gives ||
+      this.window.rests ||
+      contribution.state !== 'off' ||
+      (contribution.refusal !== null && !pressed)
+    )
+      return
     if (entry?.fit.state !== 'known' || (!entry.kept && !this.#fetches)) return
     void this.#app.mesh.contribute(entry.key)
+  }
+
+  #leaveMesh(): void {
+    if (!this.#gives) this.#app.mesh.set({ consent: false })
   }
 
   #changed(): void {
