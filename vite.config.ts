@@ -178,6 +178,8 @@ const SDK = {
     emptyOutDir: true,
     target: 'es2023',
     lib: { entry: `${repository}/web/sdk/weft.ts`, formats: ['es' as const], fileName: 'weft' },
+    // Vite leaves the spaces in a module for packages; pages import this one as it is.
+    rolldownOptions: { output: { minify: true } },
   },
 }
 

@@ -55,8 +55,8 @@ const OPERATOR_POLICY: Readonly<Record<string, string>> = {
 /** As the files are found: with their ending or without. */
 const OPERATOR_PAGE = /^\/admin(?:\.html)?\/?$/
 
-/** What partners' pages load, also where they take only what says that they may. */
-const EMBED_SCRIPT = '/embed.js'
+/** What partners' pages load, by a tag or as a module, also where they take only what says that they may. */
+const EMBED_SCRIPT = /^\/(embed|sdk\/[\w-]+)\.js$/
 
 /**
  * The frame that tells a page why it gets no other. Any page may show it: it runs a script that speaks to that page, and reaches
@@ -86,9 +86,9 @@ function inOneLine(policy: Readonly<Record<string, string>>): string {
 export function setScriptPolicy(response: ServerResponse, pathname: string): void {
   if (CPU_WORKER.test(pathname)) response.setHeader('Content-Security-Policy', inOneLine(CPU_WORKER_POLICY))
   else if (pathname === SERVICE_WORKER) response.setHeader('Content-Security-Policy', inOneLine(SERVICE_WORKER_POLICY))
-  else if (pathname === EMBED_SCRIPT) {
+  else if (EMBED_SCRIPT.test(pathname)) {
     response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
-    // For a tag with `integrity` and `crossorigin`.
+    // For modules, and for a tag with `integrity` and `crossorigin`.
     response.setHeader('Access-Control-Allow-Origin', '*')
   }
 }

@@ -15,7 +15,8 @@ import { record } from './openai-fields.ts'
 import { type OpenAiApp, WeftError } from './openai-run.ts'
 import { type SdkApp, within } from './sdk/client.ts'
 import type { Code } from './wire/codes.ts'
-import { OPENAI_TAB_MS } from './wire/limits/sdk.ts'
+import type { Scope } from './wire/conversation.ts'
+import { OPENAI_NEXT_MS, OPENAI_TAB_MS } from './wire/limits/sdk.ts'
 import { CALL_LOCK, type OpenAiAsk, type OpenAiPath, type OpenAiSay, parseOpenAiAsk } from './wire/openai-call.ts'
 import { fail } from './wire/result.ts'
 
@@ -45,14 +46,38 @@ const PIECES_A_SIGN = 32
 export function serveCall(app: SdkApp, port: MessagePort, locks: Pick<LockManager, 'request'> = navigator.locks): void {
   const lock = CALL_LOCK + crypto.randomUUID()
   // Held while the call is open: who waits for the answer learns by it that this tab is gone.
-  const held = locks.request(lock, () => new PortCall(app, port, locks).run(lock))
+  const call = new PortCall({
+    door: (scope) => within(app, scope),
+    port,
+    // Free where the service worker is gone, which tells nobody.
+    watch: ({ lock: theirs }, signal, gone) =>
+      void locks.request(theirs, { signal }, async () => gone()).catch(() => {}),
+  })
+  const held = locks.request(lock, () => call.run(lock))
   held.catch(() => port.close())
 }
 
+/**
+ * As `serveCall`, for the page around this one: it goes no later than this one does, so that nobody holds a lock. Its scope is
+ * of `door`. `end`: what is left to say is said at once. A caller that reads nothing for long is left.
+ */
+export function servePageCall(door: OpenAiApp, port: MessagePort, end: AbortSignal): Promise<void> {
+  const call = new PortCall({ door: () => door, port, end })
+  return call.run(CALL_LOCK + crypto.randomUUID())
+}
+
+interface PortCallParts {
+  /** Who answers within a scope. */
+  readonly door: (scope: Scope) => OpenAiApp
+  readonly port: MessagePort
+  readonly end?: AbortSignal
+  /** Calls `gone` where the asker is. Without it the call is over once all is said. */
+  readonly watch?: (call: Call, over: AbortSignal, gone: () => void) => void
+}
+
 class PortCall {
-  readonly #app: SdkApp
+  readonly #parts: PortCallParts
   readonly #port: MessagePort
-  readonly #locks: Pick<LockManager, 'request'>
   readonly #stopped = new AbortController()
   #form: 'whole' | 'stream' = 'whole'
   #begun = false
@@ -62,23 +87,23 @@ class PortCall {
   /** Of a sender that waits until more may be sent. */
   #wake: () => void = () => {}
 
-  constructor(app: SdkApp, port: MessagePort, locks: Pick<LockManager, 'request'>) {
-    this.#app = app
-    this.#locks = locks
-    this.#port = port
+  constructor(parts: PortCallParts) {
+    this.#parts = parts
+    this.#port = parts.port
     this.#stopped.signal.addEventListener('abort', () => this.#wake())
+    parts.end?.addEventListener('abort', () => this.#wake())
   }
 
   async run(lock: string): Promise<void> {
     const call = await this.#chosen(lock)
     if (call !== null) {
+      const { door, watch } = this.#parts
       const over = new AbortController()
-      // Free where the service worker is gone, which tells nobody.
-      this.#locks.request(call.lock, { signal: over.signal }, async () => this.#stopped.abort()).catch(() => {})
-      const weft = createWeft(this.#watched(within(this.#app, call.scope)))
+      watch?.(call, over.signal, () => this.#stopped.abort())
+      const weft = createWeft(this.#watched(door(call.scope)))
       await this.#answer(weft, call).catch((error: unknown) => this.#refuse(error))
       // What was said on the port may come after this lock is free.
-      await this.#untilStopped()
+      if (watch) await this.#untilStopped()
       over.abort()
     }
     this.#port.close()
@@ -172,7 +197,7 @@ class PortCall {
       }
     } catch (error) {
       if (!this.#begun) throw error
-      await this.#chunk(`data: ${JSON.stringify({ error: weftErrorOf(error).error })}\n\n`)
+      await this.#chunk(`data: ${JSON.stringify(bodyOf(weftErrorOf(error)))}\n\n`)
       return this.#say({ kind: 'end' })
     }
     await this.#chunk('data: [DONE]\n\n')
@@ -183,16 +208,19 @@ class PortCall {
     if (this.#begun) return this.#say({ kind: 'broken' })
     const refused = weftErrorOf(error)
     this.#begin(STATUS[refused.code] ?? STATUS_ENGINE)
-    await this.#chunk(JSON.stringify({ error: refused.error }))
+    await this.#chunk(JSON.stringify(bodyOf(refused)))
     this.#say({ kind: 'end' })
   }
 
   /** Once there is room for it; never after a stop. */
   async #chunk(text: string): Promise<void> {
-    while (this.#credit === 0 && !this.#stopped.signal.aborted)
+    const { end, watch } = this.#parts
+    const late = watch ? undefined : setTimeout(() => this.#stopped.abort(), OPENAI_NEXT_MS)
+    while (this.#credit <= 0 && !this.#stopped.signal.aborted && !end?.aborted)
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
+    clearTimeout(late)
     this.#credit -= 1
     this.#say({ kind: 'chunk', text })
   }
@@ -210,6 +238,11 @@ function readBody(text: string): Unread {
     // Said below, in words of our own.
   }
   throw new WeftError(fail('request-invalid', 'The body must be a JSON object.'))
+}
+
+/** `detail` beside OpenAI's fields: what the sentence of the code does not say. */
+function bodyOf({ error, detail }: WeftError): object {
+  return { error, detail }
 }
 
 function weftErrorOf(error: unknown): WeftError {

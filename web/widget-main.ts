@@ -41,6 +41,10 @@ const frame = new WidgetFrame({
     const { openRoom } = await import('./widget-room.ts')
     return openRoom({ ...wish, baseUrl, key, watchVisible: seen.watch })
   },
+  async openCalls(parts) {
+    const { PageCalls } = await import('./widget/page-calls.ts')
+    return new PageCalls({ ...parts, watchSeen: seen.watch })
+  },
   nowMs: () => performance.now(),
 })
 window.addEventListener('message', (event) => frame.hear(event))

@@ -49,6 +49,10 @@ export function openRoom({ baseUrl, key, watchVisible, ...wish }: OpenRoomWish):
     addressOf: (code) => baseUrl + pairAddress(code, key),
     // Without an opener it is a window of its own; whether one opened is not told.
     open: (address) => void window.open(address, '_blank', 'noopener'),
+    async answerCall(room, port, end) {
+      const { answerPageCall } = await import('./widget-calls.ts')
+      return answerPageCall(room, port, end)
+    },
   })
 }
 

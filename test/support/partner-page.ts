@@ -17,6 +17,8 @@ export interface PartnerPage {
   readonly style?: string
   /** Of the page's own. */
   readonly script?: string
+  /** Without the tag: the page adds the widget by itself. */
+  readonly manual?: boolean
 }
 
 /** `weft`: the address of the server of Weft. A path names one of the pages. */
@@ -34,11 +36,11 @@ export async function servePartner(weft: string, pages: Readonly<Record<string, 
   }
 }
 
-function documentOf(weft: string, { tag, style = '', script = '' }: PartnerPage): string {
+function documentOf(weft: string, { tag, style = '', script = '', manual = false }: PartnerPage): string {
   const paragraphs = Array.from({ length: 30 }, (_, index) => `<p>Paragraph ${index + 1} of the partner's page.</p>`)
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Partner</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-${style === '' ? '' : `<style>${style}</style>`}<script src="${weft}/embed.js" ${tag} async></script>
+${style === '' ? '' : `<style>${style}</style>`}${manual ? '' : `<script src="${weft}/embed.js" ${tag} async></script>`}
 ${script === '' ? '' : `<script>${script}</script>`}</head>
 <body><main><h1>A partner's page</h1>${paragraphs.join('\n')}</main></body></html>`
 }

@@ -12,6 +12,7 @@ import { findKey, type OpenAiApp, WeftError } from '../openai-run.ts'
 import { endOf } from '../rules/answer.ts'
 import type { ChatEvent, ChatRequest } from '../wire/chat.ts'
 import type { Scope } from '../wire/conversation.ts'
+import type { EmbedConsent, EmbedWork } from '../wire/embed-words.ts'
 import { fail, type Result } from '../wire/result.ts'
 import { type Helpers, helpersOf } from './helper-set.ts'
 
@@ -26,6 +27,15 @@ export interface WeftEvents {
   load: LoadView
   /** What this device gives. */
   contribute: ContributionView
+  /** How the widget stands that is asked on a page of another origin; on Weft's own there is none, and nothing is told. */
+  widget: WidgetStanding
+}
+
+export interface WidgetStanding {
+  readonly consent: EmbedConsent
+  readonly work: EmbedWork
+  /** A code: why it answers nobody. */
+  readonly refused: string | null
 }
 
 export interface Contribute {
@@ -92,6 +102,7 @@ export function clientOf(app: SdkApp, { scope = 'device' }: { readonly scope?: S
       last = value
     }
     const heard = listener as (value: WeftEvents[keyof WeftEvents]) => void
+    if (name === 'widget') return () => {}
     return name === 'load'
       ? app.subscribe((view) => tell(view.load, heard))
       : app.mesh.subscribe((view) => tell(view.contribution, heard))

@@ -4,7 +4,7 @@ import type { Weft } from '../openai.ts'
 import type { CallOptions } from '../openai-run.ts'
 
 /** Resolves to what `create` resolves to there; `for await` works on it before it has resolved. */
-function later<T>(promise: Promise<T>) {
+export function later<T>(promise: Promise<T>) {
   async function* chunks() {
     yield* (await promise) as AsyncIterable<unknown>
   }

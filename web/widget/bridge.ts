@@ -10,11 +10,12 @@ export interface BridgeParts {
   /** The page around the frame. */
   readonly host: Pick<Window, 'postMessage'>
   readonly nowMs: () => number
-  readonly onWord: (word: HostWord) => void
+  /** `port`: of a call, which comes with one. */
+  readonly onWord: (word: HostWord, port: MessagePort | undefined) => void
 }
 
 /** What of a `MessageEvent` is looked at. */
-export type Posted = Pick<MessageEvent, 'source' | 'origin' | 'data'>
+export type Posted = Pick<MessageEvent, 'source' | 'origin' | 'data'> & { readonly ports?: readonly MessagePort[] }
 
 export class Bridge {
   readonly #parts: BridgeParts
@@ -36,7 +37,7 @@ export class Bridge {
     return this.#deaf
   }
 
-  hear({ source, origin, data }: Posted): void {
+  hear({ source, origin, data, ports = [] }: Posted): void {
     if (this.#deaf || source !== this.#parts.host || !this.#origins.has(origin)) return
     if (this.#origin !== null && origin !== this.#origin) return
     if (!this.#rate.take(this.#parts.nowMs())) {
@@ -47,7 +48,7 @@ export class Bridge {
     const word = parseHostWord(data)
     if (!word.ok) return
     this.#origin = origin
-    this.#parts.onWord(word.value)
+    this.#parts.onWord(word.value, ports[0])
   }
 
   /** To the page, where it is one that the key names; it hears nothing elsewhere. */

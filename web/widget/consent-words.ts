@@ -58,6 +58,34 @@ export function sayChoices({ site, scope, state }: PartnerView, host: string): C
   }
 }
 
+interface PageQuestionWords {
+  readonly heading: string
+  readonly says: readonly string[]
+  readonly yes: string
+  readonly no: string
+  readonly kept: (keeps: boolean) => string
+}
+
+/** `by`: who would answer as things stand. */
+export function sayPageQuestion(site: string, by: 'others' | 'device'): PageQuestionWords {
+  const others =
+    'Other people’s devices answer those questions and can read them. Mail addresses, numbers and the like are replaced before they leave.'
+  return {
+    heading: `May ${site} ask by itself?`,
+    says: [
+      `This page wants to put questions of its own through this panel. Unlike in the chat, ${site} reads the answers to them.`,
+      by === 'others' ? others : 'This device answers those questions, and they stay on it.',
+      'What you write in this panel, and what it answers you, stays hidden from the page all the same. It can ask only while this panel is in sight, and one press stops it.',
+    ],
+    yes: 'Let it ask',
+    no: 'Do not let it',
+    kept: (keeps) =>
+      keeps
+        ? `A yes is remembered for ${site}. You can take it back under “Your choice”.`
+        : 'A yes lasts until you leave the page. You can take it back under “Your choice”.',
+  }
+}
+
 export function sayPressEnd(end: PressEnd): string {
   const words: Readonly<Record<PressEnd, string>> = {
     counts: '',

@@ -23,6 +23,8 @@ export interface FrameLinkParts {
 export class FrameLink {
   readonly #parts: FrameLinkParts
   readonly #waiting = new Map<HostWord['kind'], HostWord>()
+  /** Of calls, in order. */
+  readonly #ports: MessagePort[] = []
   #here = false
 
   constructor(parts: FrameLinkParts) {
@@ -39,12 +41,18 @@ export class FrameLink {
     else this.#waiting.set(word.kind, word)
   }
 
+  /** A call of the page. Who made it has a cap on how many, and hears nothing on a port that is let go. */
+  call(port: MessagePort): void {
+    if (this.#here) this.#post({ kind: 'call' }, [port])
+    else this.#ports.push(port)
+  }
+
   close(): void {
     window.removeEventListener('message', this.#onMessage)
   }
 
-  #post(word: HostWord): void {
-    this.#parts.frame.contentWindow?.postMessage(writeEmbedWord(word), this.#parts.origin)
+  #post(word: HostWord, ports: MessagePort[] = []): void {
+    this.#parts.frame.contentWindow?.postMessage(writeEmbedWord(word), this.#parts.origin, ports)
   }
 
   readonly #onMessage = ({ source, origin, data }: MessageEvent): void => {
@@ -58,6 +66,7 @@ export class FrameLink {
       this.#post({ kind: 'hello', version: EMBED_VERSION, ...settings() })
       for (const waiting of this.#waiting.values()) this.#post(waiting)
       this.#waiting.clear()
+      for (const port of this.#ports.splice(0)) this.#post({ kind: 'call' }, [port])
     }
     onWord(word.value)
   }

@@ -9,14 +9,21 @@ import type { PartnerView } from '../wire/partner-keys.ts'
 
 export interface Running {
   readonly answering: 'others' | 'device' | null
+  /** What the page asks by itself, and who answers that. */
+  readonly page: { readonly site: string; readonly by: 'others' | 'device' } | null
   /** Of a model: its name. */
   readonly loading: string | null
   readonly contribution: ContributionView
 }
 
 /** Null where nothing runs. */
-export function sayRunning({ answering, loading, contribution }: Running): string | null {
+export function sayRunning({ answering, page, loading, contribution }: Running): string | null {
   const giving = sayGiving(contribution)
+  if (page !== null) {
+    const by = page.by === 'others' ? 'Other people’s devices answer' : 'This device answers'
+    const asked = `${by} what ${page.site} asks by itself.`
+    return giving === null ? asked : `${asked} ${giving}`
+  }
   if (answering !== null) {
     const by = answering === 'others' ? 'Other people’s devices answer you' : 'This device answers you'
     return giving === null ? `${by}.` : `${by}. ${giving}`

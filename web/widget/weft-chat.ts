@@ -41,6 +41,9 @@ export class WeftChat extends HTMLElement {
   readonly #early = new Map<HostWord['kind'], HostWord>()
   #link: FrameLink | null = null
   #late: ReturnType<typeof setTimeout> | undefined
+  #refused: string | null = null
+  /** By the visitor, and not opened since: what the page asks does not open it again unless they press something. */
+  #closed = false
 
   constructor() {
     super()
@@ -50,7 +53,7 @@ export class WeftChat extends HTMLElement {
     root.adoptedStyleSheets = [sheet]
     this.#launcher.type = 'button'
     this.#launcher.append(mark(), this.#label)
-    this.#launcher.addEventListener('click', () => (this.isOpen ? this.close() : this.open()))
+    this.#launcher.addEventListener('click', () => (this.isOpen ? this.#leave() : this.open()))
     this.#panel.className = 'panel'
     this.#panel.hidden = true
     this.#panel.setAttribute('role', 'dialog')
@@ -60,7 +63,7 @@ export class WeftChat extends HTMLElement {
     this.#exit.className = 'exit'
     this.#exit.textContent = '\u2715'
     this.#exit.setAttribute('aria-label', 'Close')
-    this.#exit.addEventListener('click', () => this.close())
+    this.#exit.addEventListener('click', () => this.#leave())
     this.#panel.append(this.#word, this.#exit)
     // In the order of a keyboard: what opened it, then what it opened.
     root.append(this.#launcher, this.#panel)
@@ -74,6 +77,7 @@ export class WeftChat extends HTMLElement {
     clearTimeout(this.#late)
     this.#link?.close()
     this.#link = null
+    this.#refused = null
     this.#panel.querySelector('iframe')?.remove()
     this.#panel.hidden = true
   }
@@ -93,6 +97,7 @@ export class WeftChat extends HTMLElement {
     if (navigator.userActivation && !navigator.userActivation.hasBeenActive)
       return fail('embed-no-visitor', 'The panel opens when the visitor has clicked or typed.')
     this.#panel.hidden = false
+    this.#closed = false
     this.#link ??= this.#frame()
     this.#show(true)
     this.#panel.querySelector('iframe')?.focus()
@@ -113,6 +118,25 @@ export class WeftChat extends HTMLElement {
     if (!said.ok) return said
     const opened = this.open()
     if (opened.ok) this.#link?.say(said.value)
+    return opened
+  }
+
+  /** For the SDK: why the frame answers nobody, as it said last; null where it does, or has not said. */
+  get refused(): string | null {
+    return this.#refused
+  }
+
+  /** For the SDK: whether it is of this server and key. */
+  serves(home: string, key: string): boolean {
+    return home === this.home && key === this.key
+  }
+
+  /** For the SDK: a question of the page's own, on a port. Opens the panel. Refusals: `embed-no-visitor`, `embed-unseen`. */
+  call(port: MessagePort): Result<null> {
+    if (this.#closed && navigator.userActivation?.isActive === false)
+      return fail('embed-unseen', 'The visitor has closed the panel.')
+    const opened = this.open()
+    if (opened.ok) this.#link?.call(port)
     return opened
   }
 
@@ -176,17 +200,24 @@ export class WeftChat extends HTMLElement {
         this.#tell('weft-ready', null)
         break
       case 'state':
+        this.#refused = word.refused
         this.#tell('weft-state', { consent: word.consent, work: word.work, refused: word.refused })
         break
       case 'answered':
         this.#tell('weft-answer', { reason: word.reason })
         break
       case 'close':
-        this.close()
+        this.#leave()
         break
       default:
         word satisfies never
     }
+  }
+
+  /** The visitor closes it. */
+  #leave(): void {
+    this.close()
+    this.#closed = true
   }
 
   #show(shown: boolean): void {

@@ -8,6 +8,7 @@ import type { PartnerView } from '../wire/partner-keys.ts'
 import { type Failure, fail, type Result } from '../wire/result.ts'
 import { Bridge, type Posted } from './bridge.ts'
 import { type ConsentShelf, KeptConsent } from './kept-consent.ts'
+import type { PageCalls, PageCallsParts } from './page-calls.ts'
 import { sayRefused } from './refusal.ts'
 import type { RoomWish } from './room-wish.ts'
 import { applySettings } from './theme.ts'
@@ -23,6 +24,8 @@ export interface FrameParts {
   readonly askStorage: (own: ConsentShelf) => Promise<ConsentShelf>
   /** Fetches the code of the chat first. */
   readonly openRoom: (wish: RoomWish) => Promise<WidgetRoom>
+  /** Likewise, of what the page asks by itself. */
+  readonly openCalls: (parts: Pick<PageCallsParts, 'onAsks'>) => Promise<PageCalls>
   readonly nowMs: () => number
 }
 
@@ -33,6 +36,12 @@ export class WidgetFrame {
   readonly #parts: FrameParts
   #bridge: Bridge | null = null
   #kept: KeptConsent
+  /** Whether the page may ask by itself. */
+  readonly #keptAsks: KeptConsent
+  #pageMayAsk = $state<boolean | null>(null)
+  #pageAsks = $state(false)
+  #calls: Promise<PageCalls | null> | null = null
+  #shown = true
   #partner = $state.raw<PartnerView | null>(null)
   #failure = $state.raw<Failure | null>(null)
   #consent = $state<EmbedConsent>('none')
@@ -53,6 +62,7 @@ export class WidgetFrame {
   constructor(parts: FrameParts) {
     this.#parts = parts
     this.#kept = new KeptConsent(parts.origin ?? '', parts.shelf)
+    this.#keptAsks = new KeptConsent(`${parts.origin ?? ''} asks`, parts.shelf)
     this.#keeps = this.#kept.kept
   }
 
@@ -95,6 +105,16 @@ export class WidgetFrame {
     return this.#draft
   }
 
+  /** The page wants to ask by itself, and waits for what the visitor says to that. */
+  get pageAsks(): boolean {
+    return this.#pageAsks
+  }
+
+  /** Null until the visitor was asked. */
+  get pageMayAsk(): boolean | null {
+    return this.#pageMayAsk
+  }
+
   get duty(): number {
     return this.#duty
   }
@@ -113,10 +133,11 @@ export class WidgetFrame {
     if (origin !== null && !origins.includes(origin)) return this.#refuse(host, fail('partner-origin', ''))
     this.#partner = seen.value
     this.#suggested = seen.value.suggested
-    this.#bridge = new Bridge(origins, origin, { host, nowMs, onWord: (word) => this.#hear(word) })
+    this.#bridge = new Bridge(origins, origin, { host, nowMs, onWord: (word, port) => this.#hear(word, port) })
     this.#bridge.say({ kind: 'here', version: EMBED_VERSION })
-    this.#kept.within(`${seen.value.scope} ${seen.value.state}`)
+    for (const kept of [this.#kept, this.#keptAsks]) kept.within(`${seen.value.scope} ${seen.value.state}`)
     this.#consent = this.#kept.value
+    this.#pageMayAsk = this.#keptAsks.value === 'none' ? null : true
     this.#tell()
     if (this.#consent !== 'none') await this.#enter()
   }
@@ -131,11 +152,23 @@ export class WidgetFrame {
     this.#declined = consent === 'none'
     this.#consent = consent
     this.#kept.value = consent
-    if (consent === 'none') await this.#leave()
+    if (consent === 'none') {
+      this.#pageMayAsk = null
+      this.#keptAsks.value = 'none'
+      await this.#leave()
+    }
+    this.#stand()
     this.#tell()
     if (consent === 'none') return
     void this.#keep()
     await this.#enter()
+  }
+
+  /** Whether the page may ask by itself. A yes only inside a press that was found to count. */
+  letPageAsk(may: boolean): void {
+    this.#pageMayAsk = may
+    this.#keptAsks.value = may ? 'use' : 'none'
+    this.#stand()
   }
 
   /** Shows the question again; what was agreed to holds until it is answered. */
@@ -176,6 +209,7 @@ export class WidgetFrame {
     if (this.#consent === 'none' || this.failure) return room.close()
     const isNew = this.#room === null
     this.#room = room
+    this.#stand()
     room.setContext(this.#context)
     room.suggest(this.#suggested)
     if (isNew && this.#draft !== '') room.chat.draft = this.#draft
@@ -187,6 +221,7 @@ export class WidgetFrame {
   async #leave(): Promise<void> {
     const room = this.#room
     this.#room = null
+    this.#stand()
     this.#work = 'idle'
     await room?.close()
   }
@@ -200,12 +235,14 @@ export class WidgetFrame {
 
   async #keep(): Promise<void> {
     const { shelf, askStorage } = this.#parts
-    this.#kept.moveTo(await askStorage(shelf))
+    const granted = await askStorage(shelf)
+    for (const kept of [this.#kept, this.#keptAsks]) kept.moveTo(granted)
+    this.#keptAsks.value = this.#pageMayAsk ? 'use' : 'none'
     this.#kept.value = this.#consent
     this.#keeps = this.#kept.kept
   }
 
-  #hear(word: HostWord): void {
+  #hear(word: HostWord, port?: MessagePort): void {
     switch (word.kind) {
       case 'hello':
         if (word.version === EMBED_VERSION) this.#dress(word)
@@ -215,6 +252,8 @@ export class WidgetFrame {
         this.#dress(word)
         break
       case 'shown':
+        this.#shown = word.shown
+        this.#stand()
         this.onShown(word.shown)
         break
       case 'ask':
@@ -229,9 +268,38 @@ export class WidgetFrame {
         this.#suggested = word.questions
         this.#room?.suggest(word.questions)
         break
+      case 'call':
+        if (port) void this.#call(port)
+        break
       default:
         word satisfies never
     }
+  }
+
+  async #call(port: MessagePort): Promise<void> {
+    const onAsks = (asks: boolean) => {
+      this.#pageAsks = asks
+    }
+    this.#calls ??= this.#parts.openCalls({ onAsks }).catch(() => null)
+    const calls = await this.#calls
+    if (!calls) {
+      this.#calls = null
+      return port.close()
+    }
+    this.#stand()
+    calls.add(port)
+  }
+
+  /** What calls of the page go by. */
+  #stand(): void {
+    const consent = this.#consent !== 'none'
+    const standing = {
+      allowed: consent ? this.#pageMayAsk : this.#declined ? false : null,
+      room: this.#room,
+      shown: this.#shown,
+      failure: this.#failure ?? spentFor(this.#partner),
+    }
+    void this.#calls?.then((calls) => calls?.stand(standing))
   }
 
   #dress(settings: EmbedSettings): void {
@@ -246,6 +314,7 @@ export class WidgetFrame {
 
   #fail(failure: Failure): void {
     this.#failure = failure
+    this.#stand()
     void this.#leave()
     this.#tell()
   }
@@ -254,4 +323,9 @@ export class WidgetFrame {
     const refused = this.#failure?.code ?? (this.#partner?.state === 'partner-budget' ? 'partner-budget' : null)
     this.#bridge?.say({ kind: 'state', consent: this.#consent, work: this.#work, refused })
   }
+}
+
+/** Where only others may answer and nobody pays them any more today. */
+function spentFor(partner: PartnerView | null): Failure | null {
+  return partner?.state === 'partner-budget' && partner.scope === 'mesh' ? fail('partner-budget', '') : null
 }

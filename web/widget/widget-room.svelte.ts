@@ -8,19 +8,28 @@ import type { AppView, ModelEntry } from '../app-view.ts'
 import { Chat } from '../ui/chat.svelte.ts'
 import type { EmbedWork } from '../wire/embed-words.ts'
 import type { PartnerView } from '../wire/partner-keys.ts'
-import type { Failure } from '../wire/result.ts'
+import { type Failure, fail } from '../wire/result.ts'
 import { OpenedWindow, type OpenedWindowParts } from './opened-window.svelte.ts'
 import type { AnsweredReason, RoomWish } from './room-wish.ts'
 import { type Running, sayRunning, sayWindow, systemOf } from './room-words.ts'
 
+/** Answers a call of the page. `end`: its reason is the failure to end it with. */
+type AnswerCall = (room: WidgetRoom, port: MessagePort, end: AbortSignal) => Promise<void>
+
 const REASONS: Readonly<Record<string, AnsweredReason>> = { done: 'stop', length: 'length', stopped: 'aborted' }
+
+/** What the room is given of the page that it stands in. */
+export interface RoomPlace extends Pick<OpenedWindowParts, 'addressOf' | 'open'> {
+  readonly answerCall: AnswerCall
+}
 
 export class WidgetRoom {
   readonly chat: Chat
   /** Where the visitor goes on giving, if they wish. */
   readonly window: OpenedWindow
-  readonly #app: App
+  readonly app: App
   readonly #wish: RoomWish
+  readonly #answerCall: AnswerCall
   #view: AppView
   #mesh: MeshView
   #suggested = $state.raw<readonly string[]>([])
@@ -31,11 +40,17 @@ export class WidgetRoom {
   /** A model that is not here yet may be downloaded for it. */
   #fetches = $state(false)
   #answering: string | null = null
+  /** Of the page, under way. */
+  readonly #calls = new Set<AbortController>()
+  /** The chat is open within the scope of the key. */
+  readonly ready: Promise<void>
+  #called = $state(0)
   readonly #ends: (() => void)[]
 
-  constructor(app: App, wish: RoomWish, place: Pick<OpenedWindowParts, 'addressOf' | 'open'>) {
-    this.#app = app
+  constructor(app: App, wish: RoomWish, place: RoomPlace) {
+    this.app = app
     this.#wish = wish
+    this.#answerCall = place.answerCall
     this.#view = $state.raw(app.view)
     this.#mesh = $state.raw(app.mesh.view)
     this.chat = new Chat(app, false)
@@ -52,7 +67,7 @@ export class WidgetRoom {
       }),
       app.conversations.subscribe(() => this.#followAnswer()),
     ]
-    void this.#begin()
+    this.ready = this.#begin()
   }
 
   get partner(): PartnerView {
@@ -124,6 +139,7 @@ export class WidgetRoom {
     const by = ways.over || this.#mesh.asking ? 'others' : 'device'
     return {
       answering: answering ? by : null,
+      page: this.#called > 0 ? { site: this.partner.site, by: this.deviceAnswers ? 'device' : 'others' } : null,
       loading: loadingEntry?.model.name ?? null,
       contribution: this.#mesh.contribution,
     }
@@ -142,8 +158,8 @@ export class WidgetRoom {
   }
 
   get work(): EmbedWork {
-    const { answering, loading, contribution } = this.running
-    if (answering !== null) return 'answering'
+    const { answering, page, loading, contribution } = this.running
+    if (answering !== null || page !== null) return 'answering'
     if (loading !== null) return 'loading'
     if (contribution.state === 'serving') return 'giving'
     return contribution.state === 'off' || contribution.state === 'paused' ? 'idle' : 'loading'
@@ -181,13 +197,13 @@ export class WidgetRoom {
 
   /** This device, or others again. */
   answerHere(here: boolean): void {
-    this.#app.pickMode(here ? 'local' : null)
+    this.app.pickMode(here ? 'local' : null)
   }
 
   /** What is missing is downloaded: the visitor has seen how much. */
   async fetch(): Promise<void> {
     const { entry } = this
-    if (entry && this.deviceAllowed) await this.#app.load(entry.key)
+    if (entry && this.deviceAllowed) await this.app.load(entry.key)
   }
 
   async startAnew(): Promise<void> {
@@ -196,7 +212,7 @@ export class WidgetRoom {
   }
 
   give(duty: number): void {
-    this.#app.mesh.set({ consent: true, duty })
+    this.app.mesh.set({ consent: true, duty })
     this.#gives = true
     this.giveHere()
   }
@@ -217,14 +233,28 @@ export class WidgetRoom {
   stopGiving(told: Promise<void> = Promise.resolve()): void {
     this.#gives = false
     this.#fetches = false
-    void this.#app.mesh.stop()
+    void this.app.mesh.stop()
     if (!this.othersAllowed) void told.then(() => this.#leaveMesh())
+  }
+
+  /** A call of the page, until it is over. */
+  async serve(port: MessagePort): Promise<void> {
+    const end = new AbortController()
+    const ended = new Promise<void>((resolve) => end.signal.addEventListener('abort', () => resolve()))
+    this.#count(() => this.#calls.add(end))
+    await Promise.race([this.#answerCall(this, port, end.signal).catch(() => port.close()), ended])
+    this.#count(() => this.#calls.delete(end))
+  }
+
+  endCalls(failure: Failure): void {
+    for (const end of this.#calls) end.abort(failure)
   }
 
   /** All that runs, in the window too. */
   stop(): void {
     this.chat.cancelLoad()
     const told = this.window.stop()
+    this.endCalls(fail('aborted', ''))
     if (this.#gives) {
       this.stopGiving(told)
       this.#wish.onStopped()
@@ -232,19 +262,20 @@ export class WidgetRoom {
   }
 
   async look(): Promise<void> {
-    await this.#app.lookAgain()
+    await this.app.lookAgain()
   }
 
   async close(): Promise<void> {
     for (const end of this.#ends) end()
     this.chat.stop()
-    await this.#app.close()
+    this.endCalls(fail('aborted', ''))
+    await this.app.close()
   }
 
   async #begin(): Promise<void> {
-    await this.#app.conversations.start()
+    await this.app.conversations.start()
     await this.#scope()
-    await this.#app.start()
+    await this.app.start()
     this.#tryGiving()
   }
 
@@ -264,11 +295,17 @@ export class WidgetRoom {
     )
       return
     if (entry?.fit.state !== 'known' || (!entry.kept && !this.#fetches)) return
-    void this.#app.mesh.contribute(entry.key)
+    void this.app.mesh.contribute(entry.key)
+  }
+
+  #count(change: () => void): void {
+    change()
+    this.#called = this.#calls.size
+    this.#changed()
   }
 
   #leaveMesh(): void {
-    if (!this.#gives) this.#app.mesh.set({ consent: false })
+    if (!this.#gives) this.app.mesh.set({ consent: false })
   }
 
   #changed(): void {
@@ -277,7 +314,7 @@ export class WidgetRoom {
   }
 
   #followAnswer(): void {
-    const { open } = this.#app.conversations.view
+    const { open } = this.app.conversations.view
     const { running, branch } = open
     if (running) {
       this.#answering = running.answer.id

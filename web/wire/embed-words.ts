@@ -1,7 +1,8 @@
 /**
  * What a partner's page and the Weft frame in it say to each other, by `postMessage`: both ways, parsed on each side after the
  * origin has been checked. A page may put words before the visitor (a question, context, suggestions), and it learns how the
- * widget stands; no word of the frame carries what the visitor or the model has said. Pure.
+ * widget stands; no word of the frame carries what the visitor or the model has said: answers to calls of the page go by
+ * ports of their own. Pure.
  */
 import { type Fields, readerOf } from './fields.ts'
 import {
@@ -30,7 +31,8 @@ export interface EmbedSettings {
 
 /**
  * `hello` answers `here`, and tells the frame whom it talks to. `ask` puts a question into the composer and sends it where
- * the visitor has agreed; `context` is text of the page that answers may use, empty to take it back.
+ * the visitor has agreed; `context` is text of the page that answers may use, empty to take it back. `call` comes with a port, on
+ * which both speak as `openai-call.ts` says: a question of the page's own, whose answer the page reads.
  */
 export type HostWord =
   | ({ readonly kind: 'hello'; readonly version: number } & EmbedSettings)
@@ -39,6 +41,7 @@ export type HostWord =
   | { readonly kind: 'ask'; readonly text: string }
   | { readonly kind: 'context'; readonly text: string }
   | { readonly kind: 'suggest'; readonly questions: readonly string[] }
+  | { readonly kind: 'call' }
 
 /** `none`: nothing of this device or of the mesh is used. */
 export const EMBED_CONSENTS = ['none', 'use', 'give'] as const
@@ -66,7 +69,7 @@ const { attempt, record, refuse, list, words, whole, flag, orNull, oneOf } = rea
 export function parseHostWord(value: unknown): Result<HostWord> {
   return attempt((): HostWord => {
     const fields = weftFields(value)
-    const kind = oneOf(fields, 'kind', ['hello', 'settings', 'shown', 'ask', 'context', 'suggest'])
+    const kind = oneOf(fields, 'kind', ['hello', 'settings', 'shown', 'ask', 'context', 'suggest', 'call'])
     switch (kind) {
       case 'hello':
         return { kind, version: whole(fields, 'version', Number.MAX_SAFE_INTEGER), ...settingsOf(fields) }
@@ -82,6 +85,8 @@ export function parseHostWord(value: unknown): Result<HostWord> {
         const questions = list(fields['questions'], '`questions`', EMBED_SUGGESTIONS_MAX)
         return { kind, questions: questions.map((text) => words({ text }, 'text', EMBED_QUESTION_CHARACTERS_MAX)) }
       }
+      case 'call':
+        return { kind }
       default:
         return kind satisfies never
     }

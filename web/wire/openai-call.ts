@@ -4,7 +4,7 @@
  */
 import type { Code } from './codes.ts'
 import { SCOPES, type Scope } from './conversation.ts'
-import { OPENAI_CHUNKS_AHEAD, OPENAI_TEXT_CHARACTERS_MAX } from './limits/sdk.ts'
+import { OPENAI_BODY_BYTES_MAX, OPENAI_CHUNKS_AHEAD, OPENAI_TEXT_CHARACTERS_MAX } from './limits/sdk.ts'
 
 const PREFIX = '/v1/'
 const METHODS = {
@@ -127,7 +127,8 @@ export function parseOpenAiAsk(value: unknown): OpenAiAsk | null {
   if (kind === 'pull') return isCount(count, OPENAI_CHUNKS_AHEAD) ? { kind, count } : null
   const known = typeof path === 'string' ? openAiPathOf(PREFIX + path) : null
   const within = SCOPES.find((name) => name === scope)
-  if (kind !== 'call' || !isLock(lock) || !known || !within || typeof body !== 'string') return null
+  if (kind !== 'call' || !isLock(lock) || !known || !within) return null
+  if (typeof body !== 'string' || body.length > OPENAI_BODY_BYTES_MAX) return null
   return { kind, lock, path: known, body, scope: within }
 }
 

@@ -66,8 +66,11 @@ describe('the policy', () => {
       for (const name of ['content-security-policy', 'cross-origin-resource-policy'])
         expect(again.headers.get(name), path).toBe(first.headers.get(name))
     }
-    const { headers } = await fetch(`${server.url}/embed.js`)
-    expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+    for (const path of ['/embed.js', '/sdk/weft.js']) {
+      const { headers } = await fetch(server.url + path)
+      expect(headers.get('cross-origin-resource-policy'), path).toBe('cross-origin')
+      expect(headers.get('access-control-allow-origin'), path).toBe('*')
+    }
   })
 
   it('keeps every answer isolated, the worker too', async () => {

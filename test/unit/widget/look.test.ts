@@ -42,10 +42,12 @@ it('tells the model whose words are whose, and lets a page close no bracket', ()
 
 it('says what runs, and nothing where nothing does', () => {
   const off = { state: 'off', refusal: null } as const
-  expect(sayRunning({ answering: null, loading: null, contribution: off })).toBeNull()
-  expect(sayRunning({ answering: 'others', loading: null, contribution: off })).toContain('Other people')
+  const none = { answering: null, page: null, loading: null, contribution: off }
+  expect(sayRunning(none)).toBeNull()
+  expect(sayRunning({ ...none, answering: 'others' })).toContain('Other people')
+  expect(sayRunning({ ...none, page: { site: 'Loom & Co', by: 'device' } })).toContain('Loom & Co asks by itself')
   const resting = { state: 'paused', key: 'a', stays: false, why: 'hidden', untilMinute: null } as const
-  expect(sayRunning({ answering: 'device', loading: null, contribution: resting })).toContain('out of sight')
+  expect(sayRunning({ ...none, answering: 'device', contribution: resting })).toContain('out of sight')
 })
 
 it('refuses by a code that the page around it reads', () => {

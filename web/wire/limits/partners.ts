@@ -10,6 +10,11 @@ export const EMBED_HERE_MS_MAX = 20_000
 /** Words of a page to the widget's frame: at once and in a second from then on. After one more it hears none of them. */
 export const EMBED_WORDS_BURST = 60
 export const EMBED_WORDS_PER_SECOND = 10
+/** Calls of a page to its frame, at once and in a second from then on; its SDK waits with more. Fewer than the words. */
+export const EMBED_CALLS_BURST = 30
+export const EMBED_CALLS_PER_SECOND = 5
+/** A call of the page ends where the line that says what runs is out of sight for longer. */
+export const EMBED_UNSEEN_MS_MAX = 10_000
 /** Fields of one such word, counted before any is read. */
 export const EMBED_FIELDS_MAX = 8
 /** A button of consent works after it was seen for so long, in a frame of at least so many CSS pixels. */
