@@ -15,13 +15,11 @@ import type { Visitor } from './mesh/node.ts'
 import type { MeshHooks, MeshParts } from './mesh-door.ts'
 import type { MeshTabParts } from './mesh-tab.ts'
 import { browserNetwork, waitOnline } from './online.ts'
-import type { ModelRunner } from './schedule/engine-door.ts'
 import { Engines } from './schedule/engines.ts'
 import { WorkerModelStore } from './schedule/model-store.ts'
-import { SharedRunner } from './schedule/shared-runner.ts'
 import { SpeedStore } from './schedule/speed-store.ts'
 import { StageChat } from './schedule/stage-chat.ts'
-import { TABS_CHANNEL } from './schedule/tab-wire.ts'
+import { ownStorages, type Storages } from './storages.ts'
 import { askPersistence } from './weights/persistence.ts'
 import { ok } from './wire/result.ts'
 
@@ -32,6 +30,8 @@ export interface Place {
   readonly shelf: Storage | null
   /** Of a partner's page; null in Weft's own. */
   readonly visitor?: Visitor | null
+  /** Where models lie and other tabs are met; the browser's own, where a frame was granted nothing else. */
+  readonly storages?: Storages
 }
 
 /** What every page of Weft has of an `App`. */
@@ -49,33 +49,34 @@ export function browserShelf(): Storage | null {
   }
 }
 
-export function browserParts({ baseUrl, shelf, visitor = null }: Place): BrowserParts {
+export function browserParts({ baseUrl, shelf, visitor = null, storages = ownStorages() }: Place): BrowserParts {
   const catalogue = httpCatalogue(baseUrl)
-  const runner = shareEngines(enginesOf(baseUrl, catalogue, shelf))
+  const runner = storages.share(enginesOf({ baseUrl, shelf, storages }, catalogue))
   return {
     runner,
     catalogue,
     prebuilt,
-    models: modelsOf(baseUrl),
-    mesh: meshOf(baseUrl, (hooks) => joinMesh({ baseUrl, visitor, jobRunner: runner, ...hooks })),
+    models: modelsOf(baseUrl, storages),
+    mesh: meshOf(baseUrl, (hooks) => joinMesh({ baseUrl, visitor, jobRunner: runner, storages, ...hooks })),
     network: browserNetwork,
   }
 }
 
-function enginesOf(baseUrl: string, catalogue: AppParts['catalogue'], shelf: Storage | null): Engines {
+function enginesOf({ baseUrl, shelf, storages }: Required<Omit<Place, 'visitor'>>, catalogue: AppParts['catalogue']) {
+  const { place } = storages
   let softwareAllowed: boolean | null = null
   return new Engines({
     make: {
       async cpu() {
         const { CpuChat } = await import('./schedule/cpu-chat.ts')
         const makeWorker = () =>
-          new Worker(new URL('./cpu/worker.ts', import.meta.url), { type: 'module', name: 'CPU engine' })
+          place(new Worker(new URL('./cpu/worker.ts', import.meta.url), { type: 'module', name: 'CPU engine' }))
         return new CpuChat({ makeWorker, baseUrl, askPersistence, now })
       },
       async webllm() {
         const { WebLlmChat } = await import('./schedule/webllm-chat.ts')
         const makeWorker = () =>
-          new Worker(new URL('./webllm/worker.ts', import.meta.url), { type: 'module', name: 'WebLLM' })
+          place(new Worker(new URL('./webllm/worker.ts', import.meta.url), { type: 'module', name: 'WebLLM' }))
         const probe = () => probeGpu(browserGpu())
         const room = (bytes: number) => tryRoom(browserGpu(), bytes)
         return new WebLlmChat({ makeWorker, baseUrl, probe, room, askPersistence, now })
@@ -83,7 +84,7 @@ function enginesOf(baseUrl: string, catalogue: AppParts['catalogue'], shelf: Sto
       stage: async () =>
         new StageChat({
           makeWorker: () =>
-            new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'stage engine' }),
+            place(new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'stage engine' })),
           baseUrl,
           askPersistence,
           now,
@@ -114,38 +115,19 @@ async function prebuilt(): Promise<readonly PrebuiltEntry[]> {
   })
 }
 
-/** One owner per browser, where the browser has the means; else each tab runs its own engines. */
-function shareEngines(engines: Engines): ModelRunner {
-  if (!('locks' in navigator) || !('BroadcastChannel' in window)) return engines
-  try {
-    const channel = new BroadcastChannel(TABS_CHANNEL)
-    return new SharedRunner({ engines, locks: navigator.locks, channel, tab: crypto.randomUUID() })
-  } catch {
-    // Refused, as all storage is: this tab is alone.
-    return engines
-  }
-}
-
 /** Downloads and all that is kept. Where the browser refuses locks or channels, each tab is alone. */
-function modelsOf(baseUrl: string): ModelsParts {
+function modelsOf(baseUrl: string, storages: Storages): ModelsParts {
   const makeWorker = () =>
-    new Worker(new URL('./weights/worker.ts', import.meta.url), { type: 'module', name: 'model storage' })
-  const locks = 'locks' in navigator ? navigator.locks : null
+    storages.place(
+      new Worker(new URL('./weights/worker.ts', import.meta.url), { type: 'module', name: 'model storage' }),
+    )
   return {
-    store: new WorkerModelStore({ makeWorker, askPersistence }),
+    store: new WorkerModelStore({ makeWorker, askPersistence, facts: storages.facts }),
     baseUrl,
-    locks,
-    channel: downloadsChannel(),
+    locks: storages.locks,
+    channel: storages.channel(DOWNLOADS_CHANNEL),
     wait: waitOnline,
     now,
-  }
-}
-
-function downloadsChannel(): BroadcastChannel | null {
-  try {
-    return new BroadcastChannel(DOWNLOADS_CHANNEL)
-  } catch {
-    return null
   }
 }
 
@@ -166,8 +148,14 @@ function meshOf(baseUrl: string, join: MeshParts['join']): BrowserParts['mesh'] 
   }
 }
 
-/** Nothing of it is loaded until somebody wants it. */
-async function joinMesh(parts: MeshHooks & Pick<MeshTabParts, 'baseUrl' | 'jobRunner' | 'visitor'>) {
+/**
+ * Nothing of it is loaded until somebody wants it. Key, account, rooms and receipts are always the page's own: a frame that was
+ * granted storage is no less another device to the site that it stands in.
+ */
+async function joinMesh({
+  storages,
+  ...parts
+}: MeshHooks & Pick<MeshTabParts, 'baseUrl' | 'jobRunner' | 'visitor'> & { readonly storages: Storages }) {
   const [{ MeshTab }, { deviceIdentity }, { roomShelf }, { accountShelf }] = await Promise.all([
     import('./mesh-tab.ts'),
     import('./account/key-shelf.ts'),
@@ -180,7 +168,9 @@ async function joinMesh(parts: MeshHooks & Pick<MeshTabParts, 'baseUrl' | 'jobRu
     roomShelf: await roomShelf(),
     accountShelf: await accountShelf(),
     makeStageWorker: () =>
-      new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'stage for others' }),
+      storages.place(
+        new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module', name: 'stage for others' }),
+      ),
     makeTicker: () =>
       new Worker(new URL('./mesh/ticker-worker.ts', import.meta.url), { type: 'module', name: 'ticker' }),
     askPersistence,

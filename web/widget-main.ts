@@ -10,7 +10,7 @@ import { hostOrigin } from './widget/bridge.ts'
 import { lookAtPartner } from './widget/partner-look.ts'
 import { Seen } from './widget/seen.ts'
 import { Sight } from './widget/sight.ts'
-import { askStorage } from './widget/storage-access.ts'
+import { browserAsking, FrameStorage } from './widget/storage-access.ts'
 import Widget from './widget/Widget.svelte'
 import { WidgetFrame } from './widget/widget-frame.svelte.ts'
 import { assert } from './wire/result.ts'
@@ -31,15 +31,16 @@ function ownShelf(): Storage | null {
 
 const sight = new Sight()
 const seen = new Seen()
+const storage = new FrameStorage(browserAsking())
 const frame = new WidgetFrame({
   host: window.parent === window ? null : window.parent,
   origin: hostOrigin(location.ancestorOrigins, document.referrer),
   look: () => lookAtPartner(baseUrl, key),
   shelf: ownShelf(),
-  askStorage,
+  storage,
   async openRoom(wish) {
     const { openRoom } = await import('./widget-room.ts')
-    return openRoom({ ...wish, baseUrl, key, watchVisible: seen.watch })
+    return openRoom({ ...wish, baseUrl, key, watchVisible: seen.watch, granted: storage.granted })
   },
   async openCalls(parts) {
     const { PageCalls } = await import('./widget/page-calls.ts')

@@ -6,9 +6,12 @@ import { App } from './app.ts'
 import { DEFAULT_SETTINGS } from './app-conversations-view.ts'
 import type { Catalogue } from './app-shelf.ts'
 import { browserParts, browserShelf } from './compose.ts'
+import type { FrameStorages } from './granted-storages.ts'
 import type { MeshParts } from './mesh-door.ts'
+import { ownStorages } from './storages.ts'
 import { PreferenceStore } from './store/preferences.ts'
 import type { RoomWish } from './widget/room-wish.ts'
+import type { Granted } from './widget/storage-access.ts'
 import { WidgetRoom } from './widget/widget-room.svelte.ts'
 import { GIVING_BATTERY_MIN } from './wire/limits/partners.ts'
 import { pairAddress } from './wire/pairings.ts'
@@ -17,10 +20,12 @@ import { ok } from './wire/result.ts'
 export interface OpenRoomWish extends RoomWish, Pick<MeshParts, 'watchVisible'> {
   readonly baseUrl: string
   readonly key: string
+  readonly granted: Granted
 }
 
-export function openRoom({ baseUrl, key, watchVisible, ...wish }: OpenRoomWish): WidgetRoom {
+export async function openRoom({ baseUrl, key, watchVisible, granted, ...wish }: OpenRoomWish): Promise<WidgetRoom> {
   const { partner } = wish
+  const { storages, sharesModels } = await storagesOf(granted)
   const {
     prebuilt: _,
     catalogue,
@@ -30,6 +35,7 @@ export function openRoom({ baseUrl, key, watchVisible, ...wish }: OpenRoomWish):
     baseUrl,
     shelf: browserShelf(),
     visitor: { key, onRefused: wish.onRefused },
+    storages,
   })
   // What the person has set in Weft itself, and agreed to there, says nothing of this site.
   const preferences = new PreferenceStore(null)
@@ -46,6 +52,7 @@ export function openRoom({ baseUrl, key, watchVisible, ...wish }: OpenRoomWish):
     othersFirst: true,
   })
   return new WidgetRoom(app, wish, {
+    sharesModels,
     addressOf: (code) => baseUrl + pairAddress(code, key),
     // Without an opener it is a window of its own; whether one opened is not told.
     open: (address) => void window.open(address, '_blank', 'noopener'),
@@ -54,6 +61,13 @@ export function openRoom({ baseUrl, key, watchVisible, ...wish }: OpenRoomWish):
       return answerPageCall(room, port, end)
     },
   })
+}
+
+async function storagesOf(granted: Granted): Promise<FrameStorages> {
+  const own = ownStorages()
+  if (!granted.files && !granted.meeting) return { storages: own, sharesModels: false }
+  const { grantedStorages } = await import('./granted-storages.ts')
+  return grantedStorages(granted, own)
 }
 
 /** The models that the key names; all, where it names none. */

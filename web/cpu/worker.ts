@@ -6,6 +6,7 @@ import * as Comlink from 'comlink'
 import { inspectModel } from '../weights/inspect-model.ts'
 import { contextOf, inPhase, ModelLoad, type OnProgress } from '../weights/model-load.ts'
 import type { ModelSpec, OpenedModel } from '../weights/open-model.ts'
+import { hearPlace } from '../weights/place.ts'
 import { listCached } from '../weights/shelf.ts'
 import type { ChatMessage, Embeddings } from '../wire/chat.ts'
 import type { ModelSummary } from '../wire/model.ts'
@@ -178,4 +179,5 @@ const threads = () => threadCount(crossOriginIsolated, navigator.hardwareConcurr
 const mostBytes = () => memoryBytesMax('deviceMemory' in navigator ? Number(navigator.deviceMemory) : undefined)
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
 
+hearPlace()
 Comlink.expose(new CpuWorker())

@@ -10,6 +10,7 @@ import { createCodec } from '../tokens/create-codec.ts'
 import { inspectModel } from '../weights/inspect-model.ts'
 import { contextOf, inPhase, ModelLoad, type OnProgress } from '../weights/model-load.ts'
 import type { ModelSpec, OpenedModel } from '../weights/open-model.ts'
+import { hearPlace } from '../weights/place.ts'
 import { listCached } from '../weights/shelf.ts'
 import { activeParametersOf } from '../wire/active-parameters.ts'
 import type { ChatMessage } from '../wire/chat.ts'
@@ -235,4 +236,5 @@ class EngineWorker implements EngineWorkerApi {
 
 const mb = (bytes: number) => Math.ceil(bytes / 1e6)
 
+hearPlace()
 Comlink.expose(new EngineWorker())

@@ -75,3 +75,36 @@ export class Election {
     this.enter()
   }
 }
+
+/**
+ * Of a frame in another site, which never holds the engines of Weft's own tabs: that site could end it at any moment. It waits until
+ * nobody owns them, or until the owner is silent, and runs its own from then on.
+ */
+export class GuestElection implements Pick<Election, 'enter' | 'steal' | 'close'> {
+  readonly #locks: Locks
+  readonly #events: Pick<ElectionEvents, 'onRefused'>
+  readonly #closed = new AbortController()
+
+  constructor(locks: Locks, events: Pick<ElectionEvents, 'onRefused'>) {
+    this.#locks = locks
+    this.#events = events
+  }
+
+  enter(): void {
+    this.#locks.request(OWNER_LOCK, { signal: this.#closed.signal }, () => this.#leave()).catch(() => this.#leave())
+  }
+
+  steal(): void {
+    this.#leave()
+  }
+
+  close(): void {
+    this.#closed.abort()
+  }
+
+  #leave(): void {
+    if (this.#closed.signal.aborted) return
+    this.#closed.abort()
+    this.#events.onRefused()
+  }
+}

@@ -30,6 +30,8 @@ export interface ModelStore {
 export interface WorkerModelStoreParts {
   readonly makeWorker: () => Worker
   readonly askPersistence: (anew?: boolean) => Promise<boolean>
+  /** Of the storage that the worker was given; without it, of the page's own. */
+  readonly facts?: () => Promise<StorageFacts>
   /** Another hub than the usual one. */
   readonly hubUrl?: string
 }
@@ -71,7 +73,7 @@ export class WorkerModelStore implements ModelStore {
   }
 
   storage(): Promise<StorageFacts> {
-    return storageFacts()
+    return this.#parts.facts?.() ?? storageFacts()
   }
 
   askPersistence(anew?: boolean): Promise<boolean> {

@@ -15,7 +15,7 @@ import {
 } from '../wire/limits/page.ts'
 import type { ModelSummary } from '../wire/model.ts'
 import { fail, type Result } from '../wire/result.ts'
-import { Election, type Locks } from './election.ts'
+import { Election, GuestElection, type Locks } from './election.ts'
 import type { AdapterFacts, Manners, ModelRunner, ModelSource, RunnerInspection, SelfTest } from './engine-door.ts'
 import { EngineHost, type Say } from './engine-host.ts'
 import { parseTabMessage, type TabAnswer, type TabCall, type TabMessage, tabLock } from './tab-wire.ts'
@@ -27,6 +27,8 @@ export interface SharedParts {
   readonly channel: BroadcastChannel
   /** Random, of this tab's run. */
   readonly tab: string
+  /** Asks the owner that is there, and never becomes one for others: its engines are its own once there is none. */
+  readonly guest?: boolean
 }
 
 interface OpenCall {
@@ -45,7 +47,7 @@ interface OpenCall {
 export class SharedRunner implements ModelRunner {
   readonly #parts: SharedParts
   readonly #host: EngineHost
-  readonly #election: Election
+  readonly #election: Pick<Election, 'enter' | 'steal' | 'close'>
   readonly #open = new Map<number, OpenCall>()
   #calls = 0
   #owner: string | null = null
@@ -61,7 +63,8 @@ export class SharedRunner implements ModelRunner {
   constructor(parts: SharedParts) {
     this.#parts = parts
     this.#host = new EngineHost(parts.engines, parts.locks)
-    this.#election = new Election(parts.locks, {
+    const Vote = parts.guest ? GuestElection : Election
+    this.#election = new Vote(parts.locks, {
       onOwner: () => this.#own(),
       onLost: () => this.#lose(),
       onRefused: () => this.#beAlone(),

@@ -7,6 +7,7 @@ import type { ModelRecord } from '@mlc-ai/web-llm'
 import * as Comlink from 'comlink'
 import { openHubMlc } from '../weights/hub-files.ts'
 import { type MlcFiles, openMirroredMlc } from '../weights/mlc-files.ts'
+import { hearPlace } from '../weights/place.ts'
 import type { ChatMessage, LoadProgress } from '../wire/chat.ts'
 import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits/engine.ts'
 import { MLC_CONFIG } from '../wire/mlc-model.ts'
@@ -142,4 +143,5 @@ function contextOf({ contextWindow, slidingWindow }: ChatSettings, listed: numbe
   return Math.min(listed > 0 ? listed : contextWindow, CONTEXT_POSITIONS_DEFAULT)
 }
 
+hearPlace()
 Comlink.expose(new WebLlmWorker())

@@ -6,6 +6,7 @@
  */
 import { fail, ok, type Result } from '../wire/result.ts'
 import type { ChunkCache } from './chunk-cache.ts'
+import { weightsPlace } from './place.ts'
 import type { WeightsDatabase } from './weights-database.ts'
 
 /** The codes under which a browser refuses storage. Anything else that is thrown is a bug and goes on. */
@@ -24,7 +25,7 @@ export function canWriteHere(): boolean {
  * free. So this refuses only what is far too large, and a write that fails is the truth.
  */
 async function freeBytes(): Promise<number> {
-  const { quota, usage } = await navigator.storage.estimate()
+  const { quota, usage } = await weightsPlace().estimate()
   return quota === undefined || usage === undefined ? Number.POSITIVE_INFINITY : Math.max(0, quota - usage)
 }
 

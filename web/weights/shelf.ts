@@ -12,7 +12,8 @@ import { type HubManifest, summariseHub } from './hub-manifest.ts'
 import { type AnyManifest, checkKept } from './manifest.ts'
 import { canWriteHere, openOpfsCache, storageFailure, type UnprovedCache } from './opfs-cache.ts'
 import { inTime, patient, STORAGE_SILENT } from './patience.ts'
-import { type Home, openWeightsDatabase, type WeightsDatabase } from './weights-database.ts'
+import { weightsPlace } from './place.ts'
+import type { Home, WeightsDatabase } from './weights-database.ts'
 
 const FOLDER = 'weft-models'
 
@@ -189,8 +190,9 @@ export async function openShelf(): Promise<Result<Shelf>> {
 
 async function openNow(): Promise<Result<Shelf>> {
   try {
-    const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
-    const database = await openWeightsDatabase()
+    const place = weightsPlace()
+    const root = await (await place.root()).getDirectoryHandle(FOLDER, { create: true })
+    const database = await place.database()
     await sweep(root, database)
     return ok(makeShelf(root, database))
   } catch (error) {

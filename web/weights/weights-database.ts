@@ -2,7 +2,7 @@
  * What this browser keeps of models, in IndexedDB: manifests by id, and which chunks are whole. Bytes are in OPFS, never
  * here. The schema is versioned: a change gets a new version and a step in `upgrade`.
  */
-import { type DBSchema, openDB } from 'idb'
+import { type DBSchema, type IDBPDatabase, wrap } from 'idb'
 import type { AnyManifest } from './manifest.ts'
 
 const NAME = 'weft-weights'
@@ -45,19 +45,26 @@ export interface WeightsDatabase {
   close(): void
 }
 
-/** Throws a DOMException where the browser refuses. */
-export async function openWeightsDatabase(): Promise<WeightsDatabase> {
-  const db = await openDB<Schema>(NAME, VERSION, {
-    upgrade(database, oldVersion) {
-      if (oldVersion < 1) {
-        database.createObjectStore('models')
-        database.createObjectStore('chunks')
-      }
-      if (oldVersion < 2) database.createObjectStore('homes')
-    },
-    // A page with a newer schema waits for this one: let it through. What we ask for afterwards fails as a DOMException.
-    blocking: (_current, _next, event) => (event.target as IDBDatabase).close(),
+/** `openDB` of the package knows only the page's own factory, and a frame may be granted another. */
+async function openIn(factory: IDBFactory): Promise<IDBPDatabase<Schema>> {
+  const request = factory.open(NAME, VERSION)
+  request.addEventListener('upgradeneeded', ({ oldVersion }) => {
+    const database = request.result
+    if (oldVersion < 1) {
+      database.createObjectStore('models')
+      database.createObjectStore('chunks')
+    }
+    if (oldVersion < 2) database.createObjectStore('homes')
   })
+  const opened = (await wrap(request)) as unknown as IDBPDatabase<Schema>
+  // A page with a newer schema waits for this one: let it through. What we ask for afterwards fails as a DOMException.
+  opened.addEventListener('versionchange', () => opened.close())
+  return opened
+}
+
+/** Throws a DOMException where the browser refuses. */
+export async function openWeightsDatabase(factory: IDBFactory = indexedDB): Promise<WeightsDatabase> {
+  const db = await openIn(factory)
   const chunksIn = (id: string) => IDBKeyRange.bound([id, 0], [id, Number.POSITIVE_INFINITY])
   return {
     manifest: (id) => db.get('models', id),

@@ -9,6 +9,7 @@ import { download } from './download.ts'
 import { summariseHubGguf } from './hub-gguf.ts'
 import { listHubGgufs } from './hub-list.ts'
 import { manifestId } from './manifest.ts'
+import { hearPlace } from './place.ts'
 import { deleteCached, listKept } from './shelf.ts'
 import type { Downloaded, DownloadProgress, DownloadSpec, WeightsWorkerApi } from './worker-api.ts'
 
@@ -51,4 +52,5 @@ const api: WeightsWorkerApi = {
   },
 }
 
+hearPlace()
 Comlink.expose(api)

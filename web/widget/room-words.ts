@@ -82,3 +82,9 @@ export function systemOf({ site, system }: Pick<PartnerView, 'site' | 'system'>,
   ]
   return [system, marked.join('\n')].filter((part) => part !== '').join('\n\n')
 }
+
+/** Where what is downloaded for this panel goes; nothing where it is kept nowhere, which is said for all of it. */
+export function sayKept(sharesModels: boolean, keeps: boolean): string {
+  if (sharesModels) return ' It is kept with the models of Weft in this browser.'
+  return keeps ? ' It is kept for this panel on this site alone.' : ''
+}

@@ -11,6 +11,7 @@ import { type ConsentShelf, KeptConsent } from './kept-consent.ts'
 import type { PageCalls, PageCallsParts } from './page-calls.ts'
 import { sayRefused } from './refusal.ts'
 import type { RoomWish } from './room-wish.ts'
+import type { FrameStorage } from './storage-access.ts'
 import { applySettings } from './theme.ts'
 import type { WidgetRoom } from './widget-room.svelte.ts'
 
@@ -21,7 +22,7 @@ export interface FrameParts {
   readonly origin: string | null
   readonly look: () => Promise<Result<PartnerView>>
   readonly shelf: ConsentShelf
-  readonly askStorage: (own: ConsentShelf) => Promise<ConsentShelf>
+  readonly storage: Pick<FrameStorage, 'ask' | 'recall'>
   /** Fetches the code of the chat first. */
   readonly openRoom: (wish: RoomWish) => Promise<WidgetRoom>
   /** Likewise, of what the page asks by itself. */
@@ -137,6 +138,7 @@ export class WidgetFrame {
     this.#bridge.say({ kind: 'here', version: EMBED_VERSION })
     for (const kept of [this.#kept, this.#keptAsks]) kept.within(`${seen.value.scope} ${seen.value.state}`)
     this.#consent = this.#kept.value
+    if (!this.#kept.kept || this.#consent !== 'none') await this.#recall()
     this.#pageMayAsk = this.#keptAsks.value === 'none' ? null : true
     this.#tell()
     if (this.#consent !== 'none') await this.#enter()
@@ -160,8 +162,9 @@ export class WidgetFrame {
     this.#stand()
     this.#tell()
     if (consent === 'none') return
-    void this.#keep()
-    await this.#enter()
+    await this.#keep()
+    // Taken back while the browser asked.
+    if (this.consent !== 'none') await this.#enter()
   }
 
   /** Whether the page may ask by itself. A yes only inside a press that was found to count. */
@@ -234,12 +237,23 @@ export class WidgetFrame {
   }
 
   async #keep(): Promise<void> {
-    const { shelf, askStorage } = this.#parts
-    const granted = await askStorage(shelf)
-    for (const kept of [this.#kept, this.#keptAsks]) kept.moveTo(granted)
+    const { shelf, storage } = this.#parts
+    this.#moveTo(await storage.ask(shelf))
     this.#keptAsks.value = this.#pageMayAsk ? 'use' : 'none'
     this.#kept.value = this.#consent
     this.#keeps = this.#kept.kept
+  }
+
+  /** What was answered may lie where the browser lets the frame without a question. */
+  async #recall(): Promise<void> {
+    const { shelf, storage } = this.#parts
+    this.#moveTo(await storage.recall(shelf))
+    this.#consent = this.#kept.value
+    this.#keeps = this.#kept.kept
+  }
+
+  #moveTo(shelf: ConsentShelf): void {
+    for (const kept of [this.#kept, this.#keptAsks]) kept.moveTo(shelf)
   }
 
   #hear(word: HostWord, port?: MessagePort): void {

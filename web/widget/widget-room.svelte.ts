@@ -21,12 +21,15 @@ const REASONS: Readonly<Record<string, AnsweredReason>> = { done: 'stop', length
 /** What the room is given of the page that it stands in. */
 export interface RoomPlace extends Pick<OpenedWindowParts, 'addressOf' | 'open'> {
   readonly answerCall: AnswerCall
+  readonly sharesModels: boolean
 }
 
 export class WidgetRoom {
   readonly chat: Chat
   /** Where the visitor goes on giving, if they wish. */
   readonly window: OpenedWindow
+  /** What is downloaded here is Weft's in this browser, and what Weft has here need not come again. */
+  readonly sharesModels: boolean
   readonly app: App
   readonly #wish: RoomWish
   readonly #answerCall: AnswerCall
@@ -49,6 +52,7 @@ export class WidgetRoom {
 
   constructor(app: App, wish: RoomWish, place: RoomPlace) {
     this.app = app
+    this.sharesModels = place.sharesModels
     this.#wish = wish
     this.#answerCall = place.answerCall
     this.#view = $state.raw(app.view)

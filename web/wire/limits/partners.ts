@@ -7,6 +7,8 @@ export const EMBED_THEME_CHARACTERS_MAX = 120
 export const EMBED_SUGGESTIONS_MAX = 6
 /** A frame of the widget that has said nothing by then does not answer. */
 export const EMBED_HERE_MS_MAX = 20_000
+/** A question of the browser for storage is not waited for any longer; what is granted later counts from the next visit. */
+export const EMBED_STORAGE_MS_MAX = 20_000
 /** Words of a page to the widget's frame: at once and in a second from then on. After one more it hears none of them. */
 export const EMBED_WORDS_BURST = 60
 export const EMBED_WORDS_PER_SECOND = 10
