@@ -79,6 +79,7 @@ class PortCall {
   readonly #parts: PortCallParts
   readonly #port: MessagePort
   readonly #stopped = new AbortController()
+  #lock = ''
   #form: 'whole' | 'stream' = 'whole'
   #begun = false
   /** Of text, as the engine gave them. */
@@ -95,6 +96,7 @@ class PortCall {
   }
 
   async run(lock: string): Promise<void> {
+    this.#lock = lock
     const call = await this.#chosen(lock)
     if (call !== null) {
       const { door, watch } = this.#parts
@@ -162,6 +164,10 @@ class PortCall {
   #grows(): void {
     if (this.#form !== 'whole') return
     this.#pieces += 1
+    const { watch } = this.#parts
+    // Whoever can hear that it goes on needs no head before it is known whether it ends well.
+    if (!watch && this.#pieces % PIECES_A_SIGN === 0) this.#say({ kind: 'here', lock: this.#lock })
+    if (!watch) return
     if (!this.#begun) this.#begin(200)
     else if (this.#pieces % PIECES_A_SIGN === 0 && this.#credit > 1) {
       this.#credit -= 1

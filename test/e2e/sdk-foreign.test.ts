@@ -2,6 +2,8 @@
  * The SDK on a real second origin, through the widget's frame: nothing is asked before its visitor has agreed to that in the frame,
  * then the page reads answers to its own calls, of a tab of somebody else, and nothing of the chat.
  */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Browser, BrowserContext, FrameLocator, Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { WeftClient } from '../../web/sdk/client.ts'
@@ -10,10 +12,19 @@ import type { PartnerKey } from '../../web/wire/partner-keys.ts'
 import { plainSpokenModel } from '../fixtures/spoken-model.ts'
 import { serveAppAndTabs } from '../support/app-and-tabs.ts'
 import type { AppServer } from '../support/app-page.ts'
+import { exampleText } from '../support/app-with-pages.ts'
 import { PATIENT } from '../support/chat-screen.ts'
 import { launchChromium, OPEN_FRAMES } from '../support/chromium.ts'
 import type { MeshTabPage } from '../support/mesh-app.ts'
-import { agree, OPERATOR, openWorker, runningLine, serveWidget, type WidgetSite } from '../support/widget-rig.ts'
+import {
+  agree,
+  makeDemoKey,
+  OPERATOR,
+  openWorker,
+  runningLine,
+  serveWidget,
+  type WidgetSite,
+} from '../support/widget-rig.ts'
 
 const LAYERS = 3
 const SECRET = 'Nobody else reads this warp and weft.'
@@ -34,6 +45,12 @@ beforeAll(async () => {
   server = await serveAppAndTabs({ plain: plainSpokenModel() }, OPERATOR)
   site = await serveWidget(server)
   key = await site.add('/', {}, { manual: true })
+  // By the page's own script: what a test asks for counts as a visitor's act.
+  const script = `import('${weftUrl()}/sdk/weft.js').then(({ createWeft }) =>
+    createWeft({ url: '${weftUrl()}', key: location.hash.slice(1) }).models.list().catch(({ code }) => {
+      document.documentElement.dataset.early = code
+    }))`
+  await site.add('/early', {}, { manual: true, script })
   working = await launchChromium({ args: [...OPEN_FRAMES] })
   visiting = await launchChromium({ args: [...OPEN_FRAMES] })
   worker = await openWorker(working, server, LAYERS)
@@ -105,10 +122,10 @@ async function agreeToAll(): Promise<void> {
 }
 
 it('asks nobody before the visitor has acted, nor after a no', async () => {
+  await page.goto(`${site.url}/early#${key}`)
+  await expect.poll(() => page.locator('html').getAttribute('data-early'), PATIENT).toBe('consent-missing')
+  expect(requests.filter((path) => !/^\/(early$|sdk|embed|favicon)/.test(path))).toEqual([])
   await open()
-  await begin('early', CHAT)
-  await comesTo('early').toEqual({ code: 'consent-missing' })
-  expect(requests.filter((path) => !/^\/$|sdk|embed|favicon/.test(path))).toEqual([])
   await act()
   await begin('first', CHAT)
   await frame().getByText('Loom & Co also wants to ask by itself.').waitFor(PATIENT)
@@ -136,13 +153,13 @@ it('once agreed: whole, streamed, models, a helper; abort, out of sight, taken b
   await begin('models', 'weft.models.list()')
   await comesTo('models').toMatchObject({ data: [{ id: server.ids[0], weft: { kept: false } }] })
   await begin('polite', `weft.helpers.rewrite('Go away.', { way: 'formal', maxTokens: 12 })`)
-  await comesTo('polite').toMatch(/./)
+  await comesTo('polite').toEqual(expect.stringMatching(/./))
   await begin('gives', 'weft.contribute.start()')
   await comesTo('gives').toEqual({ code: 'partner-scope' })
 
   await begin('long', LONG)
   await runningLine(frame()).getByText('Other people’s devices answer what Loom & Co asks by itself.').waitFor(PATIENT)
-  await comesTo('text').toMatch(/\w{5}/)
+  await comesTo('text').toEqual(expect.stringMatching(/\w{5}/))
   await page.evaluate(() => (window.came['stop long'] as () => void)())
   await comesTo('long').toEqual({ code: 'aborted' })
   await runningLine(frame()).getByText('Nothing runs.').waitFor(PATIENT)
@@ -177,7 +194,7 @@ it('is remembered for the site; a key that is revoked ends what runs', async () 
   await open('/revoked-later', own)
   await act()
   await begin('long', LONG)
-  await comesTo('text').toMatch(/\w{5}/)
+  await comesTo('text').toEqual(expect.stringMatching(/\w{5}/))
   expect(await question().count()).toBe(0)
   await site.revoke(own)
   await comesTo('long').toEqual({ code: 'partner-revoked' })
@@ -208,38 +225,33 @@ it('the page reads nothing of the chat, and forged or many calls fail closed', a
   // Paths that are none, bodies that are none, and a question for the conversation itself.
   const forged = await page.evaluate(async () => {
     const inner = document.querySelector('weft-chat')?.shadowRoot?.querySelector('iframe')?.contentWindow
-    const ask = (call: object) =>
-      new Promise<string>((resolve) => {
-        const { port1, port2 } = new MessageChannel()
-        const heard: unknown[] = []
-        port1.onmessage = ({ data }) => {
-          heard.push(data)
-          if (data.kind === 'here' && heard.length === 1) {
-            port1.postMessage(call)
-            port1.postMessage({ kind: 'pull', count: 8 })
-          }
-          if (data.kind === 'end' || data.kind === 'broken') resolve(JSON.stringify(heard))
-        }
-        port1.addEventListener('close', () => resolve(JSON.stringify(heard)))
-        inner?.postMessage({ weft: 1, kind: 'call' }, '*', [port2])
-      })
+    const ask = (call: object) => {
+      const { port1, port2 } = new MessageChannel()
+      const heard: unknown[] = []
+      port1.onmessage = ({ data }) => heard.push(data)
+      port1.postMessage(call)
+      port1.postMessage({ kind: 'pull', count: 8 })
+      inner?.postMessage({ weft: 1, kind: 'call' }, '*', [port2])
+      return heard
+    }
     const lock = `weft-openai:${crypto.randomUUID()}`
     const call = { kind: 'call', lock, scope: 'device', path: 'chat/completions', body: '{}' }
-    const answers = []
-    for (const one of [
+    const wrong = [
       { ...call, path: 'conversations' },
       { ...call, body: {} },
       { kind: 'read' },
-      { ...call, body: 'no' },
-    ])
-      answers.push(await ask(one))
-    return answers
+      { ...call, scope: 'all' },
+    ]
+    const answers = [...wrong, { ...call, body: 'no' }].map(ask)
+    await window.weft.models.list()
+    return answers.map((heard) => JSON.stringify(heard))
   })
-  expect(forged.slice(0, 3).join('')).not.toContain('"head"')
-  expect(forged[3]).toContain('request-invalid')
+  for (const heard of forged.slice(0, 4)) expect(heard).not.toContain('"head"')
+  expect(forged[4]).toContain('request-invalid')
   for (const text of [...forged, String(await came('heard'))]) {
     expect(text).not.toContain(SECRET)
-    expect(said === null || said.length < 20 || !text.includes(said)).toBe(true)
+    expect(said).toMatch(/\w{5}/)
+    expect(text).not.toContain(said ?? SECRET)
   }
   // More than the frame listens to: it is deaf from then on, and runs nothing of it.
   await page.evaluate((count) => {
@@ -251,4 +263,23 @@ it('the page reads nothing of the chat, and forged or many calls fail closed', a
   }, EMBED_WORDS_BURST * 3)
   await frame().getByRole('button', { name: 'Stop all' }).click(PATIENT)
   await runningLine(frame()).getByText('Nothing runs.').waitFor(PATIENT)
+})
+
+it('the example of the documents works as it stands', async () => {
+  let text = ''
+  const other = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end(text))
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  const origin = `http://127.0.0.1:${(other.address() as AddressInfo).port}`
+  try {
+    const example = await exampleText('foreign-origin.html', weftUrl())
+    text = example.replaceAll('wk_0123456789abcdefghijkl', await makeDemoKey(server, { origins: [origin] }))
+    await page.goto(origin)
+    await page.getByLabel('Text').fill('What a fine day it is.')
+    await page.getByRole('button', { name: 'Make it shorter' }).click()
+    await agreeToAll()
+    await expect.poll(() => page.locator('output').textContent(), PATIENT).toMatch(/./)
+    expect(await page.locator('output').textContent()).not.toMatch(/\([a-z]+-[a-z-]+\)$/)
+  } finally {
+    other.close()
+  }
 })

@@ -108,8 +108,9 @@ export class CallPort {
     this.#wake()
   }
 
-  /** It may say more than once that it is there. */
+  /** It says again that it is there where the answer takes long. */
   #send(): void {
+    if (this.#state === 'heard') this.#wait(OPENAI_FIRST_MS)
     if (this.#state !== 'sent') return
     const { path, body } = this.#call
     this.#state = 'heard'

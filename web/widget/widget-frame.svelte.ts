@@ -41,7 +41,8 @@ export class WidgetFrame {
   readonly #keptAsks: KeptConsent
   #pageMayAsk = $state<boolean | null>(null)
   #pageAsks = $state(false)
-  #calls: Promise<PageCalls | null> | null = null
+  #openCalls: Promise<PageCalls | null> | null = null
+  #calls: PageCalls | null = null
   #shown = true
   #partner = $state.raw<PartnerView | null>(null)
   #failure = $state.raw<Failure | null>(null)
@@ -294,26 +295,26 @@ export class WidgetFrame {
     const onAsks = (asks: boolean) => {
       this.#pageAsks = asks
     }
-    this.#calls ??= this.#parts.openCalls({ onAsks }).catch(() => null)
-    const calls = await this.#calls
-    if (!calls) {
-      this.#calls = null
-      return port.close()
+    this.#openCalls ??= this.#parts.openCalls({ onAsks }).catch(() => null)
+    this.#calls = await this.#openCalls
+    if (this.#calls) {
+      this.#stand()
+      this.#calls.add(port)
+    } else {
+      this.#openCalls = null
+      port.close()
     }
-    this.#stand()
-    calls.add(port)
   }
 
   /** What calls of the page go by. */
   #stand(): void {
     const consent = this.#consent !== 'none'
-    const standing = {
+    this.#calls?.stand({
       allowed: consent ? this.#pageMayAsk : this.#declined ? false : null,
       room: this.#room,
       shown: this.#shown,
       failure: this.#failure ?? spentFor(this.#partner),
-    }
-    void this.#calls?.then((calls) => calls?.stand(standing))
+    })
   }
 
   #dress(settings: EmbedSettings): void {

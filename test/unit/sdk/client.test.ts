@@ -60,6 +60,9 @@ describe('createWeft', () => {
     expect(codeOf({ url: '/', key: 'k' })).toBeNull()
     expect(codeOf({ url: 'https://weft.example:8443' })).toBe('origin-foreign')
     expect(codeOf({ url: 'https://other.example' })).toBe('origin-foreign')
+    expect(codeOf({ url: 'https://other.example', key: 'k' })).toBe('partner-unknown')
+    const key = 'wk_0123456789abcdefghijkl'
+    expect(codeOf({ url: 'https://other.example', key, scope: 'device' })).toBe('request-invalid')
     const { data } = await createWeft().models.list()
     expect(data.map(({ id }) => id)).toEqual([first.id])
   })

@@ -161,6 +161,24 @@ describe('where the visitor has agreed', () => {
     expect(contribute.state).toEqual({ state: 'off', refusal: null })
   })
 
+  it('fails with the code of what ended it, also after it began', async () => {
+    for (const stream of [true, false]) {
+      const one = site()
+      const read = async () => {
+        if (!stream) return one.client.chat.completions.create({ messages })
+        for await (const _ of one.client.chat.completions.create({ messages, stream: true })) one.tell('chunk')
+        return null
+      }
+      const code = codeOf(read())
+      await one.engine.until(() => one.engine.loading)
+      one.engine.finishLoad()
+      await one.engine.until(() => one.engine.answering)
+      for (let piece = 0; piece < 100; piece += 1) one.engine.emit({ kind: 'text', text: 'a' })
+      one.stand({ failure: fail('partner-revoked', '') })
+      expect(await code).toBe('partner-revoked')
+    }
+  })
+
   it('stops the engine when a stream is left, and when it is aborted', async () => {
     const one = site()
     const left = new AbortController()

@@ -14,7 +14,8 @@ beforeAll(async () => {
   await writeFile(join(appDir, 'index.html'), '<!doctype html><title>App</title>')
   for (const name of ['cpu-worker-Ab_1-2c', 'engine-worker-abc', 'main-abc', 'llama-abc'])
     await writeFile(join(appDir, 'assets', `${name}.js`), 'export {}')
-  for (const name of ['embed', 'sw']) await writeFile(join(appDir, `${name}.js`), '')
+  await mkdir(join(appDir, 'sdk'))
+  for (const name of ['embed', 'sw', 'sdk/weft']) await writeFile(join(appDir, `${name}.js`), '')
   server = await startTestServer({ appDir })
 })
 

@@ -15,14 +15,18 @@ function opened(origin: string | null = null) {
   const posted: { readonly word: unknown; readonly to: string }[] = []
   const host = { postMessage: (word: unknown, to: unknown) => void posted.push({ word, to: String(to) }) } as Window
   const heard: HostWord[] = []
+  const ports: (MessagePort | undefined)[] = []
   const clock = { nowMs: 0 }
   const bridge = new Bridge([SITE, OTHER], origin, {
     host,
     nowMs: () => clock.nowMs,
-    onWord: (word) => heard.push(word),
+    onWord: (word, port) => {
+      heard.push(word)
+      ports.push(port)
+    },
   })
   const say = (data: unknown, more: Partial<Posted> = {}) => bridge.hear({ source: host, origin: SITE, data, ...more })
-  return { bridge, say, heard, posted, clock }
+  return { bridge, say, heard, ports, posted, clock }
 }
 
 const ask = (text: string) => ({ weft: 1, kind: 'ask', text })
@@ -76,4 +80,15 @@ it('learns of its page by its ancestors, else by where it was asked from', () =>
   expect(hostOrigin([SITE, OTHER], '')).toBe(SITE)
   expect(hostOrigin(undefined, `${OTHER}/`)).toBe(OTHER)
   expect(hostOrigin(undefined, '')).toBeNull()
+})
+
+it('hands on the port of a call, from the page alone', () => {
+  const { say, heard, ports } = opened(SITE)
+  const { port1, port2 } = new MessageChannel()
+  say({ weft: 1, kind: 'call', path: 'conversations' }, { ports: [port2] })
+  say({ weft: 1, kind: 'call' }, { ports: [port2], source: {} as Window })
+  say({ weft: 1, kind: 'call' })
+  expect(heard).toEqual([{ kind: 'call' }, { kind: 'call' }])
+  expect(ports).toEqual([port2, undefined])
+  port1.close()
 })
