@@ -99,7 +99,7 @@ function observe(
 }
 
 async function route(
-  { mirror, page, app, pages, partners, unready, operatorToken: token, watch }: HttpParts,
+  { mirror, page, app, pages, partners, proxies, unready, operatorToken: token, watch }: HttpParts,
   operator: OperatorRouter,
   name: string,
   pathname: string,
@@ -118,7 +118,8 @@ async function route(
   if (isOpenAiAddress(pathname)) return refuseOpenAi(response, pathname)
   if (isModelPath(pathname)) return serveModels(mirror, pathname, request, response)
   if (isPartnerPath(pathname)) {
-    return servePartners({ partners, page: pages, metrics: watch.metrics, refuse }, pathname, request, response)
+    const from = networkOf(remoteOf(request, proxies))
+    return servePartners({ partners, page: pages, metrics: watch.metrics, from, refuse }, pathname, request, response)
   }
   app(request, response, () => refuse(response, 'nothing-here'))
 }

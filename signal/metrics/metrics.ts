@@ -8,11 +8,11 @@ import type { CreditWish } from '../../web/wire/credit-events.ts'
 import type { LedgerEvent } from '../../web/wire/ledger-events.ts'
 import type { Figure } from '../../web/wire/operator-views.ts'
 import type { TabSays } from '../../web/wire/signal-events.ts'
-import type { PartnerPlace } from '../config.ts'
+import type { PartnerPlace, VisitorPlace } from '../config.ts'
 import type { HttpMethod, HttpRoute } from '../http-routes.ts'
 
 /** Where a limit was met: HTTP requests of an address, new sockets of one, events of a socket. */
-export type LimitPlace = 'http' | 'connect' | 'events' | PartnerPlace
+export type LimitPlace = 'http' | 'connect' | 'events' | PartnerPlace | VisitorPlace
 
 /** As they are when somebody asks. */
 export interface Presences {

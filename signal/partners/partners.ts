@@ -3,12 +3,11 @@
  * ledger each time, so that every process of a server knows of a change at the next wish. Knows no socket and no page.
  */
 import { randomBytes } from 'node:crypto'
-import type { PublicKeyText } from '../../web/wire/device-keys.ts'
 import type { HoldEvent, LedgerOwner } from '../../web/wire/ledger-events.ts'
 import { PARTNERS_MAX } from '../../web/wire/limits/partners.ts'
 import type { PartnerDay, PartnerKey, PartnerRecord, PartnerState, PartnerWish } from '../../web/wire/partner-keys.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
-import { type PartnerPlace, type PartnerRates, RATE_ADDRESSES_MAX } from '../config.ts'
+import { type PartnerPlace, type PartnerRates, RATE_ADDRESSES_MAX, type VisitorPlace } from '../config.ts'
 import type { KeptPartner, PartnerShelf } from '../ledger/partner-keys.ts'
 import type { TicketToKeep } from '../ledger/receipts.ts'
 import { Rates } from '../rates.ts'
@@ -25,7 +24,7 @@ const NOBODYS = ''
 
 export class Partners {
   readonly #parts: PartnersParts
-  readonly #rates: Readonly<Record<PartnerPlace, Rates>>
+  readonly #rates: Readonly<Record<PartnerPlace | VisitorPlace, Rates>>
   /** Made by an operator, also those that are revoked: each has buckets of its own. */
   readonly #known = new Set<PartnerKey>()
   readonly #revoked: ((key: PartnerKey) => void)[] = []
@@ -34,11 +33,12 @@ export class Partners {
   constructor(parts: PartnersParts) {
     this.#parts = parts
     // One more, for all keys that nobody has made: they push none out that has been.
-    const of = (place: PartnerPlace, max = PARTNERS_MAX + 1) => new Rates(parts.rates[place], max, parts.nowMs)
+    const of = (place: keyof PartnerRates, max = PARTNERS_MAX + 1) => new Rates(parts.rates[place], max, parts.nowMs)
     this.#rates = {
       'partner-http': of('partner-http'),
       'partner-connect': of('partner-connect'),
       'partner-wish': of('partner-wish'),
+      'partner-address': of('partner-address', RATE_ADDRESSES_MAX),
       'partner-device': of('partner-device', RATE_ADDRESSES_MAX),
     }
   }
@@ -49,13 +49,13 @@ export class Partners {
   }
 
   /** False: too much at this key. */
-  takes(key: PartnerKey, place: Exclude<PartnerPlace, 'partner-device'>): boolean {
+  takes(key: PartnerKey, place: PartnerPlace): boolean {
     return this.#rates[place].take(this.#known.has(key) ? key : NOBODYS)
   }
 
-  /** False: too much of this device. */
-  takesDevice(device: PublicKeyText): boolean {
-    return this.#rates['partner-device'].take(device)
+  /** False: too much of this visitor. Asked first: one does not use up what all others of its site have. */
+  takesOf(visitor: string, place: VisitorPlace): boolean {
+    return this.#rates[place].take(visitor)
   }
 
   /** After a refusal over HTTP. */

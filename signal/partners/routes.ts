@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CODES, type Code } from '../../web/wire/codes.ts'
-import { isPartnerKey, viewOfPartner } from '../../web/wire/partner-keys.ts'
+import { isPartnerKey, type PartnerKey, viewOfPartner } from '../../web/wire/partner-keys.ts'
 import { fail, type Result } from '../../web/wire/result.ts'
 import { setRefusedFrameHeaders, setWidgetHeaders } from '../headers.ts'
 import type { HttpRefusal } from '../http-routes.ts'
@@ -18,9 +18,11 @@ import { type Partners, stateOfPartner } from './partners.ts'
 export type PageReader = (name: string) => Promise<string | null>
 
 export interface PartnerHttpParts {
-  readonly partners: Pick<Partners, 'find' | 'takes' | 'retrySeconds'>
+  readonly partners: Pick<Partners, 'find' | 'takes' | 'takesOf' | 'retrySeconds'>
   readonly page: PageReader
   readonly metrics: Metrics
+  /** The network of who asks. */
+  readonly from: string
   readonly refuse: (response: ServerResponse, refusal: HttpRefusal) => void
 }
 
@@ -46,10 +48,11 @@ export async function servePartners(
     response.setHeader('Allow', 'GET, HEAD')
     return sendJson(response, 405, { code: 'request-invalid', message: CODES['request-invalid'][0] }, 'no-store')
   }
-  const { partners, metrics, refuse } = parts
+  const { partners, metrics, from, refuse } = parts
   const key = new URLSearchParams(request.url?.split('?', 2)[1] ?? '').get('key')
-  if (isPartnerKey(key) && !partners.takes(key, 'partner-http')) {
-    metrics.limited('partner-http')
+  const limited = isPartnerKey(key) ? limitOf(partners, from, key) : null
+  if (limited !== null) {
+    metrics.limited(limited)
     response.setHeader('Retry-After', partners.retrySeconds)
     return refuse(response, 'too-many-requests')
   }
@@ -59,6 +62,12 @@ export async function servePartners(
     return sendJson(response, 200, viewOfPartner(found.value.record, stateOfPartner(found.value)), 'no-store')
   const { code } = found
   sendJson(response, STATUSES[code] ?? 500, { code, message: CODES[code][0] }, 'no-store')
+}
+
+/** Where it is too much; null where it is not. */
+function limitOf(partners: PartnerHttpParts['partners'], from: string, key: PartnerKey) {
+  if (!partners.takesOf(from, 'partner-address')) return 'partner-address'
+  return partners.takes(key, 'partner-http') ? null : 'partner-http'
 }
 
 /** Refused where the page that asks says that it is another one; one that says nothing is left to its browser. */

@@ -5,14 +5,14 @@
 import type { PartnerKey } from '../../web/wire/partner-keys.ts'
 import { keyOfPeer, type PeerId } from '../../web/wire/peers.ts'
 import { fail, ok, type Result } from '../../web/wire/result.ts'
-import type { PartnerPlace } from '../config.ts'
+import type { PartnerPlace, VisitorPlace } from '../config.ts'
 import type { Partners } from '../partners/partners.ts'
 
 export interface PartnerDeskParts {
-  readonly partners: Pick<Partners, 'find' | 'allows' | 'takes' | 'takesDevice' | 'onRevoked'>
+  readonly partners: Pick<Partners, 'find' | 'allows' | 'takes' | 'takesOf' | 'onRevoked'>
   /** Its key is good for nothing any more. */
   readonly tell: (peer: PeerId) => void
-  readonly limited: (place: PartnerPlace) => void
+  readonly limited: (place: PartnerPlace | VisitorPlace) => void
 }
 
 export class PartnerDesk {
@@ -60,7 +60,6 @@ export class PartnerDesk {
   async allows(peer: PeerId, wish: { readonly modelId: string; readonly room: string | null }): Promise<Result<null>> {
     const key = this.of(peer)
     if (key === null) return ok(null)
-    // One device does not use up what all others of its site have.
     const takes = this.#takesDevice(peer) && this.#takes(key, 'partner-wish')
     return takes ? this.#parts.partners.allows(key, wish) : fail('partner-busy', '')
   }
@@ -75,12 +74,12 @@ export class PartnerDesk {
   }
 
   #takesDevice(peer: PeerId): boolean {
-    if (this.#parts.partners.takesDevice(keyOfPeer(peer) ?? peer)) return true
+    if (this.#parts.partners.takesOf(keyOfPeer(peer) ?? peer, 'partner-device')) return true
     this.#parts.limited('partner-device')
     return false
   }
 
-  #takes(key: PartnerKey, place: Exclude<PartnerPlace, 'partner-device'>): boolean {
+  #takes(key: PartnerKey, place: PartnerPlace): boolean {
     if (this.#parts.partners.takes(key, place)) return true
     this.#parts.limited(place)
     return false

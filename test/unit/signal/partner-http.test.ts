@@ -189,6 +189,20 @@ describe('a key', () => {
     expect(codes).toEqual([[410, 'partner-revoked'], unknown, unknown, unknown])
   })
 
+  it('is had by others also where one address asks for it as fast as it can', async () => {
+    const partnerRates = { ...PARTNER_RATES, 'partner-address': { perSecond: 1e-3, burst: 3 } }
+    const own = await startTestServer({ partnerRates, proxies: 1 })
+    const from = async (address: string) => {
+      const headers = { 'x-forwarded-for': address }
+      return (await fetch(`${own.url}/partner.json?key=wk_${'x'.repeat(22)}`, { headers })).status
+    }
+    const statuses: number[] = []
+    for (let asked = 0; asked < 5; asked += 1) statuses.push(await from('203.0.113.7'))
+    expect(statuses).toEqual([404, 404, 404, 429, 429])
+    expect(await from('198.51.100.9')).toBe(404)
+    await own.close()
+  })
+
   it('that is asked for too much makes who asks wait, and no other key', async () => {
     const { id } = await made()
     let answer = await ask(`/partner.json?key=${id}`)

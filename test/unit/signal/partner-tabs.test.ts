@@ -37,7 +37,13 @@ const open: SignalClient[] = []
 beforeEach(async () => {
   database = await emptiedLedger()
   away = false
-  rates = { 'partner-http': MANY, 'partner-connect': MANY, 'partner-wish': MANY, 'partner-device': MANY }
+  rates = {
+    'partner-http': MANY,
+    'partner-connect': MANY,
+    'partner-wish': MANY,
+    'partner-address': MANY,
+    'partner-device': MANY,
+  }
   payer = await newKey()
   await begin()
   const posted = await (await credits.open()).journal.post({
