@@ -36,6 +36,8 @@ afterAll(async () => {
   await server?.close()
 })
 beforeEach(async () => {
+  // Tabs of the test before were closed without a word.
+  await expect.poll(() => server.server.hub.connected, PATIENT).toBe(0)
   context = await browser.newContext({ viewport: { width: 1_024, height: 720 } })
   page = await context.newPage()
   pairWords = []
@@ -60,6 +62,8 @@ const opens = () => button(frame, OPENS)
 
 /** A press of the visitor, and the window that it opens. */
 async function openWindow(name = OPENS): Promise<Page> {
+  // A browser opens a window within seconds of the press only, and a page that has yet to join takes its time.
+  await expect.poll(() => server.server.hub.connected, PATIENT).toBe(1)
   const opened = context.waitForEvent('page', PATIENT)
   await agree(frame, name)
   return opened
