@@ -45,10 +45,10 @@ beforeAll(async () => {
   server = await serveAppAndTabs({ plain: plainSpokenModel() }, OPERATOR)
   site = await serveWidget(server)
   key = await site.add('/', {}, { manual: true })
-  // By the page's own script: what a test asks for counts as a visitor's act.
+  // By the page's own script, which nobody looks at: what a test asks for counts as a visitor's act.
   const script = `import('${weftUrl()}/sdk/weft.js').then(({ createWeft }) =>
     createWeft({ url: '${weftUrl()}', key: location.hash.slice(1) }).models.list().catch(({ code }) => {
-      document.documentElement.dataset.early = code
+      console.log('early', code)
     }))`
   await site.add('/early', {}, { manual: true, script })
   working = await launchChromium({ args: [...OPEN_FRAMES] })
@@ -72,7 +72,7 @@ afterEach(() => context.close())
 
 declare global {
   interface Window {
-    weft: WeftClient
+    asking: WeftClient
     /** By name: what a call has come to. */
     came: Record<string, unknown>
   }
@@ -83,7 +83,7 @@ async function open(path = '/', given = key): Promise<void> {
   await page.goto(site.url + path)
   await page.evaluate(
     `import(${JSON.stringify(`${weftUrl()}/sdk/weft.js`)}).then(({ createWeft }) => {
-       window.weft = createWeft({ url: ${JSON.stringify(weftUrl())}, key: ${JSON.stringify(given)} })
+       window.asking = createWeft({ url: ${JSON.stringify(weftUrl())}, key: ${JSON.stringify(given)} })
        window.came = {}
      })`,
   )
@@ -93,7 +93,7 @@ async function open(path = '/', given = key): Promise<void> {
 /** Begins it in the page and does not wait. `code`: an expression over `weft` and `signal`. */
 async function begin(name: string, code: string): Promise<void> {
   await page.evaluate(`(() => {
-    const [weft, came] = [window.weft, window.came]
+    const [weft, came] = [window.asking, window.came]
     const left = new AbortController()
     const signal = left.signal
     came[${JSON.stringify(`stop ${name}`)}] = () => left.abort()
@@ -122,8 +122,9 @@ async function agreeToAll(): Promise<void> {
 }
 
 it('asks nobody before the visitor has acted, nor after a no', async () => {
+  const early = page.waitForEvent('console', { predicate: (message) => message.text().startsWith('early'), ...PATIENT })
   await page.goto(`${site.url}/early#${key}`)
-  await expect.poll(() => page.locator('html').getAttribute('data-early'), PATIENT).toBe('consent-missing')
+  expect((await early).text()).toBe('early consent-missing')
   expect(requests.filter((path) => !/^\/(early$|sdk|embed|favicon)/.test(path))).toEqual([])
   await open()
   await act()
@@ -152,7 +153,7 @@ it('once agreed: whole, streamed, models, a helper; abort, out of sight, taken b
   })
   await begin('models', 'weft.models.list()')
   await comesTo('models').toMatchObject({ data: [{ id: server.ids[0], weft: { kept: false } }] })
-  await begin('polite', `weft.helpers.rewrite('Go away.', { way: 'formal', maxTokens: 12 })`)
+  await begin('polite', `weft.helpers.rewrite('What a fine day it is.', { way: 'shorter', maxTokens: 60 })`)
   await comesTo('polite').toEqual(expect.stringMatching(/./))
   await begin('gives', 'weft.contribute.start()')
   await comesTo('gives').toEqual({ code: 'partner-scope' })
@@ -243,7 +244,7 @@ it('the page reads nothing of the chat, and forged or many calls fail closed', a
       { ...call, scope: 'all' },
     ]
     const answers = [...wrong, { ...call, body: 'no' }].map(ask)
-    await window.weft.models.list()
+    await window.asking.models.list()
     return answers.map((heard) => JSON.stringify(heard))
   })
   for (const heard of forged.slice(0, 4)) expect(heard).not.toContain('"head"')
