@@ -139,19 +139,23 @@ export function readGrant(grant: unknown): Granted {
   }
 }
 
-/** What was not granted throws at the first touch. */
 function partOf(handle: Record<string, unknown>, name: string): object | null {
-  try {
-    const part = handle[name]
-    return typeof part === 'object' ? part : null
-  } catch {
-    return null
-  }
+  const part = read(handle, name)
+  return typeof part === 'object' ? part : null
 }
 
 function callOf(handle: Record<string, unknown>, name: string): ((...fields: unknown[]) => unknown) | null {
-  const part = handle[name]
+  const part = read(handle, name)
   return typeof part === 'function' ? (...fields) => part.apply(handle, fields) : null
+}
+
+/** What was not granted throws at the first touch. */
+function read(handle: Record<string, unknown>, name: string): unknown {
+  try {
+    return handle[name]
+  } catch {
+    return null
+  }
 }
 
 /** Where the browser opens that of the frame instead of handing it out. */
