@@ -43,8 +43,8 @@ export interface Embedded extends Embeddings {
 /** How the app learns of its own next version. `Updates` keeps it. */
 export interface UpdateDoor {
   readonly state: 'none' | 'ready'
-  /** Calls back after every change. */
-  subscribe(listener: () => void): void
+  /** Calls back after every change. Returns how to stop. */
+  subscribe(listener: () => void): () => void
   /** Leaves the page for the new version, whatever runs: never resolves. */
   apply(): Promise<never>
 }
@@ -52,6 +52,6 @@ export interface UpdateDoor {
 /** What the browser says of its network: a false is believed, a true may be wrong. */
 export interface NetworkDoor {
   readonly online: boolean
-  /** Calls back after every change. */
-  subscribe(listener: () => void): void
+  /** Calls back after every change. Returns how to stop. */
+  subscribe(listener: () => void): () => void
 }

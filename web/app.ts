@@ -49,6 +49,7 @@ export class App {
   #answering: string | null = null
   #leaving = false
   readonly #shown: Shown<AppView>
+  readonly #ends: readonly ((() => void) | undefined)[]
 
   constructor(parts: AppParts) {
     const changed = () => this.#changed()
@@ -107,11 +108,13 @@ export class App {
       settings: this.preferences.value.settings ?? DEFAULT_SETTINGS,
     })
     shelf.engineWish = this.launch.engine ?? this.preferences.value.engine
-    parts.updates?.subscribe(changed)
-    parts.network?.subscribe(() => {
-      changed()
-      if (parts.network?.online && shelf.mirror.state === 'unreachable') void shelf.look()
-    })
+    this.#ends = [
+      parts.updates?.subscribe(changed),
+      parts.network?.subscribe(() => {
+        changed()
+        if (parts.network?.online && shelf.mirror.state === 'unreachable') void shelf.look()
+      }),
+    ]
     this.#shown = new Shown(this.#compose())
   }
 
@@ -272,6 +275,7 @@ export class App {
 
   async close(): Promise<void> {
     this.#closed.abort()
+    for (const end of this.#ends) end?.()
     await this.mesh.close()
     await this.conversations.close()
     this.#shelf.close()
@@ -279,6 +283,7 @@ export class App {
     this.cancelLoad()
     this.#shown.close()
     await this.#parts.runner.unload()
+    await this.#parts.runner.close?.()
   }
 
   async #loadKept(keptBefore: ReadonlySet<string>): Promise<void> {

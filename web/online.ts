@@ -8,10 +8,11 @@ export const browserNetwork = {
   get online(): boolean {
     return navigator.onLine
   },
-  /** For as long as the page lives. */
-  subscribe(listener: () => void): void {
-    addEventListener('online', listener)
-    addEventListener('offline', listener)
+  /** Returns how to stop. */
+  subscribe(listener: () => void): () => void {
+    const ended = new AbortController()
+    for (const type of ['online', 'offline']) addEventListener(type, listener, { signal: ended.signal })
+    return () => ended.abort()
   },
 }
 

@@ -10,17 +10,30 @@ function setUp() {
   const engine = new FakeEngine()
   const catalogue = new FakeCatalogue()
   const answers = catalogue.mirror
-  const listeners: (() => void)[] = []
-  const network = { online: true, subscribe: (listener: () => void) => void listeners.push(listener) }
+  const listeners = new Set<() => void>()
+  const network = {
+    online: true,
+    subscribe(listener: () => void) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
   const app = new App({ runner: runnerOf(engine, catalogue), catalogue, network })
   const change = (online: boolean) => {
     network.online = online
     for (const listener of listeners) listener()
   }
-  return { app, catalogue, answers, change }
+  return { app, catalogue, answers, change, listeners }
 }
 
 describe('the app', () => {
+  it('listens to the browser until it is closed', async () => {
+    const { app, listeners } = setUp()
+    expect(listeners.size).toBe(1)
+    await app.close()
+    expect(listeners.size).toBe(0)
+  })
+
   it('is online until the browser says otherwise', async () => {
     const { app, change } = setUp()
     await app.start()

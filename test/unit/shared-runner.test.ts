@@ -98,6 +98,22 @@ it('a client gets the whole answer from the owner, and one tab computes', async 
   expect([a.runner.isOwner, b.runner.isOwner]).toEqual([true, false])
 })
 
+it('an owner whose page goes on without engines stops them, and leaves them to another tab', async () => {
+  const a = open('a')
+  await pass(50)
+  const b = open('b')
+  const left = read(a.runner.chat(source, request, never))
+  await pass(3 * WORD_MS)
+  await a.runner.close()
+  await pass(50)
+  expect([...running]).toEqual([])
+  expect(b.runner.isOwner).toBe(true)
+  const seen = read(b.runner.chat(source, request, never))
+  await pass(WORDS * WORD_MS * 2)
+  expect(seen).toEqual({ text: WHOLE, notices: [], end: 'stop' })
+  expect(left.text).not.toBe(WHOLE)
+})
+
 it('an owner that was frozen before anybody knew it does not take the engines back when it thaws', async () => {
   const a = open('a')
   await pass(50)

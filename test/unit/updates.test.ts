@@ -16,11 +16,14 @@ function setUp() {
   const catalogue = new FakeCatalogue()
   engine.knows([model])
   catalogue.mirror = ok({ ...EMPTY_MIRROR, models: [model], defaultId: model.id })
-  const listeners: (() => void)[] = []
+  const listeners = new Set<() => void>()
   const updates = {
     state: 'none' as UpdateDoor['state'],
     applied: 0,
-    subscribe: (listener: () => void) => void listeners.push(listener),
+    subscribe(listener: () => void) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     apply() {
       updates.applied += 1
       return new Promise<never>(() => {})

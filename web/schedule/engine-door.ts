@@ -116,6 +116,8 @@ export interface ModelRunner extends Pick<EngineDoor, 'probe' | 'cached' | 'unlo
     signal: AbortSignal,
     manners?: Manners,
   ): Promise<Result<Embeddings>>
+  /** For a page that goes on without engines. Needed where tabs share one. */
+  close?(): Promise<void>
   /** Unloads `source` where it is what is loaded, after what runs: for a model whose bytes are to be deleted. */
   release(source: ModelSource, signal: AbortSignal): Promise<Result<null>>
   /** Takes its turn, under a second. What it finds is kept with the speeds; measured ones of real answers go before it. */

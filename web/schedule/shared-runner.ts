@@ -59,6 +59,8 @@ export class SharedRunner implements ModelRunner {
   /** Beats since the owner was heard: a tab whose timers sleep has asked too seldom to call it silent. */
   #missed = 0
   #timer: ReturnType<typeof setInterval> | null = null
+  /** Gives up the lock by which others see that this tab is there. */
+  #leave: () => void = () => {}
 
   constructor(parts: SharedParts) {
     this.#parts = parts
@@ -74,7 +76,7 @@ export class SharedRunner implements ModelRunner {
       if (message && !this.#alone) this.#hear(message)
     })
     // Where locks are refused, the election says so.
-    parts.locks.request(tabLock(parts.tab), () => new Promise<void>(() => {})).catch(() => {})
+    parts.locks.request(tabLock(parts.tab), () => new Promise<void>((free) => (this.#leave = free))).catch(() => {})
     parts.channel.postMessage({ kind: 'who', from: parts.tab } satisfies TabMessage)
     this.#election.enter()
   }
@@ -193,10 +195,13 @@ export class SharedRunner implements ModelRunner {
     }
   }
 
-  close(): void {
+  /** Another tab may own the engines from now on; what this one had loaded is given back. */
+  async close(): Promise<void> {
     this.#stopWatching()
     this.#election.close()
     this.#parts.channel.close()
+    this.#leave()
+    await this.#host.abandon()
   }
 
   #ask<T>(
