@@ -5,7 +5,7 @@
 import './ui/tokens.css'
 import './ui/base.css'
 import './widget/refused.css'
-import { refusalOf, sayRefused, sentencesOf } from './widget/refusal.ts'
+import { isOutage, refusalOf, sayRefused, sentencesOf } from './widget/refusal.ts'
 import { writeEmbedWord } from './wire/embed-words.ts'
 
 const meta = document.querySelector('meta[name="weft-refused"]')
@@ -18,13 +18,25 @@ page?.replaceChildren(
     return line
   }),
 )
+
+const buttons = document.createElement('div')
+buttons.className = 'buttons'
+
+function addButton(name: string, onPress: () => void): void {
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.className = 'button'
+  button.textContent = name
+  button.addEventListener('click', onPress)
+  buttons.append(button)
+  page?.append(buttons)
+}
+
+if (isOutage(code)) addButton('Try again', () => location.reload())
 if (window.parent !== window) {
   sayRefused(window.parent, code)
+  const close = () => window.parent.postMessage(writeEmbedWord({ kind: 'close' }), '*')
   // On a phone the frame covers the launcher.
-  const close = document.createElement('button')
-  close.type = 'button'
-  close.className = 'button'
-  close.textContent = 'Close'
-  close.addEventListener('click', () => window.parent.postMessage(writeEmbedWord({ kind: 'close' }), '*'))
-  page?.append(close)
+  addButton('Close', close)
+  window.addEventListener('keydown', ({ key }) => key === 'Escape' && close())
 }

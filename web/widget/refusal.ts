@@ -5,7 +5,7 @@
 
 import { CODES, type Code } from '../wire/codes.ts'
 import { EMBED_VERSION, type FrameWord, writeEmbedWord } from '../wire/embed-words.ts'
-import { PARTNER_REFUSALS, type PartnerRefusal } from '../wire/partner-keys.ts'
+import { PARTNER_REFUSALS } from '../wire/partner-keys.ts'
 
 export function sayRefused(host: Pick<Window, 'postMessage'>, refused: Code): void {
   const words: readonly FrameWord[] = [
@@ -15,11 +15,23 @@ export function sayRefused(host: Pick<Window, 'postMessage'>, refused: Code): vo
   for (const word of words) host.postMessage(writeEmbedWord(word), '*')
 }
 
+/** `ledger-away`: an outage, which says nothing of the key. */
+const REFUSALS = [...PARTNER_REFUSALS, 'ledger-away'] as const
+export type Refusal = (typeof REFUSALS)[number]
+
 /** As the server wrote it into the page; a page that says nothing known is of no key. */
-export function refusalOf(content: string | null | undefined): PartnerRefusal {
-  return PARTNER_REFUSALS.find((code) => code === content) ?? 'partner-unknown'
+export function refusalOf(content: string | null | undefined): Refusal {
+  return REFUSALS.find((code) => code === content) ?? 'partner-unknown'
 }
 
-export function sentencesOf(code: PartnerRefusal): readonly [says: string, next: string] {
-  return CODES[code]
+/** Of these it is worth to try again. */
+export function isOutage(code: Code): boolean {
+  return OUTAGES.includes(code)
 }
+const OUTAGES: readonly Code[] = ['ledger-away', 'source-unreachable', 'source-error-page']
+
+export function sentencesOf(code: Refusal): readonly [says: string, next: string] {
+  return code === 'ledger-away' ? AWAY : CODES[code]
+}
+/** A visitor knows of no ledger. */
+const AWAY = ['This chat cannot be looked up right now.', 'Nothing was started. Try again in a moment.'] as const

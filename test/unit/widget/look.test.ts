@@ -1,6 +1,6 @@
 /** What of a page's look the frame takes, and what it tells the model and the page. */
 import { expect, it } from 'vitest'
-import { refusalOf, sayRefused } from '../../../web/widget/refusal.ts'
+import { isOutage, refusalOf, sayRefused, sentencesOf } from '../../../web/widget/refusal.ts'
 import { sayRunning, systemOf } from '../../../web/widget/room-words.ts'
 import { readable } from '../../../web/widget/theme.ts'
 import { parseFrameWord } from '../../../web/wire/embed-words.ts'
@@ -58,4 +58,11 @@ it('refuses by a code that the page around it reads', () => {
     { ok: true, value: { kind: 'state', consent: 'none', refused: 'partner-origin' } },
   ])
   expect(refusalOf('<b>')).toBe('partner-unknown')
+})
+
+it('takes an outage for one, and not for a key that is none', () => {
+  const code = refusalOf('ledger-away')
+  expect([code, isOutage(code)]).toEqual(['ledger-away', true])
+  expect(sentencesOf(code).join(' ')).toContain('Try again')
+  expect(isOutage(refusalOf('partner-revoked'))).toBe(false)
 })
