@@ -7,12 +7,14 @@ import './ui/tokens.css'
 import './ui/base.css'
 import './widget/themed.css'
 import { hostOrigin } from './widget/bridge.ts'
+import { meansOf } from './widget/means.ts'
 import { lookAtPartner } from './widget/partner-look.ts'
 import { Seen } from './widget/seen.ts'
 import { Sight } from './widget/sight.ts'
 import { browserAsking, FrameStorage } from './widget/storage-access.ts'
 import Widget from './widget/Widget.svelte'
 import { WidgetFrame } from './widget/widget-frame.svelte.ts'
+import { EMBED_ASK_SEEN_MS_MAX } from './wire/limits/partners.ts'
 import { assert } from './wire/result.ts'
 
 const target = document.querySelector('#page')
@@ -40,7 +42,8 @@ const frame = new WidgetFrame({
   storage,
   async openRoom(wish) {
     const { openRoom } = await import('./widget-room.ts')
-    return openRoom({ ...wish, baseUrl, key, watchVisible: seen.watch, granted: storage.granted })
+    const inSight = () => seen.soon(EMBED_ASK_SEEN_MS_MAX)
+    return openRoom({ ...wish, baseUrl, key, watchVisible: seen.watch, inSight, granted: storage.granted })
   },
   async openCalls(parts) {
     const { PageCalls } = await import('./widget/page-calls.ts')
@@ -49,5 +52,8 @@ const frame = new WidgetFrame({
   nowMs: () => performance.now(),
 })
 window.addEventListener('message', (event) => frame.hear(event))
-mount(Widget, { target, props: { frame, sight, seen, weft: { host: location.host, url: baseUrl } } })
+mount(Widget, {
+  target,
+  props: { frame, sight, seen, means: meansOf(navigator, sight.exact), weft: { host: location.host, url: baseUrl } },
+})
 void frame.start()

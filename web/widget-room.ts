@@ -10,14 +10,14 @@ import type { FrameStorages } from './granted-storages.ts'
 import type { MeshParts } from './mesh-door.ts'
 import { ownStorages } from './storages.ts'
 import { PreferenceStore } from './store/preferences.ts'
-import type { RoomWish } from './widget/room-wish.ts'
+import type { RoomSight, RoomWish } from './widget/room-wish.ts'
 import type { Granted } from './widget/storage-access.ts'
 import { WidgetRoom } from './widget/widget-room.svelte.ts'
 import { GIVING_BATTERY_MIN } from './wire/limits/partners.ts'
 import { pairAddress } from './wire/pairings.ts'
 import { ok } from './wire/result.ts'
 
-export interface OpenRoomWish extends RoomWish, Pick<MeshParts, 'watchVisible'> {
+export interface OpenRoomWish extends RoomWish, RoomSight, Pick<MeshParts, 'watchVisible'> {
   readonly baseUrl: string
   readonly key: string
   readonly granted: Granted

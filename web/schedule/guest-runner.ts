@@ -90,8 +90,9 @@ export class GuestRunner implements ModelRunner {
     return this.#home.unload()
   }
 
-  close(): void {
-    this.#away.close()
+  /** What this frame had loaded itself is given back with it. */
+  close(): Promise<void> {
+    return this.#away.close()
   }
 
   async #runnerOf(source: ModelSource, signal: AbortSignal): Promise<ModelRunner> {

@@ -13,6 +13,7 @@ type Question = 'consent' | 'slower'
 
 export class ChatWays {
   readonly #app: App
+  readonly #ends: readonly (() => void)[]
   #view: AppView
   #mesh: MeshView
   #scope: Scope
@@ -32,13 +33,21 @@ export class ChatWays {
     this.#view = $state.raw(app.view)
     this.#mesh = $state.raw(app.mesh.view)
     this.#scope = $state(app.conversations.view.open.conversation.scope)
-    app.subscribe((view) => {
-      this.#view = view
-    })
-    app.mesh.subscribe((view) => {
-      this.#mesh = view
-    })
-    app.conversations.subscribe(({ open }) => this.#follow(open.conversation.scope))
+    this.#ends = [
+      app.subscribe((view) => {
+        this.#view = view
+      }),
+      app.mesh.subscribe((view) => {
+        this.#mesh = view
+      }),
+      app.conversations.subscribe(({ open }) => this.#follow(open.conversation.scope)),
+    ]
+  }
+
+  /** Hears of nothing any more; what was asked is answered no. */
+  close(): void {
+    for (const end of this.#ends) end()
+    this.decline()
   }
 
   get scope(): Scope {

@@ -6,12 +6,13 @@ import type { App } from '../app.ts'
 import type { ConversationsView, OpenConversation, Running } from '../app-conversations-view.ts'
 import type { AppView, ModelEntry } from '../app-view.ts'
 import type { EngineName } from '../wire/chat.ts'
-import { explain } from '../wire/codes.ts'
-import type { Answer, Attachment, ConversationSettings, Message } from '../wire/conversation.ts'
+import type { Attachment, ConversationSettings, Message } from '../wire/conversation.ts'
 import { ATTACHMENTS_MAX } from '../wire/limits/conversations.ts'
 import { CONTEXT_POSITIONS_DEFAULT } from '../wire/limits/engine.ts'
 import { type Failure, fail } from '../wire/result.ts'
 import { Announcer } from './announcer.svelte.ts'
+import { AnswerSpeech } from './answer-speech.ts'
+import { type ChatHost, OWN_PAGE } from './chat-host.ts'
 import { ChatWays } from './chat-ways.svelte.ts'
 import { formatCount } from './format.ts'
 import { LeavingPrompt } from './leaving.svelte.ts'
@@ -28,6 +29,8 @@ export class Chat {
   readonly ways: ChatWays
   readonly leaving: LeavingPrompt
   readonly #app: App
+  readonly #host: ChatHost
+  readonly #ends: readonly (() => void)[]
   #draft = $state('')
   #attachments = $state.raw<readonly Attachment[]>([])
   #view: AppView
@@ -35,28 +38,29 @@ export class Chat {
   #trouble = $state.raw<Failure | null>(null)
   #shown = $state(SHOWN_AT_ONCE)
   #waiting = false
-  /** A long message is counted before it is sent. */
+  /** A long message is counted before it is sent; the page around may have to be asked. */
   #checking = $state(false)
   readonly #forever = new AbortController().signal
-  /** What of the running answer was handed to the announcer. */
-  #spoken: { readonly id: string; readonly length: number } | null = null
+  readonly #speech = new AnswerSpeech(this.announcer)
 
-  /** `follows`: as `Router`. */
-  constructor(app: App, follows = true) {
+  constructor(app: App, host = OWN_PAGE) {
     this.#app = app
+    this.#host = host
     this.#view = $state.raw(app.view)
     this.#kept = $state.raw(app.conversations.view)
     this.router = new Router((route) => {
       if (route.screen === 'chat') void this.#follow(route.conversationId)
-    }, follows)
+    }, host.follows)
     this.ways = new ChatWays(app)
     this.leaving = new LeavingPrompt((messages) => app.ways.leaves(messages, this.ways.scope))
     this.tokens = new TokenCount((messages, signal) => app.ways.count(messages, signal, this.ways.scope))
-    app.subscribe((view) => {
-      this.#view = view
-      this.tokens.loaded = view.load.state === 'ready' ? view.load.loaded.contextPositions : null
-    })
-    app.conversations.subscribe(() => this.#soon())
+    this.#ends = [
+      app.subscribe((view) => {
+        this.#view = view
+        this.tokens.loaded = view.load.state === 'ready' ? view.load.loaded.contextPositions : null
+      }),
+      app.conversations.subscribe(() => this.#soon()),
+    ]
     void this.#begin()
   }
 
@@ -127,9 +131,9 @@ export class Chat {
     return fit.state === 'known' ? fit.engine : null
   }
 
-  /** False for a model that is known to run nowhere that this conversation may use. */
+  /** False for a model that is known to run nowhere that this conversation may use, and where the page around forbids it. */
   get usable(): boolean {
-    return this.ways.choice.ok
+    return this.ways.choice.ok && this.#host.permits()
   }
 
   get sendable(): boolean {
@@ -140,6 +144,7 @@ export class Chat {
   async send(): Promise<void> {
     if (!this.sendable) return
     this.#trouble = null
+    if (!(await this.#hosted()) || !this.sendable) return
     if (this.ways.over && !(await this.ways.cleared())) return
     if (this.#mayBeTooLong && !(await this.#fits())) return
     const { draft, attachments } = { draft: this.#draft.trim(), attachments: this.#attachments }
@@ -151,16 +156,16 @@ export class Chat {
   }
 
   async edit(questionId: string, text: string): Promise<void> {
-    if (this.usable && text.trim() !== '' && (await this.ways.cleared()))
+    if (this.usable && text.trim() !== '' && (await this.#cleared()))
       await this.#app.conversations.edit(questionId, text.trim())
   }
 
   async regenerate(answerId: string): Promise<void> {
-    if (this.usable && (await this.ways.cleared())) await this.#app.conversations.regenerate(answerId)
+    if (this.usable && (await this.#cleared())) await this.#app.conversations.regenerate(answerId)
   }
 
   async goOn(answerId: string): Promise<void> {
-    if (this.usable && (await this.ways.cleared())) await this.#app.conversations.goOn(answerId)
+    if (this.usable && (await this.#cleared())) await this.#app.conversations.goOn(answerId)
   }
 
   showBranch(messageId: string): void {
@@ -224,7 +229,7 @@ export class Chat {
   async loadModel(key: string): Promise<void> {
     this.#trouble = null
     this.#app.pick(key)
-    if (this.usable && !this.ways.over) await this.#app.load(key)
+    if (this.ways.choice.ok && !this.ways.over) await this.#app.load(key)
   }
 
   pickEngine(engine: EngineName | null): void {
@@ -245,6 +250,24 @@ export class Chat {
 
   async lookAgain(): Promise<void> {
     await this.#app.lookAgain()
+  }
+
+  /** Hears of nothing any more. */
+  close(): void {
+    for (const end of this.#ends) end()
+    for (const part of [this.router, this.ways, this.tokens, this.leaving]) part.close()
+  }
+
+  async #cleared(): Promise<boolean> {
+    return (await this.#hosted()) && this.ways.cleared()
+  }
+
+  /** By the page around this one, if there is any. */
+  async #hosted(): Promise<boolean> {
+    this.#checking = true
+    const cleared = await this.#host.cleared()
+    this.#checking = false
+    return cleared && this.usable
   }
 
   /** Another tab is answering here: a question that is asked now would be read with half of an answer before it. */
@@ -329,8 +352,7 @@ export class Chat {
     this.#shown = SHOWN_AT_ONCE
     this.#draft = this.#app.preferences.draft(this.#draftKey)
     this.#attachments = []
-    this.announcer.clear()
-    this.#spoken = null
+    this.#speech.clear()
   }
 
   /** Once a frame at most: a small model writes many tokens in one. A hidden page has no frames and nobody to draw for. */
@@ -352,34 +374,6 @@ export class Chat {
       const { route } = this.router
       if (route.screen === 'chat') this.router.rename({ screen: 'chat', conversationId: conversation.id })
     }
-    this.#speak()
+    this.#speech.follow(this.#kept.open)
   }
-
-  #speak(): void {
-    const { running } = this.#kept.open
-    if (running) {
-      const { id, text } = running.answer
-      if (this.#spoken?.id !== id) {
-        this.announcer.clear()
-        // One that goes on was spoken up to where it had come.
-        const begun = this.#kept.open.branch.find((message) => message.id === id)
-        this.#spoken = { id, length: begun?.text.length ?? 0 }
-      }
-      if (text.length > this.#spoken.length) this.announcer.add(text.slice(this.#spoken.length))
-      this.#spoken = { id, length: text.length }
-      return
-    }
-    if (!this.#spoken) return
-    const last = this.#kept.open.branch.find(({ id }) => id === this.#spoken?.id)
-    if (last?.role === 'assistant') {
-      this.announcer.add(last.text.slice(this.#spoken.length))
-      this.announcer.finish(closingOf(last))
-    }
-    this.#spoken = null
-  }
-}
-
-function closingOf({ state, failure }: Answer): string {
-  if (failure) return explain(failure.code, failure.detail)
-  return state === 'stopped' ? 'Stopped.' : 'End of answer.'
 }

@@ -27,6 +27,11 @@ export class LeavingPrompt {
     return this.#leaving
   }
 
+  /** Looks no more. */
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
   /** `prompt` is asked when it is looked at. */
   follow(prompt: () => Messages): void {
     if (this.#timer !== null) clearTimeout(this.#timer)

@@ -44,6 +44,7 @@ export class Router {
   #device = $state.raw<string | null>(null)
   #code = $state.raw<string | null>(null)
   readonly #onRoute: (route: Route) => void
+  readonly #closed = new AbortController()
 
   /**
    * `onRoute`: the address was changed by the person (a link, back, forward), not by this page. `follows`: not in a frame of another
@@ -54,12 +55,18 @@ export class Router {
     if (!follows) return
     this.#route = parseRoute(location.hash)
     this.#takeInvite()
-    window.addEventListener('hashchange', () => {
+    const hear = () => {
       if (location.hash === hashOf(this.#route)) return
       this.#route = parseRoute(location.hash)
       this.#takeInvite()
       this.#onRoute(this.#route)
-    })
+    }
+    window.addEventListener('hashchange', hear, { signal: this.#closed.signal })
+  }
+
+  /** Follows the address no longer. */
+  close(): void {
+    this.#closed.abort()
   }
 
   get route(): Route {

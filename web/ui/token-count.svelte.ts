@@ -44,6 +44,12 @@ export class TokenCount {
     this.#soon()
   }
 
+  /** Counts no more. */
+  close(): void {
+    this.#abort.abort()
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
   #soon(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.#look(), PAUSE_MS)

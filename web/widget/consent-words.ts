@@ -1,9 +1,11 @@
 /**
- * What a visitor is told before anything runs, by what the key allows: who would answer, who sees what, who pays. Pure.
+ * What a visitor is told before anything runs, by what the key allows and what this browser can keep: who would answer, who sees
+ * what, who pays. Pure.
  */
 import { CODES } from '../wire/codes.ts'
 import type { PartnerView } from '../wire/partner-keys.ts'
 import type { PressEnd } from './consent-press.ts'
+import type { Means } from './means.ts'
 
 interface ChoiceWords {
   readonly name: string
@@ -23,7 +25,7 @@ export interface ConsentWords {
   readonly kept: (keeps: boolean) => string
 }
 
-export function sayChoices({ site, scope, state }: PartnerView, host: string): ConsentWords {
+export function sayChoices({ site, scope, state }: PartnerView, host: string, means: Means): ConsentWords {
   const others = scope !== 'own' && state === 'open'
   const device = scope !== 'mesh'
   const here =
@@ -34,7 +36,7 @@ export function sayChoices({ site, scope, state }: PartnerView, host: string): C
     ? 'The devices that answer read your question and what was said before it, and see your network address. Mail addresses, numbers and the like are replaced before they leave.'
     : 'Nothing that you write leaves this device.'
   return {
-    intro: `A chat of Weft (${host}): browsers compute the answers, on people’s own devices. Nothing of it is loaded yet.`,
+    intro: `A chat of Weft (${host}): browsers compute the answers, on people’s own devices.`,
     use: {
       name: others ? 'Use it' : 'Use it on this device',
       says: others ? away : device ? here : CODES['partner-budget'][0],
@@ -42,7 +44,7 @@ export function sayChoices({ site, scope, state }: PartnerView, host: string): C
     },
     give: {
       name: 'Use it and give',
-      says: 'As above, and your GPU answers others while this panel is in sight. It rests on a battery below half and ends with this page.',
+      says: sayGiving(means),
       open: true,
     },
     none: { name: 'Not now' },
@@ -84,6 +86,18 @@ export function sayPageQuestion(site: string, by: 'others' | 'device'): PageQues
         ? `A yes is remembered for ${site}. You can take it back under “Your choice”.`
         : 'A yes lasts until you leave the page. You can take it back under “Your choice”.',
   }
+}
+
+/** No more than holds in this browser. */
+function sayGiving({ covers, battery, saves }: Means): string {
+  const sight = covers
+    ? 'As above, and your GPU answers others while this panel is in sight.'
+    : 'As above, and your GPU answers others while this panel is open on your screen. This browser does not tell whether something covers it.'
+  const rest = battery
+    ? 'It rests on a battery below half and ends with this page.'
+    : 'It ends with this page. This browser does not tell its battery: it gives on battery as well.'
+  const data = saves ? ' It needs a download, which is asked for first: your browser asks sites to save data.' : ''
+  return `${sight} ${rest}${data}`
 }
 
 export function sayPressEnd(end: PressEnd): string {

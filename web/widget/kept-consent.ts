@@ -1,16 +1,24 @@
 /**
- * What a visitor has answered to the consent, by the site that the frame stands in. Small and checked on the way out; where
+ * What a visitor has answered to the consent, by the site that the frame stands in, with the share of the time to give. Small and checked on the way out; where
  * the browser refuses storage it lasts as long as the frame. Asks nobody.
  */
 import { EMBED_CONSENTS, type EmbedConsent } from '../wire/embed-words.ts'
+import { DUTIES } from '../wire/limits/giving.ts'
 import { EMBED_CONSENTS_KEPT_MAX } from '../wire/limits/partners.ts'
 
 const KEY = 'weft-widget-consents'
+const DUTY = 0.5
+
+interface Kept {
+  readonly consent: EmbedConsent
+  readonly duty: number
+}
 
 export type ConsentShelf = Pick<Storage, 'getItem' | 'setItem'> | null
 
 export class KeptConsent {
-  #site: string
+  readonly #site: string
+  #terms = ''
   #shelf: ConsentShelf
 
   constructor(site: string, shelf: ConsentShelf) {
@@ -20,7 +28,7 @@ export class KeptConsent {
 
   /** What is agreed to: an answer to other terms is none to these. */
   within(terms: string): void {
-    this.#site = `${this.#site} ${terms}`
+    this.#terms = ` ${terms}`
   }
 
   /** Whether the answer outlives the frame. */
@@ -34,32 +42,43 @@ export class KeptConsent {
   }
 
   get value(): EmbedConsent {
-    return this.#all().get(this.#site) ?? 'none'
+    return this.#all().get(this.#name)?.consent ?? 'none'
   }
 
-  set value(consent: EmbedConsent) {
+  /** The share of the time that was picked with it. */
+  get duty(): number {
+    return this.#all().get(this.#name)?.duty ?? DUTY
+  }
+
+  keep(consent: EmbedConsent, duty: number): void {
     const all = this.#all()
-    all.delete(this.#site)
-    if (consent !== 'none') all.set(this.#site, consent)
+    all.delete(this.#name)
+    if (consent !== 'none') all.set(this.#name, { consent, duty })
+    const rows = [...all].map(([name, kept]) => [name, kept.consent, kept.duty])
     try {
-      this.#shelf?.setItem(KEY, JSON.stringify([...all].slice(-EMBED_CONSENTS_KEPT_MAX)))
+      this.#shelf?.setItem(KEY, JSON.stringify(rows.slice(-EMBED_CONSENTS_KEPT_MAX)))
     } catch {
       // Full or refused: it is asked again next time.
     }
   }
 
-  #all(): Map<string, EmbedConsent> {
+  get #name(): string {
+    return this.#site + this.#terms
+  }
+
+  #all(): Map<string, Kept> {
     try {
-      const pairs: unknown = JSON.parse(this.#shelf?.getItem(KEY) ?? '[]')
-      return new Map((Array.isArray(pairs) ? pairs : []).flatMap(readPair))
+      const rows: unknown = JSON.parse(this.#shelf?.getItem(KEY) ?? '[]')
+      return new Map((Array.isArray(rows) ? rows : []).flatMap(readRow))
     } catch {
       return new Map()
     }
   }
 }
 
-function readPair(pair: unknown): [string, EmbedConsent][] {
-  if (!Array.isArray(pair) || typeof pair[0] !== 'string') return []
-  const consent = EMBED_CONSENTS.find((one) => one === pair[1])
-  return consent === undefined ? [] : [[pair[0], consent]]
+function readRow(row: unknown): [string, Kept][] {
+  if (!Array.isArray(row) || typeof row[0] !== 'string') return []
+  const consent = EMBED_CONSENTS.find((one) => one === row[1])
+  const duty = DUTIES.find((one) => one === row[2]) ?? DUTY
+  return consent === undefined ? [] : [[row[0], { consent, duty }]]
 }

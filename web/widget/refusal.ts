@@ -17,7 +17,7 @@ export function sayRefused(host: Pick<Window, 'postMessage'>, refused: Code): vo
 
 /** `ledger-away`: an outage, which says nothing of the key. */
 const REFUSALS = [...PARTNER_REFUSALS, 'ledger-away'] as const
-export type Refusal = (typeof REFUSALS)[number]
+type Refusal = (typeof REFUSALS)[number]
 
 /** As the server wrote it into the page; a page that says nothing known is of no key. */
 export function refusalOf(content: string | null | undefined): Refusal {

@@ -62,6 +62,8 @@ function sayGiving(contribution: ContributionView): string | null {
     case 'serving':
       return `Giving to others: ${formatCount(contribution.tokens)} tokens so far.`
     case 'paused':
+      // The visitor has set no limit of their own.
+      if (contribution.why === 'battery') return 'Giving rests: the battery is below half. It goes on when it charges.'
       return contribution.why === 'hidden'
         ? 'Giving rests while this panel is out of sight.'
         : `Giving rests. ${sayRest(contribution, false)}`

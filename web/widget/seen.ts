@@ -28,11 +28,12 @@ export class Seen {
 
   /** Calls back at once and after every change. Returns how to stop. */
   readonly watch = (onChange: (seen: boolean) => void): (() => void) => {
+    this.#tell()
     this.#listeners.add(onChange)
     this.#beat ??= setInterval(() => this.#listen(), BEAT_MS)
     document.addEventListener('visibilitychange', this.#tell)
     this.#draw()
-    onChange(this.#now)
+    onChange(this.#last)
     return () => {
       this.#listeners.delete(onChange)
       if (this.#listeners.size > 0) return
@@ -42,6 +43,25 @@ export class Seen {
     }
   }
 
+  /** Whether it is so within this time, in a frame that is drawn. */
+  readonly soon = (msMax: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const ended = new AbortController()
+      const timer = setTimeout(() => end(false), msMax)
+      const end = (seen: boolean) => {
+        clearTimeout(timer)
+        ended.abort()
+        resolve(seen)
+      }
+      requestAnimationFrame(() => {
+        if (ended.signal.aborted) return
+        this.#drawnMs = performance.now()
+        const stop = this.watch((seen) => seen && end(true))
+        if (ended.signal.aborted) stop()
+        else ended.signal.addEventListener('abort', stop)
+      })
+    })
+
   get #now(): boolean {
     const drawn = performance.now() - this.#drawnMs < BEAT_MS * BEATS_MISSED_MAX
     return this.#inSight && this.#shown && drawn && document.visibilityState === 'visible'
@@ -50,6 +70,7 @@ export class Seen {
   #draw(): void {
     requestAnimationFrame(() => {
       this.#drawnMs = performance.now()
+      this.#tell()
     })
   }
 

@@ -4,7 +4,8 @@
  */
 import type { EmbedConsent, EmbedSettings, EmbedWork, HostWord } from '../wire/embed-words.ts'
 import { EMBED_VERSION } from '../wire/embed-words.ts'
-import type { PartnerView } from '../wire/partner-keys.ts'
+import { EMBED_LOOK_MS_MIN } from '../wire/limits/partners.ts'
+import { PARTNER_REFUSALS, type PartnerView } from '../wire/partner-keys.ts'
 import { type Failure, fail, type Result } from '../wire/result.ts'
 import { Bridge, type Posted } from './bridge.ts'
 import { type ConsentShelf, KeptConsent } from './kept-consent.ts'
@@ -59,6 +60,11 @@ export class WidgetFrame {
   #context = ''
   /** The share of the time that it gives. */
   #duty = $state(0.5)
+  /** When the key was last asked for, and what is still waited for. */
+  #lookedMs = 0
+  #looking: Promise<void> | null = null
+  /** Something was asked in this visit. */
+  #begun = false
   onShown: (shown: boolean) => void = () => {}
 
   constructor(parts: FrameParts) {
@@ -129,6 +135,7 @@ export class WidgetFrame {
     const { host, origin, look, nowMs } = this.#parts
     if (host === null) return
     this.#failure = null
+    this.#lookedMs = nowMs()
     const seen = await look()
     if (!seen.ok) return this.#refuse(host, seen)
     const { origins } = seen.value
@@ -141,6 +148,7 @@ export class WidgetFrame {
     this.#consent = this.#kept.value
     if (!this.#kept.kept || this.#consent !== 'none') await this.#recall()
     this.#pageMayAsk = this.#keptAsks.value === 'none' ? null : true
+    this.#duty = this.#kept.duty
     this.#tell()
     if (this.#consent !== 'none') await this.#enter()
   }
@@ -154,10 +162,10 @@ export class WidgetFrame {
     this.#asking = false
     this.#declined = consent === 'none'
     this.#consent = consent
-    this.#kept.value = consent
+    this.#kept.keep(consent, this.#duty)
     if (consent === 'none') {
       this.#pageMayAsk = null
-      this.#keptAsks.value = 'none'
+      this.#keptAsks.keep('none', this.#duty)
       await this.#leave()
     }
     this.#stand()
@@ -171,7 +179,7 @@ export class WidgetFrame {
   /** Whether the page may ask by itself. A yes only inside a press that was found to count. */
   letPageAsk(may: boolean): void {
     this.#pageMayAsk = may
-    this.#keptAsks.value = may ? 'use' : 'none'
+    this.#keptAsks.keep(may ? 'use' : 'none', this.#duty)
     this.#stand()
   }
 
@@ -205,18 +213,18 @@ export class WidgetFrame {
           onAnswered: (reason) => this.#bridge?.say({ kind: 'answered', reason }),
           onRefused: (code) => this.#fail(fail(code, '')),
           onStopped: () => this.#stopped(),
+          cleared: () => this.#cleared(),
         })
         .catch(() => null))
     this.#entering = false
     if (!room) return this.#fail(fail('source-unreachable', ''))
     // Taken back, or refused, while its code was fetched.
     if (this.#consent === 'none' || this.failure) return room.close()
-    const isNew = this.#room === null
     this.#room = room
     this.#stand()
     room.setContext(this.#context)
     room.suggest(this.#suggested)
-    if (isNew && this.#draft !== '') room.chat.draft = this.#draft
+    room.offer(this.#draft)
     this.#draft = ''
     if (this.#consent === 'give') room.give(this.#duty)
     else room.stopGiving()
@@ -233,15 +241,15 @@ export class WidgetFrame {
   #stopped(): void {
     if (this.#consent !== 'give') return
     this.#consent = 'use'
-    this.#kept.value = 'use'
+    this.#kept.keep('use', this.#duty)
     this.#tell()
   }
 
   async #keep(): Promise<void> {
     const { shelf, storage } = this.#parts
     this.#moveTo(await storage.ask(shelf))
-    this.#keptAsks.value = this.#pageMayAsk ? 'use' : 'none'
-    this.#kept.value = this.#consent
+    this.#keptAsks.keep(this.#pageMayAsk ? 'use' : 'none', this.#duty)
+    this.#kept.keep(this.#consent, this.#duty)
     this.#keeps = this.#kept.kept
   }
 
@@ -270,9 +278,10 @@ export class WidgetFrame {
         this.#shown = word.shown
         this.#stand()
         this.onShown(word.shown)
+        if (word.shown) void this.#lookAgain()
         break
       case 'ask':
-        if (this.#room && this.stage === 'open') void this.#room.ask(word.text)
+        if (this.#room && this.stage === 'open') void this.#room.hear(word.text)
         else this.#draft = word.text
         break
       case 'context':
@@ -320,6 +329,26 @@ export class WidgetFrame {
   #dress(settings: EmbedSettings): void {
     applySettings(settings, document.documentElement)
     this.#room?.setFont(settings.theme.font ?? null)
+  }
+
+  /** A key may be revoked while nothing here is joined that would hear of it. An outage changes nothing. */
+  #lookAgain(): Promise<void> {
+    const { look, nowMs } = this.#parts
+    if (!this.#partner || nowMs() - this.#lookedMs < EMBED_LOOK_MS_MIN) return this.#looking ?? Promise.resolve()
+    this.#lookedMs = nowMs()
+    this.#looking = look().then((seen) => {
+      this.#looking = null
+      if (!seen.ok && PARTNER_REFUSALS.some((code) => code === seen.code)) this.#fail(seen)
+    })
+    return this.#looking
+  }
+
+  /** The first answer of a visit waits for the look; a later one is ended by it. */
+  async #cleared(): Promise<boolean> {
+    const looked = this.#lookAgain()
+    if (!this.#begun) await looked
+    this.#begun = true
+    return this.#failure === null
   }
 
   #refuse(host: Window, failure: Failure): void {

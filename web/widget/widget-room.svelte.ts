@@ -10,7 +10,7 @@ import type { EmbedWork } from '../wire/embed-words.ts'
 import type { PartnerView } from '../wire/partner-keys.ts'
 import { type Failure, fail } from '../wire/result.ts'
 import { OpenedWindow, type OpenedWindowParts } from './opened-window.svelte.ts'
-import type { AnsweredReason, RoomWish } from './room-wish.ts'
+import type { AnsweredReason, RoomSight, RoomWish } from './room-wish.ts'
 import { type Running, sayRunning, sayWindow, systemOf } from './room-words.ts'
 
 /** Answers a call of the page. `end`: its reason is the failure to end it with. */
@@ -31,13 +31,16 @@ export class WidgetRoom {
   /** What is downloaded here is Weft's in this browser, and what Weft has here need not come again. */
   readonly sharesModels: boolean
   readonly app: App
-  readonly #wish: RoomWish
+  readonly #wish: RoomWish & RoomSight
   readonly #answerCall: AnswerCall
   #view: AppView
   #mesh: MeshView
   #suggested = $state.raw<readonly string[]>([])
   #font = $state<string | null>(null)
   #context = $state('')
+  /** The last question that the page has put into the composer; and whether it is looked if the visitor sees it. */
+  #put = $state('')
+  #looks = $state(false)
   /** The visitor wants to give, and has not stopped it. */
   #gives = $state(false)
   /** A model that is not here yet may be downloaded for it. */
@@ -50,14 +53,14 @@ export class WidgetRoom {
   #called = $state(0)
   readonly #ends: (() => void)[]
 
-  constructor(app: App, wish: RoomWish, place: RoomPlace) {
+  constructor(app: App, wish: RoomWish & RoomSight, place: RoomPlace) {
     this.app = app
     this.sharesModels = place.sharesModels
     this.#wish = wish
     this.#answerCall = place.answerCall
     this.#view = $state.raw(app.view)
     this.#mesh = $state.raw(app.mesh.view)
-    this.chat = new Chat(app, false)
+    this.chat = new Chat(app, { follows: false, permits: () => this.#permitted, cleared: wish.cleared })
     this.window = new OpenedWindow({ ...place, mesh: app.mesh, onPaired: () => void app.mesh.stop() })
     this.#ends = [
       () => this.window.close(),
@@ -135,7 +138,12 @@ export class WidgetRoom {
   }
 
   get sendable(): boolean {
-    return this.chat.sendable && this.missing === null && (!this.deviceAnswers || this.deviceAllowed)
+    return this.chat.sendable
+  }
+
+  /** The page has put a question before the visitor, as it stands there, and it was not sent. */
+  get unsent(): boolean {
+    return this.#untouched && !this.#looks
   }
 
   get running(): Running {
@@ -181,14 +189,33 @@ export class WidgetRoom {
     this.#font = font
   }
 
-  /** A question of the page or of a chip: sent where it can be, else it waits in the composer. */
+  /** A question that the visitor has pressed: sent where it can be, else it waits in the composer. */
   async ask(text: string): Promise<void> {
-    if (this.chat.answering) {
-      this.chat.draft = text
-      return
-    }
+    const typed = this.chat.draft
     this.chat.draft = text
     await this.send()
+    if (this.chat.draft === '') this.chat.draft = typed
+  }
+
+  /**
+   * A question of the page. It takes no place of what the visitor has typed, and is sent only where the visitor sees what runs: else
+   * any page could ask in a frame that nobody looks at.
+   */
+  async hear(text: string): Promise<void> {
+    if (!this.offer(text) || this.chat.answering) return
+    this.#looks = true
+    const seen = await this.#wish.inSight()
+    this.#looks = false
+    if (seen && this.#untouched && this.#put === text) await this.send()
+  }
+
+  /** Puts it into a composer in which nobody has typed. */
+  offer(text: string): boolean {
+    const { chat } = this
+    if (text.trim() === '' || (chat.draft.trim() !== '' && !this.#untouched)) return false
+    this.#put = text
+    chat.draft = text
+    return true
   }
 
   async send(): Promise<void> {
@@ -254,15 +281,19 @@ export class WidgetRoom {
     for (const end of this.#calls) end.abort(failure)
   }
 
+  /** By the visitor, who agrees to using it alone from now on. */
+  dropGiving(told?: Promise<void>): void {
+    if (!this.#gives) return
+    this.stopGiving(told)
+    this.#wish.onStopped()
+  }
+
   /** All that runs, in the window too. */
   stop(): void {
     this.chat.cancelLoad()
     const told = this.window.stop()
     this.endCalls(fail('aborted', ''))
-    if (this.#gives) {
-      this.stopGiving(told)
-      this.#wish.onStopped()
-    }
+    this.dropGiving(told)
   }
 
   async look(): Promise<void> {
@@ -273,7 +304,17 @@ export class WidgetRoom {
     for (const end of this.#ends) end()
     this.chat.stop()
     this.endCalls(fail('aborted', ''))
+    this.chat.close()
     await this.app.close()
+  }
+
+  get #untouched(): boolean {
+    return this.#put !== '' && this.chat.draft === this.#put
+  }
+
+  /** Whatever would be answered here was shown with its size before. */
+  get #permitted(): boolean {
+    return this.missing === null && (!this.deviceAnswers || this.deviceAllowed)
   }
 
   async #begin(): Promise<void> {

@@ -23,6 +23,10 @@ export const EMBED_FIELDS_MAX = 8
 export const EMBED_SEEN_MS_MIN = 800
 export const EMBED_FRAME_WIDTH_MIN = 240
 export const EMBED_FRAME_HEIGHT_MIN = 280
+/** A question of the page waits so long for the line that says what runs to be in sight; then it is not sent. */
+export const EMBED_ASK_SEEN_MS_MAX = 2_000
+/** A frame that stays open asks for its key again after so long at the earliest. */
+export const EMBED_LOOK_MS_MIN = 60_000
 /** How often a browser looks whether something covers the frame; it allows no less. */
 export const EMBED_SEEN_LOOK_MS = 100
 /** On battery, with less than this of it, a visitor's device gives nothing to others. */
