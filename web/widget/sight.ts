@@ -30,6 +30,8 @@ export class Sight {
     this.#observer.observe(element)
     return () => {
       this.#observer.unobserve(element)
+      // What is taken away is seen no more, and nobody else says so.
+      onSeen(false)
       this.#tellers.delete(element)
       this.#since.delete(element)
     }
