@@ -85,11 +85,11 @@ async function askIn(frame: FrameLocator, question = QUESTION): Promise<void> {
   await button(frame, 'Send').click(PATIENT)
 }
 
-/** What was fetched for a chat or an engine, and what runs. */
+/** What was fetched for a chat or an engine, and what runs. `models-`: a file of limits that the question reads. */
 const begun = () => ({
   sockets,
   workers: page.workers().length,
-  fetched: requests.filter((path) => /models|config\.json|socket\.io|widget-room|WidgetChat|mesh|worker/.test(path)),
+  fetched: requests.filter((path) => /models(?!-)|config\.json|socket\.io|widget-room|WidgetChat|mesh|worker/.test(path)),
 })
 
 describe('before a yes', () => {
