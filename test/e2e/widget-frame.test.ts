@@ -89,7 +89,9 @@ async function askIn(frame: FrameLocator, question = QUESTION): Promise<void> {
 const begun = () => ({
   sockets,
   workers: page.workers().length,
-  fetched: requests.filter((path) => /models(?!-)|config\.json|socket\.io|widget-room|WidgetChat|mesh|worker/.test(path)),
+  fetched: requests.filter((path) =>
+    /models(?!-)|config\.json|socket\.io|widget-room|WidgetChat|mesh|worker/.test(path),
+  ),
 })
 
 describe('before a yes', () => {
