@@ -55,7 +55,7 @@ export function sayChoices({ site, scope, state }: PartnerView, host: string, me
       : CODES['partner-budget'].join(' '),
     kept: (keeps) =>
       keeps
-        ? `Your choice is remembered for ${site}; what you write is not. You can take it back at any time.`
+        ? `Your choice is remembered for ${site}; what you write is not. You can take it back at any time. Your browser may ask whether this panel may use the models that Weft keeps in it.`
         : 'This browser keeps nothing for this panel: your choice lasts until you leave the page.',
   }
 }
