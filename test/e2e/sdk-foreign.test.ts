@@ -114,6 +114,12 @@ const LONG = `(async () => {
   }
   return text
 })()`
+/** Reads one piece, and the others once `readOn` is called: it is under way until then, however fast it is answered. */
+const UNREAD = `(async () => {
+  for await (const chunk of weft.chat.completions.create({ messages: [{ role: 'user', content: 'Tell me all.' }], max_tokens: 2000, stream: true }, { signal })) {
+    if (came.readOn === undefined) await new Promise((resolve) => { came.readOn = resolve })
+  }
+})()`
 
 async function agreeToAll(): Promise<void> {
   await agree(frame(), 'Use it')
@@ -169,9 +175,14 @@ it('once agreed: whole, streamed, models, a helper; abort, out of sight, taken b
   await frame().getByRole('button', { name: 'Stop all' }).click(PATIENT)
   await comesTo('stopped').toEqual({ code: 'aborted' })
 
-  await begin('unseen', LONG)
+  await begin('unseen', UNREAD)
+  await page.waitForFunction(() => typeof window.came['readOn'] === 'function')
   await runningLine(frame()).getByText('asks by itself').waitFor(PATIENT)
   await frame().getByRole('button', { name: 'Close' }).click()
+  await runningLine(frame())
+    .getByText('Nothing runs.')
+    .waitFor({ ...PATIENT, state: 'attached' })
+  await page.evaluate(() => (window.came['readOn'] as () => void)())
   await comesTo('unseen').toEqual({ code: 'embed-unseen' })
 
   await page.getByRole('button', { name: 'Ask', exact: true }).click()
@@ -221,8 +232,10 @@ it('the page reads nothing of the chat, and forged or many calls fail closed', a
   await comesTo('models').toMatchObject({ object: 'list' })
   await frame().getByRole('textbox', { name: 'Message' }).fill(SECRET)
   await frame().getByRole('button', { name: 'Send', exact: true }).click(PATIENT)
-  await frame().locator('article.assistant').getByText(/\w{5}/).first().waitFor(PATIENT)
-  const said = await frame().locator('article.assistant .text').first().textContent()
+  const answer = frame().locator('article.assistant .text').filter({ hasText: /\w{5}/ })
+  await answer.first().waitFor(PATIENT)
+  await runningLine(frame()).getByText('Nothing runs.').waitFor(PATIENT)
+  const said = await answer.first().textContent()
   // Paths that are none, bodies that are none, and a question for the conversation itself.
   const forged = await page.evaluate(async () => {
     const inner = document.querySelector('weft-chat')?.shadowRoot?.querySelector('iframe')?.contentWindow
