@@ -3,7 +3,6 @@
  * tiny model: what end-to-end tests of the frame drive.
  */
 import type { Browser, FrameLocator, Locator, Page } from 'playwright'
-import { expect } from 'vitest'
 import { DeviceKey, makeKey } from '../../web/account/device-key.ts'
 import { type PartnerKey, type PartnerWish, parsePartner, writePartner } from '../../web/wire/partner-keys.ts'
 import { TABS_PATH } from './app-and-tabs.ts'
@@ -89,16 +88,16 @@ export async function openPanel(page: Page, site: Pick<WidgetSite, 'url'>, path 
   return page.frameLocator('weft-chat iframe')
 }
 
-/** Presses until it counts: a button works once it was in sight for a while. */
+/** Presses until it counts: a button works once it was in sight for a while. Pictures are taken with it too, outside of a test. */
 export async function agree(frame: FrameLocator, name: string): Promise<void> {
   const choice = frame.getByRole('button', { name, exact: true })
   await choice.waitFor(PATIENT)
-  await expect
-    .poll(async () => {
-      if ((await choice.count()) > 0) await choice.click({ timeout: 2_000 }).catch(() => {})
-      return choice.count()
-    }, PATIENT)
-    .toBe(0)
+  const endMs = performance.now() + PATIENT.timeout
+  while ((await choice.count()) > 0) {
+    if (performance.now() > endMs) throw new Error(`No press of "${name}" counted.`)
+    await choice.click({ timeout: 2_000 }).catch(() => {})
+    await choice.waitFor({ state: 'detached', timeout: 500 }).catch(() => {})
+  }
 }
 
 /** The line that says what runs. */
