@@ -70,7 +70,7 @@ export const RATES: AddressRates = {
 export const RATE_ADDRESSES_MAX = 50_000
 /**
  * All visitors of one partner together: pages of a busy site open the widget at once, and few of them ask at the same moment. What one
- * address loads, and what one device asks others for, counts by itself first: it takes a fifth of its site's at most.
+ * address loads, and what one address and one device ask others for, counts by itself first: it takes a fifth of its site's at most.
  */
 export const PARTNER_RATES: PartnerRates = {
   'partner-http': { perSecond: 100, burst: 2_000 },
@@ -78,6 +78,7 @@ export const PARTNER_RATES: PartnerRates = {
   'partner-wish': { perSecond: 20, burst: 400 },
   'partner-address': { perSecond: 20, burst: 400 },
   'partner-device': { perSecond: 4, burst: 80 },
+  'partner-network': { perSecond: 4, burst: 80 },
 }
 /** Codes of pairings that are open at once, and how many one address may ask for and try: the second is also all that a guess gets. */
 export const PAIR_OFFERS_MAX = 10_000
@@ -136,7 +137,7 @@ export interface AddressRates {
 /** What is counted for each partner key: answers over HTTP, new sockets, and what its visitors ask others for. */
 export type PartnerPlace = 'partner-http' | 'partner-connect' | 'partner-wish'
 /** What is counted for each of those visitors before: answers to one address, and wishes of one device, by whichever key. */
-export type VisitorPlace = 'partner-address' | 'partner-device'
+export type VisitorPlace = 'partner-address' | 'partner-device' | 'partner-network'
 export type PartnerRates = Readonly<Record<PartnerPlace | VisitorPlace, RateLimit>>
 
 export interface Config {

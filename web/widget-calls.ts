@@ -7,7 +7,7 @@ import type { ModelEntry } from './app-view.ts'
 import { servePageCall } from './openai-port.ts'
 import { type OpenAiApp, WeftError } from './openai-run.ts'
 import { endOf } from './rules/answer.ts'
-import type { ChatEvent, ChatRequest } from './wire/chat.ts'
+import type { ChatEvent, ChatRequest, Usage } from './wire/chat.ts'
 import { type Failure, fail } from './wire/result.ts'
 
 /** The room of the chat, as it stands when a call comes. */
@@ -38,7 +38,8 @@ function pageDoorOf(room: AskedRoom, end: AbortSignal): OpenAiApp {
     const answer = app.ways.ask(request, AbortSignal.any([signal, end]), room.othersAllowed ? 'anyone' : 'device')
     for await (const event of answer) {
       if (event.kind === 'answerer') yield { ...event, adapter: '' }
-      else yield event.kind === 'end' && end.aborted ? endOf(failureOf(end)) : event
+      else if (event.kind !== 'end') yield event
+      else yield end.aborted ? endOf(failureOf(end)) : { ...event, usage: alone(event.usage) }
     }
   }
   return {
@@ -58,6 +59,11 @@ function pageDoorOf(room: AskedRoom, end: AbortSignal): OpenAiApp {
       return end.aborted ? failureOf(end) : made
     },
   }
+}
+
+/** What of a prompt was there already tells what the visitor has asked in the chat. */
+function alone(usage: Usage): Usage {
+  return { ...usage, reusedTokens: 0, prefillTokens: usage.promptTokens }
 }
 
 /** Of a model: no more than what the key names. What this device has and can run is not the page's to know. */

@@ -290,6 +290,11 @@ export class SharedCluster implements Cluster {
   #lose(process: ProcessId): void {
     const { roster, nowMs } = this.#parts
     this.#seen.delete(process)
-    for (const [peer, home] of this.#homes) if (home.process === process) roster.lose(peer, nowMs())
+    for (const [peer, home] of [...this.#homes]) {
+      if (home.process !== process) continue
+      // One that slept is in no list that would be swept.
+      if (roster.peer(peer)) roster.lose(peer, nowMs())
+      else this.#hearGone(peer, 'lost')
+    }
   }
 }

@@ -40,6 +40,7 @@ export class Partners {
       'partner-wish': of('partner-wish'),
       'partner-address': of('partner-address', RATE_ADDRESSES_MAX),
       'partner-device': of('partner-device', RATE_ADDRESSES_MAX),
+      'partner-network': of('partner-network', RATE_ADDRESSES_MAX),
     }
   }
 

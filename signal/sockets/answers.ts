@@ -118,7 +118,7 @@ export function answersOf({
     plan: async (own, value, tab) => {
       const wish = parsePlanWish(value)
       if (!wish.ok) return wish
-      const allowed = await partners.allows(own, wish.value)
+      const allowed = await partners.allows(own, networkOf(addressOfTab(tab)), wish.value)
       if (!allowed.ok) return allowed
       if (!isHere(own, tab)) return GONE
       const since = performance.now()
@@ -134,7 +134,7 @@ export function answersOf({
     job: async (own, value, tab) => {
       const wish = parseJobWish(value)
       if (!wish.ok) return wish
-      const allowed = await partners.allows(own, wish.value)
+      const allowed = await partners.allows(own, networkOf(addressOfTab(tab)), wish.value)
       if (!allowed.ok) return allowed
       return isHere(own, tab) ? jobs.wish(own, wish.value) : GONE
     },

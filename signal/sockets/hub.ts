@@ -96,6 +96,7 @@ export class Hub {
     this.#pairings = new Pairings({
       nowMs: parts.nowMs,
       isHere: (peer) => this.#sockets.has(peer),
+      isElsewhere: (peer) => this.#cluster.has(peer),
       tell: (peer, word) => {
         const socket = this.#sockets.get(peer)
         if (socket) socket.emit('pair', word)
@@ -107,6 +108,7 @@ export class Hub {
     this.#planner = new Planner(this.roster, this.#rooms, tickets, parts.nowMs)
     this.#jobs = new JobDesk({
       roster: this.roster,
+      isHere: (peer) => this.#sockets.has(peer),
       rooms: this.#rooms,
       tickets,
       nowMs: parts.nowMs,

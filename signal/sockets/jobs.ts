@@ -22,6 +22,8 @@ import type { Rooms } from './rooms.ts'
 
 export interface JobDeskParts {
   readonly roster: Roster
+  /** Its socket is open: it may sleep meanwhile. */
+  readonly isHere: (peer: PeerId) => boolean
   readonly rooms: Pick<Rooms, 'peersIn'>
   readonly tickets: Pick<TicketDesk, 'issue' | 'affords'>
   readonly nowMs: () => number
@@ -63,7 +65,7 @@ export class JobDesk {
     const affords = await this.#parts.tickets.affords(ticketWishOf(asker, wish))
     if (!affords.ok) return affords
     // It may have gone meanwhile: it is nobody's visitor then, and nobody cancels what it asks for.
-    if (!this.#parts.roster.peer(asker)) return fail('not-proven', '')
+    if (!this.#parts.isHere(asker)) return fail('not-proven', '')
     const known = this.#book.find(asker, wish.job)
     // Whoever has no credits for it waits behind those who have.
     return known ? this.#again(known, wish) : this.#first(asker, wish, !affords.value)

@@ -28,6 +28,8 @@ export interface PairingsParts {
   readonly nowMs: () => number
   /** Its socket is at this process. */
   readonly isHere: (peer: PeerId) => boolean
+  /** It is at another one. */
+  readonly isElsewhere: (peer: PeerId) => boolean
   /** To a tab, wherever it is. */
   readonly tell: (peer: PeerId, word: PairWord) => void
   /** To the other processes, of a tab of this one. */
@@ -68,8 +70,10 @@ export class Pairings {
     this.#forgetOld()
     const hash = hashOf(code)
     const offer = this.#offers.get(hash)
-    if (!offer || offer.frame === window) return fail('pair-code', '')
+    if (!offer || offer.frame === window || offer.untilMs <= this.#parts.nowMs()) return fail('pair-code', '')
     if (this.#parts.isHere(offer.frame)) this.#accept(offer.frame, window)
+    // Between two connections: the code is good once it is back.
+    else if (!this.#parts.isElsewhere(offer.frame)) return fail('pair-code', '')
     else {
       this.#dropOffer(offer.frame)
       this.#parts.share(window, { kind: 'take', frame: offer.frame, hash })
@@ -112,6 +116,7 @@ export class Pairings {
   hear(peer: PeerId, fact: PairFact): void {
     switch (fact.kind) {
       case 'offer':
+        this.#forgetOld()
         this.#dropOffer(peer)
         if (this.#offers.size < PAIR_OFFERS_MAX) this.#keep(peer, fact)
         break
@@ -187,7 +192,9 @@ export class Pairings {
   }
 
   #keep(frame: PeerId, { hash, untilMs, site }: Extract<PairFact, { readonly kind: 'offer' }>): void {
-    this.#offers.set(hash, { frame, site, untilMs })
+    // Another process may have another clock.
+    const ownMs = Math.min(untilMs, this.#parts.nowMs() + PAIR_CODE_MS)
+    this.#offers.set(hash, { frame, site, untilMs: ownMs })
     this.#offerOf.set(frame, hash)
   }
 

@@ -57,10 +57,18 @@ export class PartnerDesk {
   }
 
   /** Whoever is nobody's visitor may. Refusals: `partner-busy`; those of `Partners.allows`. */
-  async allows(peer: PeerId, wish: { readonly modelId: string; readonly room: string | null }): Promise<Result<null>> {
+  async allows(
+    peer: PeerId,
+    network: string,
+    wish: { readonly modelId: string; readonly room: string | null },
+  ): Promise<Result<null>> {
     const key = this.of(peer)
     if (key === null) return ok(null)
-    const takes = this.#takesDevice(peer) && this.#takes(key, 'partner-wish')
+    // A device is free to make; an address is not.
+    const takes =
+      this.#takesOf(network, 'partner-network') &&
+      this.#takesOf(keyOfPeer(peer) ?? peer, 'partner-device') &&
+      this.#takes(key, 'partner-wish')
     return takes ? this.#parts.partners.allows(key, wish) : fail('partner-busy', '')
   }
 
@@ -73,9 +81,9 @@ export class PartnerDesk {
     for (const [peer, own] of this.#keys) if (own === key) this.#parts.tell(peer)
   }
 
-  #takesDevice(peer: PeerId): boolean {
-    if (this.#parts.partners.takesOf(keyOfPeer(peer) ?? peer, 'partner-device')) return true
-    this.#parts.limited('partner-device')
+  #takesOf(visitor: string, place: VisitorPlace): boolean {
+    if (this.#parts.partners.takesOf(visitor, place)) return true
+    this.#parts.limited(place)
     return false
   }
 

@@ -7,7 +7,7 @@ import type { PartnerWish } from '../../web/wire/partner-keys.ts'
 import { tinyModel } from '../fixtures/tiny-model.ts'
 import { serveModels } from '../support/app-page.ts'
 import type { TestServer } from '../support/server.ts'
-import { agree, makeDemoKey, OPERATOR, runningLine } from '../support/widget-rig.ts'
+import { agree, makeDemoKey, OPERATOR, openPanel, runningLine, serveWidget } from '../support/widget-rig.ts'
 
 type Served = Pick<TestServer, 'url' | 'close'>
 
@@ -29,6 +29,48 @@ async function open(page: Page, server: Served, wish: Partial<PartnerWish> = {})
 
 const giving = () =>
   serveModels({ 'Tiny Llama': tinyModel({ architecture: 'llama', types: 'Q8_0', seed: 5 }) }, undefined, OPERATOR)
+
+/** A page of another origin, for what only such a page may ask. */
+async function elsewhere(): Promise<Served> {
+  const server = await giving()
+  const site = await serveWidget(server)
+  await site.add('/')
+  return {
+    url: site.url,
+    async close() {
+      await site.close()
+      await server.close()
+    },
+  }
+}
+
+/** As the page's own script would. */
+async function askByPage(page: Page): Promise<void> {
+  await page.getByRole('heading', { name: 'A partner' }).click()
+  await page.evaluate(async () => {
+    const tag = document.querySelector<HTMLScriptElement>('script[data-weft-key]')
+    const url = new URL(tag?.src ?? '').origin
+    const { createWeft } = await import(`${url}/sdk/weft.js`)
+    void createWeft({ url, key: tag?.dataset['weftKey'] })
+      .models.list()
+      .catch(() => {})
+  })
+}
+
+async function give(page: Page, server: Served): Promise<FrameLocator> {
+  const frame = await open(page, server)
+  await agree(frame, 'Use it and give')
+  await frame.getByRole('button', { name: 'Download and give' }).click(PATIENT)
+  await runningLine(frame).getByText('Giving to others').waitFor(PATIENT)
+  return frame
+}
+
+async function openWindow(page: Page, server: Served): Promise<FrameLocator> {
+  const frame = await give(page, server)
+  await agree(frame, 'Go on giving in a window of Weft')
+  await frame.getByRole('link', { name: 'open it here' }).waitFor(PATIENT)
+  return frame
+}
 
 export const WIDGET_SCREENS: readonly WidgetScreen[] = [
   {
@@ -56,10 +98,37 @@ export const WIDGET_SCREENS: readonly WidgetScreen[] = [
     says: 'Giving while the panel is in sight, with a tiny model: one press ends it.',
     serve: giving,
     async reach(page, server) {
-      const frame = await open(page, server)
-      await agree(frame, 'Use it and give')
-      await frame.getByRole('button', { name: 'Download and give' }).click(PATIENT)
-      await runningLine(frame).getByText('Giving to others').waitFor(PATIENT)
+      await give(page, server)
+    },
+  },
+  {
+    name: 'widget-window',
+    says: 'Giving goes on in a window of Weft, with the code for where none opened. A tiny model.',
+    serve: giving,
+    async reach(page, server) {
+      await openWindow(page, server)
+    },
+  },
+  {
+    name: 'contribute-linked',
+    says: 'That window: it says which chat it was opened from, and asks before it is linked or gives anything.',
+    serve: giving,
+    async reach(page, server) {
+      const frame = await openWindow(page, server)
+      const address = await frame.getByRole('link', { name: 'open it here' }).getAttribute('href')
+      await page.goto(address ?? '')
+      await page.getByRole('region', { name: /^Opened from the chat on/ }).waitFor(PATIENT)
+    },
+  },
+  {
+    name: 'widget-asks',
+    says: 'A page of another origin wants to ask by itself: what that means, before it may.',
+    serve: elsewhere,
+    async reach(page, server) {
+      const frame = await openPanel(page, server)
+      await askByPage(page)
+      await agree(frame, 'Use it')
+      await frame.getByRole('heading', { name: /ask by itself\?$/ }).waitFor(PATIENT)
     },
   },
   {

@@ -121,6 +121,13 @@ const UNREAD = `(async () => {
   }
 })()`
 
+/** Asks anew at once, whatever ended it, until it may not. */
+const AGAIN = `(async () => {
+  for (;;)
+    await weft.chat.completions.create({ messages: [{ role: 'user', content: 'Tell me all.' }], max_tokens: 2000 }, { signal })
+      .catch((error) => { if (error.code === 'consent-missing') throw error })
+})()`
+
 async function agreeToAll(): Promise<void> {
   await agree(frame(), 'Use it')
   await question().waitFor(PATIENT)
@@ -186,11 +193,12 @@ it('once agreed: whole, streamed, models, a helper; abort, out of sight, taken b
   await comesTo('unseen').toEqual({ code: 'embed-unseen' })
 
   await page.getByRole('button', { name: 'Ask', exact: true }).click()
-  await begin('taken', LONG)
+  await begin('taken', AGAIN)
   await runningLine(frame()).getByText('asks by itself').waitFor(PATIENT)
   await frame().getByRole('button', { name: 'Stop all' }).click(PATIENT)
   await frame().getByRole('button', { name: 'Your choice' }).click(PATIENT)
   await frame().getByRole('button', { name: 'Let it ask no more' }).click()
+  await comesTo('taken').toEqual({ code: 'consent-missing' })
   await frame().getByRole('button', { name: 'Leave it as it is' }).click()
   await begin('after', CHAT)
   await comesTo('after').toEqual({ code: 'consent-missing' })

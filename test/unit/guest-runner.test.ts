@@ -185,3 +185,28 @@ it('stops its own answer there', async () => {
   expect(seen.end).toBe('abort')
   expect(did).toEqual(['weft chat'])
 })
+
+it('gives its own engines to the next frame of the site once it is closed', async () => {
+  // A site's frames share their engines in a storage of their own.
+  const site = new FakeTabs()
+  const shared = (name: string) => {
+    const tab = site.open()
+    const parts = { locks: site.locks(tab), channel: site.channel(tab), tab: name }
+    return new SharedRunner({ ...parts, engines: engines(tab, name, null) })
+  }
+  const tab = tabs.open()
+  const first = new GuestRunner({
+    locks: tabs.locks(tab),
+    channel: tabs.channel(tab),
+    tab: 'frame',
+    home: shared('first'),
+  })
+  await vi.advanceTimersByTimeAsync(10)
+  const next = shared('next')
+  await vi.advanceTimersByTimeAsync(10)
+  expect(next.isOwner).toBe(false)
+  await first.close()
+  await vi.advanceTimersByTimeAsync(10)
+  expect(next.isOwner).toBe(true)
+  expect(did).toContain('first unload')
+})

@@ -90,9 +90,10 @@ export class GuestRunner implements ModelRunner {
     return this.#home.unload()
   }
 
-  /** What this frame had loaded itself is given back with it. */
-  close(): Promise<void> {
-    return this.#away.close()
+  /** What this frame had loaded itself is given back, and nobody waits for it to be an owner. */
+  async close(): Promise<void> {
+    await this.#away.close()
+    await this.#home.close?.()
   }
 
   async #runnerOf(source: ModelSource, signal: AbortSignal): Promise<ModelRunner> {

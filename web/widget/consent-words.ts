@@ -68,16 +68,16 @@ interface PageQuestionWords {
   readonly kept: (keeps: boolean) => string
 }
 
-/** `by`: who would answer as things stand. */
+/** `by`: who may answer. */
 export function sayPageQuestion(site: string, by: 'others' | 'device'): PageQuestionWords {
   const others =
-    'Other people’s devices answer those questions and can read them. Mail addresses, numbers and the like are replaced before they leave.'
+    'Other people’s devices may answer those questions and read them. Mail addresses, numbers and the like are replaced before they leave.'
   return {
     heading: `May ${site} ask by itself?`,
     says: [
       `This page wants to put questions of its own through this panel. Unlike in the chat, ${site} reads the answers to them.`,
       by === 'others' ? others : 'This device answers those questions, and they stay on it.',
-      'What you write in this panel, and what it answers you, stays hidden from the page all the same. It can ask only while this panel is in sight, and one press stops it.',
+      'What you write in this panel, and what it answers you, stays hidden from the page all the same. It can ask only while this panel is in sight. One press stops what runs; “Your choice” takes back the yes.',
     ],
     yes: 'Let it ask',
     no: 'Do not let it',

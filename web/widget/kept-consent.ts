@@ -52,6 +52,7 @@ export class KeptConsent {
 
   keep(consent: EmbedConsent, duty: number): void {
     const all = this.#all()
+    this.#takeBack(all, consent)
     all.delete(this.#name)
     if (consent !== 'none') all.set(this.#name, { consent, duty })
     const rows = [...all].map(([name, kept]) => [name, kept.consent, kept.duty])
@@ -59,6 +60,15 @@ export class KeptConsent {
       this.#shelf?.setItem(KEY, JSON.stringify(rows.slice(-EMBED_CONSENTS_KEPT_MAX)))
     } catch {
       // Full or refused: it is asked again next time.
+    }
+  }
+
+  /** Under whatever terms this site was answered before: the newest answer is the narrowest one that holds. */
+  #takeBack(all: Map<string, Kept>, consent: EmbedConsent): void {
+    for (const [name, kept] of [...all]) {
+      if (!name.startsWith(`${this.#site} `)) continue
+      if (consent === 'none') all.delete(name)
+      else if (consent === 'use' && kept.consent === 'give') all.set(name, { ...kept, consent })
     }
   }
 

@@ -29,6 +29,9 @@ const GIVES_NOTHING: WindowState = { giving: 'off', model: '', tokens: 0 }
 export class OpenedWindow {
   readonly #parts: OpenedWindowParts
   #view = $state.raw<OpenedWindowView>({ state: 'none' })
+  /** Giving went to a window, and was not wanted back since. */
+  #went = $state(false)
+  #stopping = false
   #late: ReturnType<typeof setTimeout> | undefined
   readonly #unfollow: () => void
 
@@ -48,7 +51,7 @@ export class OpenedWindow {
 
   /** Nothing is given here: it is elsewhere, or was and is not wanted back yet. */
   get rests(): boolean {
-    return this.#view.state === 'paired' || this.#view.state === 'parted'
+    return this.#went
   }
 
   /** What the window gives; null where it gives nothing. */
@@ -59,7 +62,7 @@ export class OpenedWindow {
   /** Inside a press that was found to count: a browser opens a window only then. */
   async ask(): Promise<void> {
     if (this.#view.state === 'asking') return
-    this.forget()
+    this.#end()
     this.#view = { state: 'asking' }
     const { mesh, addressOf, open } = this.#parts
     const answer = await mesh.pair({ kind: 'offer' })
@@ -78,15 +81,23 @@ export class OpenedWindow {
     open(address)
   }
 
-  /** What the window gives ends, if it gives; the pairing stays. */
-  async stop(): Promise<void> {
-    if (this.gives !== null) await this.#parts.mesh.pair({ kind: 'stop' })
+  /** What the window gives ends, if it gives; the pairing stays. False: that could not be said. */
+  async stop(): Promise<boolean> {
+    if (this.gives === null) return true
+    this.#stopping = true
+    return (await this.#parts.mesh.pair({ kind: 'stop' })).ok
   }
 
-  /** Ends it. */
+  /** Ends it; what is given is given here again. */
   forget(): void {
+    this.#went = false
+    this.#end()
+  }
+
+  #end(): void {
     clearTimeout(this.#late)
     const { state } = this.#view
+    this.#stopping = false
     this.#view = { state: 'none' }
     if (state === 'offered' || state === 'paired') void this.#parts.mesh.pair({ kind: 'end' })
   }
@@ -100,10 +111,16 @@ export class OpenedWindow {
     const { state } = this.#view
     if (word.kind === 'paired' && state === 'offered') {
       clearTimeout(this.#late)
+      this.#went = true
       this.#view = { state: 'paired', window: GIVES_NOTHING }
       this.#parts.onPaired()
-    } else if (word.kind === 'state' && state === 'paired') this.#view = { state: 'paired', window: word.window }
-    else if (word.kind === 'ended' && state === 'paired') this.#view = { state: 'parted' }
+    } else if (word.kind === 'state' && state === 'paired') {
+      this.#view = { state: 'paired', window: word.window }
+      // A window that was between two connections has not heard it.
+      this.#stopping &&= word.window.giving !== 'off'
+      if (this.#stopping) void this.stop()
+    }
+    if (word.kind === 'ended' && state === 'paired') this.#view = { state: 'parted' }
   }
 
   /** While the server was away it may have forgotten both. */
@@ -111,6 +128,7 @@ export class OpenedWindow {
     const { state } = this.#view
     if (signal === 'off' && (state === 'paired' || state === 'offered')) {
       clearTimeout(this.#late)
+      this.#went = false
       this.#view = { state: 'none' }
     }
     if (signal !== 'here' || state !== 'paired') return

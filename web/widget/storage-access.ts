@@ -45,6 +45,8 @@ const NOTHING: Granted = { shelf: null, files: null, meeting: null }
 
 export interface AskingParts {
   readonly page: AskingDocument
+  /** The browser hands out what it grants. One that does not would open all storage of the frame instead: it is not asked. */
+  readonly handsOut: boolean
   /** Of `storage-access`, for this frame in this page. */
   readonly permission: () => Promise<PermissionState>
   readonly wait: (ms: number) => Promise<unknown>
@@ -86,11 +88,10 @@ export class FrameStorage {
     }
   }
 
-  /** A browser that knows only the plain question takes no wish and answers that. */
   async #request(): Promise<unknown> {
     try {
-      const { page } = this.#parts
-      return page.requestStorageAccess ? await page.requestStorageAccess(WISH) : 'none'
+      const { page, handsOut } = this.#parts
+      return handsOut && page.requestStorageAccess ? await page.requestStorageAccess(WISH) : 'none'
     } catch {
       return 'none'
     }
@@ -105,6 +106,7 @@ export class FrameStorage {
 export function browserAsking(): AskingParts {
   return {
     page: document,
+    handsOut: 'StorageAccessHandle' in globalThis,
     permission: async () => {
       // Not in the list of names that the types know.
       const { state } = await navigator.permissions.query({ name: 'storage-access' as PermissionName })

@@ -45,6 +45,7 @@ export class WidgetFrame {
   #openCalls: Promise<PageCalls | null> | null = null
   #calls: PageCalls | null = null
   #shown = true
+  #choices = 0
   #partner = $state.raw<PartnerView | null>(null)
   #failure = $state.raw<Failure | null>(null)
   #consent = $state<EmbedConsent>('none')
@@ -160,6 +161,7 @@ export class WidgetFrame {
   /** Inside a press that was found to count. */
   async choose(consent: EmbedConsent): Promise<void> {
     this.#asking = false
+    this.#choices += 1
     this.#declined = consent === 'none'
     this.#consent = consent
     this.#kept.keep(consent, this.#duty)
@@ -256,8 +258,10 @@ export class WidgetFrame {
   /** What was answered may lie where the browser lets the frame without a question. */
   async #recall(): Promise<void> {
     const { shelf, storage } = this.#parts
+    const before = this.#choices
     this.#moveTo(await storage.recall(shelf))
-    this.#consent = this.#kept.value
+    // Answered meanwhile: that holds.
+    if (before === this.#choices) this.#consent = this.#kept.value
     this.#keeps = this.#kept.kept
   }
 

@@ -104,7 +104,7 @@ export class WidgetRoom {
   get missing(): ModelEntry | null {
     const { entry } = this
     const { load } = this.#view
-    if (!entry || entry.kept || !this.deviceAnswers) return null
+    if (!entry || entry.kept || !this.deviceAnswers || !this.deviceAllowed) return null
     return (load.state === 'ready' || load.state === 'loading') && load.key === entry.key ? null : entry
   }
 
@@ -250,7 +250,7 @@ export class WidgetRoom {
 
   /** Unless it is given in a window now. */
   giveHere(): void {
-    if (this.window.view.state === 'parted') this.window.forget()
+    if (this.window.rests && this.window.view.state !== 'paired') this.window.forget()
     this.#tryGiving(true)
   }
 
@@ -260,12 +260,12 @@ export class WidgetRoom {
     this.#tryGiving(true)
   }
 
-  /** `told`: before this tab may leave the mesh. */
-  stopGiving(told: Promise<void> = Promise.resolve()): void {
+  /** `told`: the window was, before this tab may leave the mesh. */
+  stopGiving(told: Promise<boolean> = Promise.resolve(true)): void {
     this.#gives = false
     this.#fetches = false
     void this.app.mesh.stop()
-    if (!this.othersAllowed) void told.then(() => this.#leaveMesh())
+    if (!this.othersAllowed) void told.then((done) => done && this.#leaveMesh())
   }
 
   /** A call of the page, until it is over. */
@@ -282,7 +282,7 @@ export class WidgetRoom {
   }
 
   /** By the visitor, who agrees to using it alone from now on. */
-  dropGiving(told?: Promise<void>): void {
+  dropGiving(told?: Promise<boolean>): void {
     if (!this.#gives) return
     this.stopGiving(told)
     this.#wish.onStopped()

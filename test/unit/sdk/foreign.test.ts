@@ -7,6 +7,7 @@ import { App } from '../../../web/app.ts'
 import { foreignClient, type WidgetElement } from '../../../web/sdk/foreign.ts'
 import { PageCalls } from '../../../web/widget/page-calls.ts'
 import { type AskedRoom, answerPageCall } from '../../../web/widget-calls.ts'
+import { NO_USAGE } from '../../../web/wire/chat.ts'
 import { hereSay } from '../../../web/wire/embed-calls.ts'
 import { EMBED_HERE_MS_MAX, EMBED_UNSEEN_MS_MAX } from '../../../web/wire/limits/partners.ts'
 import { OPENAI_CALLS_MAX } from '../../../web/wire/limits/sdk.ts'
@@ -329,4 +330,19 @@ it('a page that hands over more ports than calls are allowed is refused on the r
   }
   await vi.waitFor(() => expect(refused).toHaveLength(OPENAI_CALLS_MAX * 2))
   expect(new Set(refused)).toEqual(new Set(['queue-full']))
+})
+
+it('tells nobody what of a prompt was there from the chat', async () => {
+  const one = site()
+  await one.room.ready
+  const { app } = one.room
+  const usage = { ...NO_USAGE, promptTokens: 9, reusedTokens: 5, prefillTokens: 4, completionTokens: 1 }
+  async function* ask() {
+    yield { kind: 'text', text: 'Yes.', tokens: [1] } as const
+    yield { kind: 'end', reason: 'stop', usage } as const
+  }
+  one.room = { ...one.room, app: { view: app.view, embed: app.embed, ways: { ask } as never } }
+  const answer = await one.client.chat.completions.create({ messages })
+  expect(answer.usage).toMatchObject({ prompt_tokens: 9, prompt_tokens_details: { cached_tokens: 0 } })
+  expect(answer.weft).toMatchObject({ reusedTokens: 0, prefillTokens: 9 })
 })

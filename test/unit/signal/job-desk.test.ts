@@ -39,6 +39,7 @@ class World {
     this.#parallel = new Map(parallels.map((parallel, at) => [peerOf(`w${at}`), parallel]))
     this.#desk = new JobDesk({
       roster: this.#roster,
+      isHere: () => true,
       rooms: { peersIn: () => null },
       tickets: {
         affords: async () => ok(true),
@@ -209,8 +210,10 @@ it('a tab that goes while it is looked at what it can pay has nothing in line an
   for (const peer of [asker, worker]) roster.join(peer, null, '', 0)
   let looked: (affords: Result<boolean>) => void = () => {}
   const issued: PeerId[] = []
+  let isHere = true
   const desk = new JobDesk({
     roster,
+    isHere: () => isHere,
     rooms: { peersIn: () => null },
     tickets: {
       affords: () => new Promise((resolve) => (looked = resolve)),
@@ -225,6 +228,7 @@ it('a tab that goes while it is looked at what it can pay has nothing in line an
   const offers = [jobOffer()]
   roster.hear(worker, { numericClass: '', visible: true, held: [], offers, room: null, relayOnly: false, near: [] }, 0)
   const wished = desk.wish(asker, jobWish(1))
+  isHere = false
   roster.leave(asker, 0)
   desk.gone(asker)
   looked(ok(true))

@@ -18,12 +18,15 @@ let told: (readonly [PeerId, PairWord['kind']])[]
 /** What is on its way between processes. */
 let wire: (() => void)[]
 let processes: Pairings[]
+/** Tabs that have a process. */
+let homes: Set<PeerId>
 
 beforeEach(() => {
   nowMs = 1_000_000
   told = []
   wire = []
   processes = []
+  homes = new Set()
 })
 
 /** One that has the sockets of these, and tells all others what it shares, later and in order. */
@@ -31,6 +34,7 @@ function process(...here: PeerId[]): Pairings {
   const own: Pairings = new Pairings({
     nowMs: () => nowMs,
     isHere: (one) => here.includes(one),
+    isElsewhere: (one) => !here.includes(one) && homes.has(one),
     tell: (one, { kind }) => void told.push([one, kind]),
     share: (one, fact) =>
       void wire.push(() => {
@@ -39,6 +43,7 @@ function process(...here: PeerId[]): Pairings {
       }),
   })
   processes.push(own)
+  for (const one of here) homes.add(one)
   return own
 }
 
@@ -84,6 +89,22 @@ describe('a code', () => {
     at.gone(FRAME)
     expect(at.take(WINDOW, newer, 'a')).toMatchObject(REFUSED)
     expect(told).toEqual([])
+  })
+
+  it('of a frame that is between two connections is kept until it is back', () => {
+    const here = [FRAME, WINDOW]
+    const own = new Pairings({
+      nowMs: () => nowMs,
+      isHere: (one) => here.includes(one),
+      isElsewhere: () => false,
+      tell: (one, { kind }) => void told.push([one, kind]),
+      share: () => {},
+    })
+    const code = codeOf(own)
+    here.shift()
+    expect(own.take(WINDOW, code, 'a')).toMatchObject(REFUSED)
+    here.push(FRAME)
+    expect(own.take(WINDOW, code, 'a')).toEqual(ok({ site: SITE }))
   })
 
   it('is as good until the last moment', () => {
@@ -208,5 +229,16 @@ describe('over several processes', () => {
     carry()
     nowMs += PAIR_CODE_MS
     expect(there.take(WINDOW, code, 'a')).toMatchObject(REFUSED)
+  })
+
+  it('a code is good for two minutes here, whatever the clock of the process that made it', () => {
+    const there = process(WINDOW)
+    homes.add(OTHER)
+    const hash = 'a'.repeat(43)
+    there.hear(OTHER, { kind: 'offer', hash, untilMs: nowMs + 10 * PAIR_CODE_MS, site: SITE })
+    expect(there.factsOf(OTHER)).toEqual([{ kind: 'offer', hash, untilMs: nowMs + PAIR_CODE_MS, site: SITE }])
+    nowMs += PAIR_CODE_MS
+    there.hear(FRAME, { kind: 'offer', hash: 'b'.repeat(43), untilMs: nowMs + 1, site: SITE })
+    expect(there.factsOf(OTHER)).toEqual([])
   })
 })

@@ -43,6 +43,7 @@ beforeEach(async () => {
     'partner-wish': MANY,
     'partner-address': MANY,
     'partner-device': MANY,
+    'partner-network': MANY,
   }
   payer = await newKey()
   await begin()
@@ -182,6 +183,17 @@ describe('a job of a visitor', () => {
       expect(await client.job(jobWish(2, ASKED))).toMatchObject({ ok: false, code: 'partner-busy' })
     const other = await server.tab(undefined, key)
     expect(await other.client.job(jobWish(3, ASKED))).toMatchObject({ ok: true })
+  })
+
+  it('waits its turn where its address asks too much, by however many devices', async () => {
+    await beginAgain({ 'partner-network': ONCE })
+    await server.worker({ parallel: 4 })
+    const key = await made({ dailyMicro: HAS })
+    const [one, two] = [await server.tab(undefined, key), await server.tab(undefined, key)]
+    expect(await one.client.job(jobWish(1, ASKED))).toMatchObject({ ok: true })
+    expect(await two.client.job(jobWish(2, ASKED))).toMatchObject({ ok: false, code: 'partner-busy' })
+    const free = await server.tab()
+    expect(await free.client.job(jobWish(3, ASKED))).toMatchObject({ ok: true })
   })
 
   it('waits its turn where too many ask under one key', async () => {

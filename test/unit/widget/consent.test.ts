@@ -79,6 +79,25 @@ describe('what is remembered', () => {
     expect(new KeptConsent('https://b.example', kept).value).toBe('give')
   })
 
+  it('goes by the newest answer, under whatever terms it was asked', () => {
+    const kept = shelf()
+    const under = (terms: string, site = 'https://a.example') => {
+      const one = new KeptConsent(site, kept)
+      one.within(terms)
+      return one
+    }
+    under('any open').keep('give', 0.5)
+    under('any open', 'https://a.example asks').keep('use', 0.5)
+    under('any open', 'https://ab.example').keep('give', 0.5)
+    under('any partner-budget').keep('use', 0.5)
+    expect(under('any open').value).toBe('use')
+    expect(under('any open', 'https://a.example asks').value).toBe('use')
+    under('any partner-budget').keep('none', 0.5)
+    expect(under('any open').value).toBe('none')
+    expect(under('any open', 'https://a.example asks').value).toBe('none')
+    expect(under('any open', 'https://ab.example').value).toBe('give')
+  })
+
   it('is nothing where it is damaged, or where the browser refuses', () => {
     const kept = shelf()
     for (const text of ['{', '7', '[["https://a.example","all"],[1,"use"],null]']) {

@@ -64,10 +64,10 @@ describe('a grant', () => {
   })
 })
 
-function asking(page: AskingDocument, state: PermissionState = 'prompt') {
+function asking(page: AskingDocument, state: PermissionState = 'prompt', handsOut = true) {
   let late = () => {}
   const wait = () => new Promise<void>((resolve) => (late = resolve))
-  return { storage: new FrameStorage({ page, permission: async () => state, wait }), late: () => late() }
+  return { storage: new FrameStorage({ page, handsOut, permission: async () => state, wait }), late: () => late() }
 }
 
 describe('asking', () => {
@@ -121,10 +121,23 @@ describe('asking', () => {
     expect(storage.granted.files !== null).toBe(asks)
   })
 
+  it('does not happen where the browser would open all storage of the frame instead', async () => {
+    let asked = 0
+    const page = {
+      requestStorageAccess: async () => {
+        asked += 1
+      },
+    }
+    const { storage } = asking(page, 'granted', false)
+    expect(await storage.ask(own)).toBe(own)
+    expect(await storage.recall(null)).toBeNull()
+    expect([asked, storage.granted.files]).toEqual([0, null])
+  })
+
   it('without a press does not happen in a browser that does not know the permission', async () => {
     const page = { requestStorageAccess: async () => kept }
     const permission = () => Promise.reject(new TypeError('unknown'))
-    const storage = new FrameStorage({ page, permission, wait: () => new Promise(() => {}) })
+    const storage = new FrameStorage({ page, handsOut: true, permission, wait: () => new Promise(() => {}) })
     expect(await storage.recall(own)).toBe(own)
     expect(storage.granted.files).toBeNull()
   })

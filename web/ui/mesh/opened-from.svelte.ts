@@ -65,15 +65,16 @@ class OpenedFrom {
   /** By the address. Nothing is asked but the name of the site. */
   async bring(hash: string): Promise<void> {
     const brought = readPairAddress(hash)
+    this.#end()
     if (!brought) {
       this.#view = { state: 'refused', site: '', failure: fail('pair-code', '') }
       return
     }
     const { code, key } = brought
-    this.#end()
-    this.#view = { state: 'brought', site: '', code }
+    const view: OpenedFromView = { state: 'brought', site: '', code }
+    this.#view = view
     const site = key === null ? null : await this.#app.mesh.siteOf(key)
-    if (site?.ok && this.#view.site === '') this.#view = { ...this.#view, site: site.value }
+    if (site?.ok && this.#view === view) this.#view = { ...view, site: site.value }
   }
 
   /** By a person, as they read it in the frame. */
@@ -96,6 +97,7 @@ class OpenedFrom {
     const now = this.#view
     if (now.state !== 'taking' && now.state !== 'paired') return
     if (!taken.ok) {
+      this.#end()
       this.#view = { state: 'refused', site, failure: taken }
       return
     }
@@ -117,8 +119,10 @@ class OpenedFrom {
   }
 
   #refuse(): void {
-    if (this.#view.state === 'taking')
-      this.#view = { state: 'refused', site: this.#view.site, failure: fail('pair-code', '') }
+    if (this.#view.state !== 'taking') return
+    const { site } = this.#view
+    this.#end()
+    this.#view = { state: 'refused', site, failure: fail('pair-code', '') }
   }
 
   #wait(ms: number, run: () => void): void {
@@ -165,11 +169,7 @@ class OpenedFrom {
     const before = this.#before
     this.#before = mesh
     const [was, is] = [before.contribution.state, mesh.contribution.state]
-    // The same person has agreed to both by one press.
-    if (was === 'off' && is !== 'off') {
-      if (this.#view.state === 'paired') this.#view = { ...this.#view, stopped: false }
-      void this.take()
-    }
+    if (was === 'off' && is !== 'off' && this.#view.state === 'paired') this.#view = { ...this.#view, stopped: false }
     if (this.#view.state !== 'paired') return
     if (mesh.signal.state === 'off') this.#part()
     else if (mesh.signal.state === 'here') {
