@@ -106,7 +106,8 @@ export class FrameStorage {
 export function browserAsking(): AskingParts {
   return {
     page: document,
-    handsOut: 'StorageAccessHandle' in globalThis,
+    // The handle has no name of its own in a page; this came with it, in one extension.
+    handsOut: 'hasUnpartitionedCookieAccess' in document,
     permission: async () => {
       // Not in the list of names that the types know.
       const { state } = await navigator.permissions.query({ name: 'storage-access' as PermissionName })
