@@ -46,7 +46,6 @@ async function elsewhere(): Promise<Served> {
 
 /** As the page's own script would. */
 async function askByPage(page: Page): Promise<void> {
-  await page.getByRole('heading', { name: 'A partner' }).click()
   await page.evaluate(async () => {
     const tag = document.querySelector<HTMLScriptElement>('script[data-weft-key]')
     const url = new URL(tag?.src ?? '').origin
